@@ -1,0 +1,203 @@
+/** The workflow's context: everything its code may do that a replay can repeat. */
+
+import { type Activity, type ActivityContext, type AnyActivity, activity } from "./activity.ts";
+import { decideStage } from "./activity-status.ts";
+import type { Driver } from "./driver.ts";
+import { type Duration, durationMillis } from "./duration.ts";
+import { WaymarkError } from "./errors.ts";
+import type { LogFields } from "./log.ts";
+import { checkName } from "./names.ts";
+import { decode, encode } from "./payload.ts";
+import { checkRetryPolicy, type RetryPolicy } from "./retry.ts";
+
+export interface StepOptions {
+  /** Identifies the step beside its name; give one in loops over data. Unique per name. */
+  readonly key?: string;
+}
+
+export interface CallOptions extends StepOptions {
+  /** Overrides the activity's own policy, field by field. */
+  readonly retry?: RetryPolicy;
+  /** Overrides the activity's own timeout per attempt. */
+  readonly timeout?: Duration;
+}
+
+export interface WaitOptions extends StepOptions {
+  /** How long to wait; without it, for ever. */
+  readonly timeout?: Duration;
+}
+
+/** The arguments of a call: the input may be left out where the activity takes none. */
+export type CallArguments<Input> = undefined extends Input
+  ? [input?: Input, options?: CallOptions]
+  : [input: Input, options?: CallOptions];
+
+/** What a workflow gets beside its input. */
+export interface WorkflowContext {
+  readonly instanceId: string;
+  readonly executionId: string;
+  /** The version of the workflow this instance started with. */
+  readonly version: string;
+  /** The time, as recorded: the same on replay. */
+  readonly now: Date;
+  /** Whether the code runs again over what is already recorded. */
+  readonly replaying: boolean;
+  /**
+   * Runs an activity and returns its result. A declared stage follows the stage rule.
+   *
+   * @throws ActivityFailedError when it failed for good
+   * @throws WaymarkError `PAYLOAD_UNSUPPORTED`, `PAYLOAD_TOO_LARGE`, `STEP_KEY_REUSED`, `STAGE_ORDER`
+   * @example const receipt = await ctx.call(charge, order, { key: order.id });
+   */
+  call<Input, Output>(
+    activity: Activity<Input, Output>,
+    ...args: CallArguments<Input>
+  ): Promise<Output>;
+  /**
+   * Runs a function as a step of its own, with the retries of an activity.
+   *
+   * @throws ActivityFailedError when it failed for good
+   * @example const rate = await ctx.run("exchange rate", () => fetchRate("EUR"));
+   */
+  run<Output>(
+    name: string,
+    fn: (ctx: ActivityContext) => Output | Promise<Output>,
+    options?: CallOptions,
+  ): Promise<Output>;
+  /** Waits. The instance costs nothing meanwhile. */
+  sleep(duration: Duration, options?: StepOptions): Promise<void>;
+  /** Waits until a moment; one in the past is over at once. */
+  sleepUntil(moment: Date, options?: StepOptions): Promise<void>;
+  /**
+   * Waits for an event sent to this instance by name. Events that came earlier are kept in order,
+   * and each is delivered once.
+   *
+   * @throws WaymarkError `EVENT_TIMEOUT`
+   * @example const answer = await ctx.waitForEvent<Answer>("approval", { timeout: "2 days" });
+   */
+  waitForEvent<Payload = unknown>(name: string, options?: WaitOptions): Promise<Payload>;
+  /** A number from 0 up to 1: the same on replay. Not for secrets. */
+  random(): number;
+  /** A version 4 UUID: the same on replay. Not for secrets. */
+  uuid(): string;
+  /** Logs one flat JSON object; silent on replay. */
+  log(message: string, fields?: LogFields): void;
+}
+
+/** Who the workflow is; fixed for an execution. */
+export interface ContextIdentity {
+  readonly instanceId: string;
+  readonly executionId: string;
+  readonly version: string;
+  readonly stages: readonly string[];
+}
+
+/** The context of one execution, on its driver. */
+export function createContext(driver: Driver, identity: ContextIdentity): WorkflowContext {
+  const { instanceId, executionId, version, stages } = identity;
+  return {
+    instanceId,
+    executionId,
+    version,
+    get now() {
+      return new Date(driver.now);
+    },
+    get replaying() {
+      return driver.replaying;
+    },
+    call: <Input, Output>(definition: Activity<Input, Output>, ...args: CallArguments<Input>) =>
+      step<Output>(() => callActivity(driver, stages, definition, args[0], args[1] ?? {})),
+    run: (name, fn, options = {}) => step(() => runInline(driver, name, fn, options)),
+    sleep: (duration, options = {}) =>
+      step(() => {
+        const millis = durationMillis(duration);
+        const input = encode(millis, "a duration");
+        return askTimer(driver, "sleep", driver.now + millis, input, options);
+      }),
+    sleepUntil: (moment, options = {}) =>
+      step(() => {
+        const due = checkMoment(moment);
+        return askTimer(driver, "sleepUntil", due, encode(moment, "a moment"), options);
+      }),
+    waitForEvent: (name, options = {}) => step(() => askEvent(driver, name, options)),
+    random: () => driver.random(),
+    uuid: () => driver.uuid(),
+    log: (message, fields = {}) => driver.log(message, fields),
+  };
+}
+
+/**
+ * A step's promise as its caller sees it. What is wrong with the call itself becomes a rejection,
+ * which, like a step's own, may go unheard. The result is what the driver decoded: its type is the
+ * definition's promise, which the codec keeps.
+ */
+function step<Output>(ask: () => Promise<unknown>): Promise<Output> {
+  try {
+    return ask() as Promise<Output>;
+  } catch (error) {
+    const refused = Promise.reject(error);
+    refused.catch(() => {});
+    return refused;
+  }
+}
+
+function callActivity(
+  driver: Driver,
+  stages: readonly string[],
+  definition: AnyActivity,
+  value: unknown,
+  options: CallOptions,
+): Promise<unknown> {
+  const { name } = definition;
+  const input = encode(value, `the input of "${name}"`);
+  const staged = stages.includes(name) ? decideStage(stages, name, value, driver.now) : null;
+  if (staged?.kind === "pass") {
+    const { processingStage, processingStatus } = staged.status;
+    driver.log("stage passed through", { step: name, processingStage, processingStatus });
+    return Promise.resolve(decode(input));
+  }
+  const retry = { ...definition.options.retry, ...options.retry };
+  checkRetryPolicy(retry, `the call of "${name}"`);
+  const timeout = options.timeout ?? definition.options.timeout;
+  if (timeout !== undefined) durationMillis(timeout);
+  const stageStatus = staged?.status ?? null;
+  const request = { kind: "activity", activity: definition, retry, timeout, stageStatus } as const;
+  return driver.ask({ name, key: options.key, input, request });
+}
+
+function runInline(
+  driver: Driver,
+  name: string,
+  fn: (ctx: ActivityContext) => unknown,
+  options: CallOptions,
+): Promise<unknown> {
+  const inline = activity<undefined, unknown>(name, options, (_input, ctx) => fn(ctx));
+  const { retry = {}, timeout, key } = options;
+  const request = { kind: "run", activity: inline, retry, timeout, stageStatus: null } as const;
+  return driver.ask({ name, key, input: null, request });
+}
+
+function askTimer(
+  driver: Driver,
+  name: string,
+  due: number,
+  input: string,
+  options: StepOptions,
+): Promise<unknown> {
+  return driver.ask({ name, key: options.key, input, request: { kind: "timer", due } });
+}
+
+function checkMoment(moment: Date): number {
+  const at = moment instanceof Date ? moment.getTime() : Number.NaN;
+  if (Number.isFinite(at) && at <= Date.UTC(2200, 0)) return at;
+  throw new WaymarkError("DURATION_INVALID", "sleepUntil takes a Date before the year 2200");
+}
+
+function askEvent(driver: Driver, name: string, options: WaitOptions): Promise<unknown> {
+  checkName(name, "an event");
+  const { timeout, key } = options;
+  const millis = timeout === undefined ? null : durationMillis(timeout);
+  const due = millis === null ? null : driver.now + millis;
+  const input = encode(millis, "a timeout");
+  return driver.ask({ name, key, input, request: { kind: "event", event: name, due } });
+}

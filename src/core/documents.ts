@@ -1,0 +1,115 @@
+/** What people and clients read about an instance: plain JSON, as design section 7 fixes it. */
+import type { ActivityStatus } from "./activity-status.ts";
+import type { Failure } from "./failure.ts";
+import type { Json } from "./payload.ts";
+import type { StepKind } from "./step.ts";
+
+export type InstanceStatus =
+  | "Pending"
+  | "Running"
+  | "Suspended"
+  | "Completed"
+  | "Failed"
+  | "Terminated";
+
+const TERMINAL: readonly InstanceStatus[] = ["Completed", "Failed", "Terminated"];
+
+/** Whether an instance of this status has ended. */
+export const isTerminal = (status: InstanceStatus): boolean => TERMINAL.includes(status);
+
+/** Something a running instance waits for. */
+export interface WaitingFor {
+  readonly kind: StepKind;
+  readonly name: string;
+  readonly step: string;
+  /** For an activity: the attempt that runs, or comes next. */
+  readonly attempt?: number;
+  /** When it is due, where that is known. */
+  readonly due?: string;
+}
+
+/** The state of one instance. Times are ISO 8601 with milliseconds. */
+export interface InstanceDocument {
+  readonly id: string;
+  readonly executionId: string;
+  readonly workflow: string;
+  readonly version: string;
+  readonly status: InstanceStatus;
+  readonly input: Json;
+  readonly output: Json;
+  /** Why it failed, was terminated or is suspended. */
+  readonly error: Failure | null;
+  readonly customStatus: Json;
+  /** That of the activity reached last. */
+  readonly activityStatus: ActivityStatus | null;
+  readonly progress: Json;
+  readonly waitingFor: readonly WaitingFor[];
+  readonly parent: { readonly id: string; readonly step: string } | null;
+  readonly tags: { readonly [name: string]: string };
+  readonly createdAt: string;
+  readonly startedAt: string | null;
+  readonly updatedAt: string;
+  readonly completedAt: string | null;
+}
+
+/**
+ * The states of a history item: an event nobody has taken is `buffered`; an open step that changed
+ * code no longer asks for is `orphaned`; one its instance ended without is `cancelled`.
+ */
+export type StepState =
+  | "open"
+  | "running"
+  | "done"
+  | "failed"
+  | "cancelled"
+  | "orphaned"
+  | "buffered";
+
+/** One step of a history. */
+export interface HistoryItem {
+  /** The order of delivery; null while it is open. */
+  readonly seq: number | null;
+  readonly step: string;
+  readonly name: string;
+  readonly kind: StepKind;
+  readonly state: StepState;
+  readonly attempts: number;
+  readonly startedAt: string | null;
+  readonly completedAt: string | null;
+  readonly due: string | null;
+  readonly input: Json;
+  readonly result: Json;
+  /** Why it failed, or why its last attempt did. */
+  readonly error: Failure | null;
+  readonly activityStatus: ActivityStatus | null;
+  readonly progress: Json;
+}
+
+export interface HistoryPage {
+  readonly items: readonly HistoryItem[];
+  /** Hand it back for the next page; null at the end. */
+  readonly cursor: string | null;
+}
+
+/** What a start request does where the id is taken. */
+export type OnConflict = "reject" | "existing" | "replaceFinished" | "replace";
+
+/** The answer to a start: whether it made a new execution, and the instance as it is. */
+export interface StartReceipt {
+  readonly created: boolean;
+  readonly document: InstanceDocument;
+}
+
+/** The answer to an event: where it went, and the id under which it is kept. */
+export interface EventReceipt {
+  readonly instanceId: string;
+  readonly executionId: string;
+  readonly event: string;
+  readonly eventId: number;
+}
+
+/** An idempotency key with what it stands for: the same key with another fingerprint is an error. */
+export interface Idempotency {
+  readonly key: string;
+  readonly fingerprint: string;
+}

@@ -1,0 +1,272 @@
+/**
+ * The driver runs one execution of a workflow function, and is the only one that settles promises
+ * the function awaits (design, section 3). It is told what completed; it hands results over one at a
+ * time, in the order in which they were recorded, so that a replay sees the same world. It does no
+ * I/O and knows no clock: the engine drains the microtask queue between two deliveries.
+ *
+ * - W6: results reach the code in the order of `seq`; `now`, `uuid` and `random` depend on nothing else.
+ * - W7: a step is known by its name and key; what no longer fits its record is a divergence.
+ */
+import { WaymarkError } from "./errors.ts";
+import { ActivityFailedError, fromFailure } from "./failure.ts";
+import { LIMITS } from "./limits.ts";
+import type { LogFields } from "./log.ts";
+import { countedIdentity, keyedIdentity, type StepIdentity } from "./names.ts";
+import { decode, type Encoded } from "./payload.ts";
+import { randomFrom, uuidFrom } from "./random.ts";
+import type { Ask, Completion, RecordedStep, StepRequest } from "./step.ts";
+
+/** How the function ended. */
+export type WorkflowEnd =
+  | { readonly ok: true; readonly output: unknown }
+  | { readonly ok: false; readonly error: unknown };
+
+/** A line the workflow logged, kept until the turn may let it out. */
+export interface WorkflowLogLine {
+  readonly message: string;
+  readonly fields: LogFields;
+}
+
+export interface DriverOptions {
+  readonly executionId: string;
+  /** The first `now` of the code, in milliseconds since 1970. */
+  readonly startedAt: number;
+  /** Completions already recorded, in order of `seq`. */
+  readonly history: readonly Completion[];
+  /** What is recorded of a step, finished or open. */
+  readonly recorded: (identity: StepIdentity) => RecordedStep | undefined;
+  /** Whether the code has run before, so that its first lines are a replay. */
+  readonly resumed: boolean;
+}
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** What {@link Driver.ask} is told about a step. */
+export interface AskOptions {
+  readonly name: string;
+  readonly key: string | undefined;
+  readonly input: Encoded | null;
+  readonly request: StepRequest;
+}
+
+export class Driver {
+  readonly #options: DriverOptions;
+  readonly #waiting = new Map<StepIdentity, Waiting>();
+  readonly #keyed = new Set<StepIdentity>();
+  readonly #counts = new Map<string, number>();
+  #queue: Completion[];
+  #head = 0;
+  /** Recorded, but the code has not asked for them (rule d): changed code, or not yet. */
+  readonly #aside: Completion[] = [];
+  #asked: Ask[] = [];
+  #ordinal = 0;
+  #now: number;
+  #seq = 0;
+  #draws = 0;
+  #replaying: boolean;
+  #end: WorkflowEnd | undefined;
+  #divergence: WaymarkError | undefined;
+  #logs: WorkflowLogLine[] = [];
+
+  constructor(options: DriverOptions) {
+    this.#options = options;
+    this.#queue = [...options.history];
+    this.#now = options.startedAt;
+    this.#replaying = options.resumed;
+  }
+
+  /** Calls the function. Its synchronous part runs now; the rest as results are delivered. */
+  start(run: () => unknown): void {
+    new Promise((resolve) => resolve(run())).then(
+      (output) => {
+        this.#end ??= { ok: true, output };
+      },
+      (error: unknown) => {
+        this.#end ??= { ok: false, error };
+      },
+    );
+  }
+
+  /** How the function ended, once it has. */
+  get end(): WorkflowEnd | undefined {
+    return this.#divergence === undefined ? this.#end : undefined;
+  }
+
+  /** Why the code no longer fits its history, once that is known. */
+  get divergence(): WaymarkError | undefined {
+    return this.#divergence;
+  }
+
+  /** The recorded time of the last delivered completion (rule g). */
+  get now(): number {
+    return this.#now;
+  }
+
+  get replaying(): boolean {
+    return this.#replaying;
+  }
+
+  random(): number {
+    return randomFrom(this.#draw());
+  }
+
+  uuid(): string {
+    return uuidFrom(this.#draw());
+  }
+
+  #draw(): string {
+    return `${this.#options.executionId}/${this.#seq}/${++this.#draws}`;
+  }
+
+  /** Keeps a line of the workflow's log; what a replay says again is dropped. */
+  log(message: string, fields: LogFields): void {
+    if (!this.#replaying) this.#logs.push({ message, fields });
+  }
+
+  /** The lines logged since the last call. */
+  takeLogs(): readonly WorkflowLogLine[] {
+    if (this.#logs.length === 0) return this.#logs;
+    const lines = this.#logs;
+    this.#logs = [];
+    return lines;
+  }
+
+  /**
+   * Registers a step, synchronously, and returns the promise of its result (rule a).
+   *
+   * @throws WaymarkError `STEP_KEY_REUSED`, `STEPS_EXCEEDED`
+   */
+  ask(options: AskOptions): Promise<unknown> {
+    if (this.#end !== undefined || this.#divergence !== undefined) return new Promise(() => {});
+    if (this.#ordinal >= LIMITS.steps) {
+      throw new WaymarkError(
+        "STEPS_EXCEEDED",
+        `an execution may have ${LIMITS.steps} steps; this one asked for another, "${options.name}"`,
+      );
+    }
+    const identity = this.#identify(options.name, options.key);
+    const divergence = this.#compare(identity, options);
+    if (divergence !== undefined) {
+      this.#divergence = divergence;
+      return new Promise(() => {});
+    }
+    const { input, request } = options;
+    this.#asked.push({ identity, ordinal: ++this.#ordinal, input, request });
+    const promise = new Promise<unknown>((resolve, reject) => {
+      this.#waiting.set(identity, { resolve, reject });
+    });
+    promise.catch(() => {}); // a race's loser may fail with nobody left to hear it
+    return promise;
+  }
+
+  #identify(name: string, key: string | undefined): StepIdentity {
+    if (key === undefined) {
+      const count = (this.#counts.get(name) ?? 0) + 1;
+      this.#counts.set(name, count);
+      return countedIdentity(name, count);
+    }
+    const identity = keyedIdentity(name, key);
+    if (this.#keyed.has(identity)) {
+      throw new WaymarkError(
+        "STEP_KEY_REUSED",
+        `the key ${JSON.stringify(key)} of "${name}" was used before in this execution`,
+      );
+    }
+    this.#keyed.add(identity);
+    return identity;
+  }
+
+  #compare(identity: StepIdentity, asked: AskOptions): WaymarkError | undefined {
+    const recorded = this.#options.recorded(identity);
+    if (recorded === undefined) return undefined;
+    const { kind } = asked.request;
+    const differs =
+      recorded.kind !== kind
+        ? `is recorded as ${recorded.kind}, and the code asks for ${kind}`
+        : asked.key === undefined && recorded.input !== asked.input
+          ? `is recorded with the input ${excerpt(recorded.input)}, ` +
+            `and the code asks for it with ${excerpt(asked.input)}`
+          : undefined;
+    if (differs === undefined) return undefined;
+    return new WaymarkError(
+      "NONDETERMINISM",
+      `step "${identity}" ${differs}. Deploy code that fits the history, ` +
+        "or give the changed step another name; the instance then goes on",
+    );
+  }
+
+  /** Adds a completion that was just recorded. */
+  feed(completion: Completion): void {
+    this.#queue.push(completion);
+  }
+
+  /**
+   * Delivers the next completion the code waits for; the caller drains the microtask queue before
+   * the next (rule b). Returns whether there was one.
+   */
+  deliverNext(): boolean {
+    if (this.#end !== undefined || this.#divergence !== undefined) return false;
+    const set = this.#aside.findIndex((completion) => this.#waiting.has(completion.step));
+    if (set !== -1) {
+      const [completion] = this.#aside.splice(set, 1);
+      if (completion !== undefined) this.#deliver(completion);
+      return true;
+    }
+    for (let next = this.#queue[this.#head]; next !== undefined; next = this.#queue[this.#head]) {
+      this.#head++;
+      if (this.#waiting.has(next.step)) {
+        this.#deliver(next);
+        return true;
+      }
+      this.#aside.push(next);
+    }
+    this.#queue = [];
+    this.#head = 0;
+    return false;
+  }
+
+  #deliver(completion: Completion): void {
+    const waiting = this.#waiting.get(completion.step);
+    this.#waiting.delete(completion.step);
+    this.#now = Math.max(this.#now, completion.at);
+    this.#seq = completion.seq;
+    this.#draws = 0;
+    const { outcome } = completion;
+    if (outcome.ok) waiting?.resolve(decode(outcome.result));
+    else waiting?.reject(failureError(completion, outcome));
+  }
+
+  /** Nothing is left to deliver: what the code does from here on, it does for the first time. */
+  caughtUp(): void {
+    this.#replaying = false;
+  }
+
+  /** The steps asked for since the last call, in the order of the code. */
+  takeAsked(): readonly Ask[] {
+    const asked = this.#asked;
+    this.#asked = [];
+    return asked;
+  }
+
+  /** Whether the code waits for any step at all. */
+  get waiting(): boolean {
+    return this.#waiting.size > 0;
+  }
+}
+
+function failureError(
+  completion: Completion,
+  outcome: Extract<Completion["outcome"], { ok: false }>,
+): Error {
+  return completion.kind === "activity" || completion.kind === "run"
+    ? new ActivityFailedError(completion.step, outcome.attempts, outcome.failure)
+    : fromFailure(outcome.failure);
+}
+
+function excerpt(input: Encoded | null): string {
+  if (input === null) return "nothing";
+  return input.length <= 200 ? input : `${input.slice(0, 199)}…`;
+}

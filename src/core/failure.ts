@@ -1,0 +1,163 @@
+/**
+ * Failures: thrown values as bounded plain data, and the errors by which activities and the engine
+ * tell each other what a failure means. Anything may be thrown; a failure always has type and message.
+ */
+import { type Duration, durationMillis } from "./duration.ts";
+import { isErrorCode, WaymarkError } from "./errors.ts";
+import { LIMITS } from "./limits.ts";
+import { encode, type Json, toJson } from "./payload.ts";
+
+/** A thrown value as it is stored, shown, and handed to the workflow. */
+export interface Failure {
+  /** The error's name, such as `TypeError`. */
+  readonly type: string;
+  readonly message: string;
+  /** The stable code of one of Waymark's own errors, or the `code` an error carries as text. */
+  readonly code?: string;
+  readonly stack?: string;
+  readonly cause?: Failure;
+  /** The error's own enumerable properties, as plain JSON. */
+  readonly properties?: { readonly [name: string]: Json };
+}
+
+/**
+ * Throw this from an activity where another attempt cannot help: the step fails at once.
+ *
+ * @example throw new NonRetryableError("card declined", { cause: error });
+ */
+export class NonRetryableError extends WaymarkError {
+  override readonly name = "NonRetryableError";
+  constructor(message: string, options?: { cause?: unknown }) {
+    super("NON_RETRYABLE", message, options);
+  }
+}
+
+/**
+ * Throw this from an activity to choose when the next attempt comes, as a 429 answer asks for.
+ * The attempt counts as any other.
+ *
+ * @param after a duration from now, or the moment itself
+ * @throws WaymarkError `DURATION_INVALID`
+ * @example throw new RetryAfterError("rate limited", "30 seconds");
+ */
+export class RetryAfterError extends WaymarkError {
+  override readonly name = "RetryAfterError";
+  /** Milliseconds to wait, or the instant in milliseconds since 1970. */
+  readonly after: { readonly millis: number } | { readonly at: number };
+
+  constructor(message: string, after: Duration | Date, options?: { cause?: unknown }) {
+    super("RETRY_AFTER", message, options);
+    this.after =
+      after instanceof Date ? { at: after.getTime() } : { millis: durationMillis(after) };
+  }
+}
+
+/** The reason of an attempt's `signal` when the engine stops it at a checkpoint to go on later. */
+export class PreemptedError extends WaymarkError {
+  override readonly name = "PreemptedError";
+  constructor() {
+    super("PREEMPTED", "the turn's budget is used; the activity goes on from its checkpoint");
+  }
+}
+
+/**
+ * What a workflow catches when an activity failed for good.
+ *
+ * @example
+ * try { await ctx.call(charge, order); }
+ * catch (error) {
+ *   if (error instanceof ActivityFailedError) await ctx.call(notify, error.failure.message);
+ *   throw error;
+ * }
+ */
+export class ActivityFailedError extends WaymarkError {
+  override readonly name = "ActivityFailedError";
+  /** The identity of the step that failed. */
+  readonly step: string;
+  /** How many attempts were made. */
+  readonly attempts: number;
+  /** What the last attempt threw. */
+  readonly failure: Failure;
+
+  constructor(step: string, attempts: number, failure: Failure) {
+    const tries = attempts === 1 ? "its only attempt" : `${attempts} attempts`;
+    super("ACTIVITY_FAILED", `${step} failed after ${tries}: ${failure.type}: ${failure.message}`);
+    this.step = step;
+    this.attempts = attempts;
+    this.failure = failure;
+  }
+}
+
+/** A thrown value as a failure: bounded in every part, and never a reason to throw again. */
+export function toFailure(thrown: unknown, depth = 0): Failure {
+  if (thrown instanceof ActivityFailedError && depth === 0) {
+    return { ...describe(thrown, depth), cause: thrown.failure };
+  }
+  return describe(thrown, depth);
+}
+
+function describe(thrown: unknown, depth: number): Failure {
+  if (!(thrown instanceof Error)) {
+    return { type: "Thrown", message: cut(printable(thrown), LIMITS.failureMessageLength) };
+  }
+  const code = (thrown as { code?: unknown }).code;
+  const properties = ownProperties(thrown);
+  return {
+    type: cut(String(thrown.name), LIMITS.nameLength),
+    message: cut(String(thrown.message), LIMITS.failureMessageLength),
+    ...(typeof code === "string" ? { code: cut(code, LIMITS.nameLength) } : {}),
+    ...(thrown.stack === undefined
+      ? {}
+      : { stack: cut(String(thrown.stack), LIMITS.failureStackLength) }),
+    ...(thrown.cause === undefined || depth >= LIMITS.failureDepth
+      ? {}
+      : { cause: describe(thrown.cause, depth + 1) }),
+    ...(properties === undefined ? {} : { properties }),
+  };
+}
+
+const STANDARD_PROPERTIES = new Set(["name", "message", "stack", "cause", "code", "retryable"]);
+
+function ownProperties(error: Error): { readonly [name: string]: Json } | undefined {
+  const names = Object.keys(error).filter((name) => !STANDARD_PROPERTIES.has(name));
+  if (names.length === 0) return undefined;
+  try {
+    const own = Object.fromEntries(names.map((name) => [name, Reflect.get(error, name)]));
+    encode(own, "an error's properties");
+    const json = toJson(own) as { readonly [name: string]: Json };
+    return JSON.stringify(json).length > LIMITS.failurePropertiesBytes ? undefined : json;
+  } catch {
+    return undefined; // a property that cannot be stored must not hide the error itself
+  }
+}
+
+function printable(thrown: unknown): string {
+  if (typeof thrown === "string") return thrown;
+  try {
+    return JSON.stringify(thrown) ?? String(thrown);
+  } catch {
+    return Object.prototype.toString.call(thrown);
+  }
+}
+
+const cut = (text: string, length: number) =>
+  text.length <= length ? text : `${text.slice(0, length - 1)}…`;
+
+/** A failure the engine itself reports, with one of its codes. */
+export function engineFailure(error: WaymarkError): Failure {
+  return { type: error.name, message: error.message, code: error.code };
+}
+
+/** The stored text of a failure. */
+export const encodeFailure = (failure: Failure): string => JSON.stringify(failure);
+
+/** A failure from its stored text. */
+export const decodeFailure = (text: string): Failure => JSON.parse(text) as Failure;
+
+/** The error a workflow sees for a failure that one of Waymark's own errors caused. */
+export function fromFailure(failure: Failure): Error {
+  if (isErrorCode(failure.code)) return new WaymarkError(failure.code, failure.message);
+  const error = new Error(failure.message);
+  error.name = failure.type;
+  return error;
+}

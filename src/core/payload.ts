@@ -1,0 +1,205 @@
+/**
+ * The payload codec: values as stored text and back, and as plain JSON for HTTP.
+ *
+ * Stored text is devalue's format, so that Date, Map, Set, bigint, Uint8Array and undefined survive.
+ * What it cannot hold faithfully is refused here, with the path of the offending value, before
+ * anything is written (W10).
+ */
+import { parse, stringify } from "devalue";
+import { WaymarkError } from "./errors.ts";
+import { LIMITS } from "./limits.ts";
+
+/** A value as it is stored. */
+export type Encoded = string;
+
+/** A value as HTTP shows it. */
+export type Json =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly Json[]
+  | { readonly [key: string]: Json };
+
+/** The stored form of `undefined`, which is what a step without a result returns. */
+export const ENCODED_UNDEFINED: Encoded = "-1";
+
+/**
+ * A view of a larger buffer is stored as its own bytes only: devalue would store the whole buffer,
+ * and with it whatever else lies there. `flatten` asks again for the copy, which is no view.
+ */
+const WRITERS = {
+  bytes: (value: unknown) =>
+    value instanceof Uint8Array &&
+    (value.byteLength !== value.buffer.byteLength || value.constructor !== Uint8Array) &&
+    Uint8Array.from(value),
+};
+const READERS = { bytes: (value: unknown) => value };
+
+/**
+ * The stored form of a value.
+ *
+ * @param what names the value in errors, such as `the result of "ChargeCard"`
+ * @throws WaymarkError `PAYLOAD_UNSUPPORTED` with the path of a value that cannot be stored,
+ *   `PAYLOAD_TOO_LARGE` above {@link LIMITS.payloadBytes}.
+ */
+export function encode(value: unknown, what: string): Encoded {
+  if (value === undefined) return ENCODED_UNDEFINED;
+  const views = check(value, what);
+  const text = views ? stringify(value, WRITERS) : stringify(value);
+  const bytes = byteLength(text);
+  if (bytes > LIMITS.payloadBytes) {
+    throw new WaymarkError(
+      "PAYLOAD_TOO_LARGE",
+      `${what} is ${bytes} bytes when stored; the limit is ${LIMITS.payloadBytes}. ` +
+        "Store large data elsewhere, such as R2, and pass its key",
+    );
+  }
+  return text;
+}
+
+/** The value of a stored text: a fresh copy at every call. */
+export function decode(text: Encoded): unknown {
+  try {
+    return parse(text, READERS);
+  } catch (cause) {
+    throw new WaymarkError("PAYLOAD_CORRUPT", "a stored value cannot be read", { cause });
+  }
+}
+
+/** The UTF-8 bytes of a text; counted only where its length leaves a doubt. */
+function byteLength(text: string): number {
+  return text.length * 3 <= LIMITS.payloadBytes
+    ? text.length
+    : new TextEncoder().encode(text).length;
+}
+
+interface Walk {
+  readonly what: string;
+  readonly path: (string | number)[];
+  readonly above: Set<object>;
+  views: boolean;
+}
+
+/** Refuses what the codec does not carry; returns whether there are bytes to copy. */
+function check(value: unknown, what: string): boolean {
+  const walk: Walk = { what, path: [], above: new Set(), views: false };
+  visit(value, walk);
+  return walk.views;
+}
+
+function visit(value: unknown, walk: Walk): void {
+  switch (typeof value) {
+    case "string":
+    case "number":
+    case "boolean":
+    case "bigint":
+    case "undefined":
+      return;
+    case "object":
+      if (value !== null) visitObject(value, walk);
+      return;
+    case "function":
+    case "symbol":
+      refuse(walk, `is a ${typeof value}`);
+  }
+}
+
+function visitObject(value: object, walk: Walk): void {
+  if (value instanceof Date) {
+    if (Number.isNaN(value.getTime())) refuse(walk, "is an invalid Date");
+    return;
+  }
+  if (value instanceof Uint8Array) {
+    walk.views = true;
+    return;
+  }
+  if (walk.above.has(value)) refuse(walk, "refers back to a value that contains it");
+  if (walk.above.size >= LIMITS.payloadDepth) {
+    refuse(walk, `lies more than ${LIMITS.payloadDepth} levels deep`);
+  }
+  walk.above.add(value);
+  visitMembers(value, walk);
+  walk.above.delete(value);
+}
+
+function visitMembers(value: object, walk: Walk): void {
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) visitAt(index, value[index], walk);
+  } else if (value instanceof Map) {
+    for (const [key, item] of value) {
+      visitAt(typeof key === "string" ? key : "(key)", key, walk);
+      visitAt(typeof key === "string" ? key : "(value)", item, walk);
+    }
+  } else if (value instanceof Set) {
+    let index = 0;
+    for (const item of value) visitAt(index++, item, walk);
+  } else if (isPlain(value)) {
+    if (Object.getOwnPropertySymbols(value).length > 0) refuse(walk, "has a symbol as key");
+    for (const key of Object.keys(value)) {
+      if (key === "__proto__") refuse(walk, "has a key __proto__");
+      visitAt(key, (value as Record<string, unknown>)[key], walk);
+    }
+  } else {
+    refuse(walk, `is an instance of ${value.constructor?.name || "an unnamed class"}`);
+  }
+}
+
+function visitAt(key: string | number, value: unknown, walk: Walk): void {
+  walk.path.push(key);
+  visit(value, walk);
+  walk.path.pop();
+}
+
+function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+function refuse(walk: Walk, why: string): never {
+  const at = walk.path.map((key) => (typeof key === "number" ? `[${key}]` : `.${key}`)).join("");
+  throw new WaymarkError(
+    "PAYLOAD_UNSUPPORTED",
+    `${walk.what} cannot be stored: ${at === "" ? "the value" : `"${at.replace(/^\./, "")}"`} ${why}. ` +
+      "Values are JSON plus Date, Map, Set, bigint, Uint8Array and undefined",
+  );
+}
+
+/**
+ * A value as plain JSON: Date as ISO text, Map as an array of pairs, Set as an array, bigint as
+ * decimal text, bytes as base64; undefined is left out, and NaN and the infinities become null.
+ * Lossy: it is for people and other languages to read, never to be decoded.
+ */
+export function toJson(value: unknown): Json {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return value;
+    case "number":
+      return Number.isFinite(value) ? value : null;
+    case "bigint":
+      return value.toString();
+    case "object":
+      return value === null ? null : objectToJson(value);
+    default:
+      return null;
+  }
+}
+
+function objectToJson(value: object): Json {
+  if (value instanceof Date) return value.toISOString();
+  if (value instanceof Uint8Array) return base64(value);
+  if (Array.isArray(value)) return value.map(toJson);
+  if (value instanceof Set) return Array.from(value, toJson);
+  if (value instanceof Map) return Array.from(value, ([key, item]) => [toJson(key), toJson(item)]);
+  const members = Object.entries(value).filter(([, item]) => item !== undefined);
+  return Object.fromEntries(members.map(([key, item]) => [key, toJson(item)]));
+}
+
+function base64(bytes: Uint8Array): string {
+  let binary = "";
+  for (let start = 0; start < bytes.length; start += 0x8000) {
+    binary += String.fromCharCode(...bytes.subarray(start, start + 0x8000));
+  }
+  return btoa(binary);
+}

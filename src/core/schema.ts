@@ -1,0 +1,52 @@
+/**
+ * Standard Schema (standardschema.dev, version 1), as far as Waymark uses it: zod, valibot, arktype
+ * and others provide it, so a workflow's input may be described with any of them.
+ */
+import { WaymarkError } from "./errors.ts";
+
+interface Issue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+type Result<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly Issue[] };
+
+/** A schema of any library that follows Standard Schema. */
+export interface Schema<Output = unknown> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => Result<Output> | Promise<Result<Output>>;
+    readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
+    /** Standard JSON Schema, where the library has it. */
+    readonly jsonSchema?: { readonly input: (options: { target: "draft-2020-12" }) => unknown };
+  };
+}
+
+/**
+ * The value as the schema gives it back, with its defaults and conversions.
+ *
+ * @throws WaymarkError `INPUT_INVALID` naming each place that does not fit
+ */
+export async function parseWith<Output>(schema: Schema<Output>, value: unknown): Promise<Output> {
+  const result = await schema["~standard"].validate(value);
+  if (result.issues === undefined) return result.value;
+  const found = result.issues.slice(0, 10).map((issue) => `${place(issue)}${issue.message}`);
+  throw new WaymarkError("INPUT_INVALID", `the input does not fit: ${found.join("; ")}`);
+}
+
+function place(issue: Issue): string {
+  const keys = (issue.path ?? []).map((key) => String(typeof key === "object" ? key.key : key));
+  return keys.length === 0 ? "" : `${keys.join(".")}: `;
+}
+
+/** The schema as JSON Schema for documents, or null where its library cannot say. */
+export function jsonSchemaOf(schema: Schema | undefined): unknown {
+  try {
+    return schema?.["~standard"].jsonSchema?.input({ target: "draft-2020-12" }) ?? null;
+  } catch {
+    return null; // some schemas, such as those that transform, have no JSON Schema
+  }
+}
