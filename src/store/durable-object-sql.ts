@@ -1,0 +1,38 @@
+/** The storage port on a Durable Object's SQLite. */
+import type { Sql, SqlValue } from "./sql.ts";
+
+/** What this adapter needs of `ctx.storage`. */
+interface ObjectStorage {
+  readonly sql: {
+    exec(
+      statement: string,
+      ...bindings: SqlValue[]
+    ): { toArray(): unknown[]; readonly rowsWritten: number };
+  };
+  transactionSync<Result>(body: () => Result): Result;
+}
+
+export class DurableObjectSql implements Sql {
+  readonly #storage: ObjectStorage;
+  /** Rows written since this object came to memory: the unit of the platform's bill. */
+  rowsWritten = 0;
+
+  constructor(storage: ObjectStorage) {
+    this.#storage = storage;
+  }
+
+  all<Row>(statement: string, ...bindings: SqlValue[]): Row[] {
+    const cursor = this.#storage.sql.exec(statement, ...bindings);
+    const rows = cursor.toArray() as Row[];
+    this.rowsWritten += cursor.rowsWritten;
+    return rows;
+  }
+
+  run(statement: string, ...bindings: SqlValue[]): void {
+    this.rowsWritten += this.#storage.sql.exec(statement, ...bindings).rowsWritten;
+  }
+
+  transaction<Result>(body: () => Result extends PromiseLike<unknown> ? never : Result): Result {
+    return this.#storage.transactionSync(body) as Result;
+  }
+}

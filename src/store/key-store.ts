@@ -1,0 +1,68 @@
+/** Idempotency keys: which request each stood for, and what it was answered. */
+import type { Idempotency } from "../core/documents.ts";
+import { WaymarkError } from "../core/errors.ts";
+import { LIMITS } from "../core/limits.ts";
+import { createKeyTable, hasKeys } from "./schema.ts";
+import type { Sql } from "./sql.ts";
+
+const SELECT_KEY = "SELECT fingerprint, answer FROM idempotency WHERE key = ? AND at > ?";
+const COUNT_KEYS = "SELECT COUNT(*) AS count FROM idempotency";
+const DELETE_OLD = "DELETE FROM idempotency WHERE at <= ?";
+const INSERT_KEY =
+  "INSERT OR REPLACE INTO idempotency (key, fingerprint, answer, at) VALUES (?, ?, ?, ?)";
+
+export class KeyStore {
+  readonly #sql: Sql;
+  #exists = false;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  /**
+   * The answer given to this request before, as JSON.
+   *
+   * @throws WaymarkError `IDEMPOTENCY_KEY_REUSED` where the key stood for another request
+   */
+  find({ key, fingerprint }: Idempotency, now: number): string | undefined {
+    this.#exists ||= hasKeys(this.#sql);
+    if (!this.#exists) return undefined;
+    const since = now - LIMITS.idempotencyKeyMillis;
+    const [row] = this.#sql.all<{ fingerprint: string; answer: string }>(SELECT_KEY, key, since);
+    if (row === undefined) return undefined;
+    if (row.fingerprint === fingerprint) return row.answer;
+    throw new WaymarkError(
+      "IDEMPOTENCY_KEY_REUSED",
+      `the Idempotency-Key ${JSON.stringify(key)} was sent before with another request. ` +
+        "Use a new key for a new request",
+    );
+  }
+
+  /**
+   * Refuses a request whose answer could not be kept, before it has any effect.
+   *
+   * @throws WaymarkError `IDEMPOTENCY_KEYS_FULL`
+   */
+  checkRoom(now: number): void {
+    this.#exists ||= hasKeys(this.#sql);
+    if (!this.#exists || this.#count() < LIMITS.idempotencyKeys) return;
+    this.#sql.run(DELETE_OLD, now - LIMITS.idempotencyKeyMillis);
+    if (this.#count() < LIMITS.idempotencyKeys) return;
+    throw new WaymarkError(
+      "IDEMPOTENCY_KEYS_FULL",
+      `the instance keeps ${LIMITS.idempotencyKeys} idempotency keys of the last 24 hours; ` +
+        "send without a key, or later",
+    );
+  }
+
+  /** Keeps the answer to a request. */
+  keep({ key, fingerprint }: Idempotency, answer: string, now: number): void {
+    if (!this.#exists) createKeyTable(this.#sql);
+    this.#exists = true;
+    this.#sql.run(INSERT_KEY, key, fingerprint, answer, now);
+  }
+
+  #count(): number {
+    return this.#sql.all<{ count: number }>(COUNT_KEYS)[0]?.count ?? 0;
+  }
+}

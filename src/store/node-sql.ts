@@ -1,0 +1,83 @@
+/**
+ * The storage port on node:sqlite, for tests and simulation. Writes gather in one open transaction;
+ * `flush` commits it, `rollback` is what a crash does to it. That is how an object's storage behaves
+ * between two waits.
+ */
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { Sql, SqlValue } from "./sql.ts";
+
+export class NodeSql implements Sql {
+  readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+  #open = false;
+  #depth = 0;
+
+  /** @param path a file, or `":memory:"` */
+  constructor(path = ":memory:") {
+    this.#database = new DatabaseSync(path);
+  }
+
+  all<Row>(statement: string, ...bindings: SqlValue[]): Row[] {
+    this.#begin(statement);
+    return this.#prepare(statement).all(...bindings) as Row[];
+  }
+
+  run(statement: string, ...bindings: SqlValue[]): void {
+    this.#begin(statement);
+    this.#prepare(statement).run(...bindings);
+  }
+
+  transaction<Result>(body: () => Result extends PromiseLike<unknown> ? never : Result): Result {
+    this.#begin("WRITE");
+    const savepoint = `level_${++this.#depth}`;
+    this.#database.exec(`SAVEPOINT ${savepoint}`);
+    try {
+      const result = body() as Result;
+      this.#database.exec(`RELEASE ${savepoint}`);
+      return result;
+    } catch (error) {
+      this.#database.exec(`ROLLBACK TO ${savepoint}; RELEASE ${savepoint}`);
+      throw error;
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  /** Whether anything is written and not yet committed. */
+  get dirty(): boolean {
+    return this.#open;
+  }
+
+  /** Commits what was written. */
+  flush(): void {
+    if (this.#open) this.#database.exec("COMMIT");
+    this.#open = false;
+  }
+
+  /** Loses what was written since the last flush. */
+  rollback(): void {
+    if (this.#open) this.#database.exec("ROLLBACK");
+    this.#open = false;
+    this.#statements.clear(); // a rolled back CREATE TABLE leaves its statements invalid
+  }
+
+  close(): void {
+    this.rollback();
+    this.#database.close();
+  }
+
+  #begin(statement: string): void {
+    if (this.#open || statement.startsWith("SELECT")) return;
+    this.#database.exec("BEGIN");
+    this.#open = true;
+  }
+
+  #prepare(statement: string): StatementSync {
+    let prepared = this.#statements.get(statement);
+    if (prepared === undefined) {
+      prepared = this.#database.prepare(statement);
+      this.#statements.set(statement, prepared);
+    }
+    return prepared;
+  }
+}

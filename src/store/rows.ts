@@ -1,0 +1,56 @@
+/** The shape of the stored rows. Times are milliseconds since 1970; payloads are encoded text. */
+import type { InstanceStatus, StepState } from "../core/documents.ts";
+import type { StepIdentity } from "../core/names.ts";
+import type { Encoded } from "../core/payload.ts";
+import type { StepKind } from "../core/step.ts";
+
+/** The one row about the instance and its current execution. */
+export interface InstanceRow {
+  readonly id: string;
+  readonly executionId: string;
+  readonly workflow: string;
+  readonly version: string;
+  readonly status: InstanceStatus;
+  readonly input: Encoded;
+  readonly output: Encoded | null;
+  /** A failure as JSON. */
+  readonly error: string | null;
+  /** A flat object as JSON. */
+  readonly tags: string;
+  /** When a turn is owed though no step is open: a start, or another try of a suspended instance. */
+  readonly due: number | null;
+  readonly createdAt: number;
+  readonly startedAt: number | null;
+  readonly updatedAt: number;
+  readonly completedAt: number | null;
+}
+
+/** One durable thing of an execution: a step of any kind, or an event nobody has taken yet. */
+export interface StepRow {
+  readonly id: number;
+  /** The order of delivery, once it has ended. */
+  readonly seq: number | null;
+  /** Its identity; for a buffered event, the event's name. */
+  readonly step: StepIdentity;
+  readonly kind: StepKind;
+  readonly state: StepState;
+  /** The ordinal of its ask; null for a buffered event. */
+  readonly asked: number | null;
+  /** Attempts begun, the running one included. */
+  readonly attempt: number;
+  /** When it is due: a timer's end, a wait's timeout, the next attempt. */
+  readonly due: number | null;
+  readonly input: Encoded | null;
+  readonly result: Encoded | null;
+  /** The failure of the step, or of its last attempt, as JSON. */
+  readonly failure: string | null;
+  /** The last checkpoint; null before the first. */
+  readonly lastProcessedId: string | null;
+  readonly progress: Encoded | null;
+  readonly startedAt: number | null;
+  /** When the row was last written. */
+  readonly at: number;
+}
+
+/** A row as it is first written. */
+export type NewStepRow = Omit<StepRow, "id">;

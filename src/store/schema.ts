@@ -1,0 +1,80 @@
+/**
+ * The tables of one instance. Few, and made when first needed, because each new object pays for
+ * each table: two rows a table, one an index (see docs/performance.md).
+ */
+import type { Sql } from "./sql.ts";
+
+const INSTANCE_TABLE = `CREATE TABLE IF NOT EXISTS instance (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  id TEXT NOT NULL,
+  execution_id TEXT NOT NULL,
+  workflow TEXT NOT NULL,
+  version TEXT NOT NULL,
+  status TEXT NOT NULL,
+  input TEXT NOT NULL,
+  output TEXT,
+  error TEXT,
+  tags TEXT NOT NULL,
+  due INTEGER,
+  created_at INTEGER NOT NULL,
+  started_at INTEGER,
+  updated_at INTEGER NOT NULL,
+  completed_at INTEGER
+)`;
+
+/** `inline` is for the short cut of design section 3 (c): 0 as long as no row takes it. */
+const STEP_TABLE = `CREATE TABLE IF NOT EXISTS step (
+  id INTEGER PRIMARY KEY,
+  seq INTEGER,
+  step TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  state TEXT NOT NULL,
+  asked INTEGER,
+  inline INTEGER NOT NULL DEFAULT 0,
+  attempt INTEGER NOT NULL DEFAULT 0,
+  due INTEGER,
+  input TEXT,
+  result TEXT,
+  failure TEXT,
+  last_processed_id TEXT,
+  progress TEXT,
+  started_at INTEGER,
+  at INTEGER NOT NULL
+)`;
+
+/** Finds open rows without reading the finished ones; a short step never enters it. */
+const OPEN_INDEX = "CREATE INDEX IF NOT EXISTS step_open ON step (id) WHERE seq IS NULL";
+
+const KEY_TABLE = `CREATE TABLE IF NOT EXISTS idempotency (
+  key TEXT PRIMARY KEY,
+  fingerprint TEXT NOT NULL,
+  answer TEXT NOT NULL,
+  at INTEGER NOT NULL
+) WITHOUT ROWID`;
+
+/** Whether this object holds an instance. Reading it must not create one. */
+export function hasInstance(sql: Sql): boolean {
+  return tableExists(sql, "instance");
+}
+
+export function hasKeys(sql: Sql): boolean {
+  return tableExists(sql, "idempotency");
+}
+
+function tableExists(sql: Sql, name: string): boolean {
+  const query = "SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = ?";
+  return sql.all(query, name).length > 0;
+}
+
+export function createInstanceTables(sql: Sql): void {
+  sql.run(INSTANCE_TABLE);
+  sql.run(STEP_TABLE);
+}
+
+export function createOpenIndex(sql: Sql): void {
+  sql.run(OPEN_INDEX);
+}
+
+export function createKeyTable(sql: Sql): void {
+  sql.run(KEY_TABLE);
+}

@@ -1,0 +1,15 @@
+/**
+ * The storage port: synchronous, tiny, two adapters. What is written between two waits is one
+ * commit in both: an object's output gate sees to it there, the in-process host's flush here.
+ */
+
+export type SqlValue = string | number | null;
+
+export interface Sql {
+  /** Runs one statement and returns its rows. */
+  all<Row>(statement: string, ...bindings: SqlValue[]): Row[];
+  /** Runs one statement for its effect. */
+  run(statement: string, ...bindings: SqlValue[]): void;
+  /** All of it or nothing. The body cannot be async: no I/O is awaited in a transaction (W9). */
+  transaction<Result>(body: () => Result extends PromiseLike<unknown> ? never : Result): Result;
+}
