@@ -1,0 +1,244 @@
+/**
+ * What others ask of an instance: start, events, terminate, and reading it. Each command writes in
+ * one go, without a wait, so that it happens whole or not at all.
+ */
+import {
+  type EventReceipt,
+  type HistoryPage,
+  type Idempotency,
+  type InstanceDocument,
+  isTerminal,
+  type OnConflict,
+  type StartReceipt,
+} from "../core/documents.ts";
+import { WaymarkError } from "../core/errors.ts";
+import { encodeFailure, type Failure } from "../core/failure.ts";
+import { LIMITS } from "../core/limits.ts";
+import { nameOf } from "../core/names.ts";
+import type { Encoded } from "../core/payload.ts";
+import type { InstanceRow, NewStepRow } from "../store/rows.ts";
+import type { Engine } from "./engine.ts";
+import { historyItem, instanceDocument } from "./view.ts";
+
+/** A start, with its input already checked and encoded. */
+export interface StartCommand {
+  readonly id: string;
+  readonly workflow: string;
+  readonly version: string;
+  readonly input: Encoded;
+  readonly tags: { readonly [name: string]: string };
+  readonly onConflict: OnConflict;
+  /** Milliseconds since 1970; at once if left out. */
+  readonly startAt?: number | undefined;
+  readonly idempotency?: Idempotency | undefined;
+}
+
+export interface EventCommand {
+  readonly event: string;
+  readonly payload: Encoded;
+  readonly idempotency?: Idempotency | undefined;
+}
+
+export interface TerminateCommand {
+  readonly reason: string | null;
+  readonly idempotency?: Idempotency | undefined;
+}
+
+/** A longer answer is not kept with its idempotency key: it is then made from the present state. */
+const KEPT_ANSWER_LENGTH = 65_536;
+
+export class Commands {
+  readonly #engine: Engine;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** @throws WaymarkError `INSTANCE_EXISTS`, `IDEMPOTENCY_KEY_REUSED`, `IDEMPOTENCY_KEYS_FULL` */
+  start(command: StartCommand): StartReceipt {
+    const present = () => ({ created: true, document: this.#document(this.#row(command.id)) });
+    return this.#once(command.idempotency, present, () => {
+      const existing = this.#engine.instance.read();
+      if (existing !== undefined) this.#engine.requested();
+      if (existing !== undefined && command.onConflict === "existing") {
+        return { created: false, document: this.#document(existing) };
+      }
+      if (existing !== undefined) checkReplaceable(existing, command.onConflict);
+      const row = newInstance(command, this.#engine.host);
+      if (existing !== undefined) this.#engine.steps.deleteAll();
+      this.#engine.instance.write(row);
+      this.#engine.begin(row);
+      return { created: true, document: this.#document(row) };
+    });
+  }
+
+  /** @throws WaymarkError `INSTANCE_NOT_FOUND` */
+  get(id: string): InstanceDocument {
+    this.#engine.requested();
+    return this.#document(this.#row(id));
+  }
+
+  /** The instance once it has ended, or as it is at that moment. */
+  async whenEnded(id: string, until: number): Promise<InstanceDocument> {
+    const document = this.get(id);
+    if (isTerminal(document.status)) return document;
+    await this.#engine.ended(until);
+    return this.get(id);
+  }
+
+  /** @throws WaymarkError `INSTANCE_NOT_FOUND` */
+  history(id: string, after: number, limit: number): HistoryPage {
+    this.#engine.requested();
+    this.#row(id);
+    const rows = this.#engine.steps.page(after, limit + 1);
+    const page = rows.slice(0, limit);
+    const more = rows.length > limit ? page.at(-1) : undefined;
+    return { items: page.map(historyItem), cursor: more === undefined ? null : String(more.id) };
+  }
+
+  /** @throws WaymarkError `INSTANCE_NOT_FOUND`, `INSTANCE_TERMINAL`, `EVENT_BUFFER_FULL` */
+  sendEvent(id: string, command: EventCommand): EventReceipt {
+    const engine = this.#engine;
+    engine.requested();
+    const again = (): EventReceipt => ({ ...receiptOf(this.#row(id), command), eventId: 0 });
+    return this.#once(command.idempotency, again, () => {
+      const row = this.#row(id);
+      checkRunning(row);
+      if (engine.steps.bufferedEvents() >= LIMITS.bufferedEvents) {
+        throw new WaymarkError(
+          "EVENT_BUFFER_FULL",
+          `the instance keeps ${LIMITS.bufferedEvents} events nobody has waited for; send later`,
+        );
+      }
+      const now = engine.host.now();
+      const eventId = engine.steps.insert(eventRow(command, now));
+      this.#announce(eventId, command, now);
+      return { ...receiptOf(row, command), eventId };
+    });
+  }
+
+  /** Wakes the instance only where something waits for the event: a stored one costs one row. */
+  #announce(eventId: number, { event, payload }: EventCommand, now: number): void {
+    const { execution, steps } = this.#engine;
+    execution?.buffer(eventId, event, payload);
+    const waits =
+      execution?.waitsFor(event) ??
+      steps.unended().some((step) => step.state === "open" && isWaitFor(step, event));
+    if (waits || execution !== null) this.#engine.poke(now);
+  }
+
+  /** @throws WaymarkError `INSTANCE_NOT_FOUND`, `INSTANCE_TERMINAL` */
+  terminate(id: string, { reason, idempotency }: TerminateCommand): InstanceDocument {
+    this.#engine.requested();
+    const present = () => this.#document(this.#row(id));
+    return this.#once(idempotency, present, () => {
+      const row = this.#row(id);
+      if (row.status === "Terminated") return this.#document(row);
+      checkRunning(row);
+      const message = reason ?? "terminated by request";
+      const failure: Failure = { type: "Terminated", message };
+      const at = this.#engine.host.now();
+      const end = {
+        status: "Terminated",
+        output: null,
+        error: encodeFailure(failure),
+        at,
+      } as const;
+      this.#engine.end(row, end, { reason: message });
+      return present();
+    });
+  }
+
+  #row(id: string): InstanceRow {
+    const row = this.#engine.instance.read();
+    if (row !== undefined) return row;
+    throw new WaymarkError("INSTANCE_NOT_FOUND", `there is no instance "${id}"`);
+  }
+
+  #document(row: InstanceRow): InstanceDocument {
+    const { steps, registry, execution } = this.#engine;
+    return instanceDocument(row, steps, registry.find(row.workflow, row.version), execution);
+  }
+
+  /** Does what a request asks once: the same key again gets the same answer. */
+  #once<Answer>(
+    idempotency: Idempotency | undefined,
+    present: () => Answer,
+    act: () => Answer,
+  ): Answer {
+    if (idempotency === undefined) return act();
+    const { keys, host } = this.#engine;
+    const now = host.now();
+    const kept = keys.find(idempotency, now);
+    if (kept !== undefined) return kept === "" ? present() : (JSON.parse(kept) as Answer);
+    keys.checkRoom(now);
+    const answer = act();
+    const text = JSON.stringify(answer);
+    keys.keep(idempotency, text.length <= KEPT_ANSWER_LENGTH ? text : "", now);
+    return answer;
+  }
+}
+
+function checkReplaceable(existing: InstanceRow, onConflict: OnConflict): void {
+  const ended = isTerminal(existing.status);
+  if (onConflict === "replace" || (onConflict === "replaceFinished" && ended)) return;
+  const choices = ended ? '"existing", "replaceFinished" or "replace"' : '"existing" or "replace"';
+  throw new WaymarkError(
+    "INSTANCE_EXISTS",
+    `there is an instance "${existing.id}" of ${existing.workflow}, ${existing.status}. ` +
+      `Choose another id, or say with onConflict what to do: ${choices}`,
+  );
+}
+
+function checkRunning(row: InstanceRow): void {
+  if (!isTerminal(row.status)) return;
+  throw new WaymarkError("INSTANCE_TERMINAL", `the instance "${row.id}" is ${row.status}`);
+}
+
+function newInstance(command: StartCommand, host: Engine["host"]): InstanceRow {
+  const now = host.now();
+  return {
+    id: command.id,
+    executionId: host.randomId(),
+    workflow: command.workflow,
+    version: command.version,
+    status: "Pending",
+    input: command.input,
+    output: null,
+    error: null,
+    tags: JSON.stringify(command.tags),
+    due: Math.max(now, command.startAt ?? now),
+    createdAt: now,
+    startedAt: null,
+    updatedAt: now,
+    completedAt: null,
+  };
+}
+
+function eventRow({ event, payload }: EventCommand, at: number): NewStepRow {
+  return {
+    seq: null,
+    step: event,
+    kind: "event",
+    state: "buffered",
+    asked: null,
+    attempt: 0,
+    due: null,
+    input: null,
+    result: payload,
+    failure: null,
+    lastProcessedId: null,
+    progress: null,
+    startedAt: null,
+    at,
+  };
+}
+
+const isWaitFor = (step: { kind: string; step: string }, event: string): boolean =>
+  step.kind === "event" && nameOf(step.step) === event;
+
+const receiptOf = (row: InstanceRow, { event }: EventCommand): Omit<EventReceipt, "eventId"> => ({
+  instanceId: row.id,
+  executionId: row.executionId,
+  event,
+});

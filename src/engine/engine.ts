@@ -1,0 +1,332 @@
+/**
+ * The engine of one instance: holds its memory, runs its turns, keeps its alarm.
+ *
+ * - W1: the rows decide; `#execution` is a cache of them that may vanish between two waits.
+ * - W3: whatever makes work due sets the alarm in the same commit, or rings the turn that runs. While
+ *   a turn runs no later alarm is set: a crash leads to another turn at once.
+ * - W4: `wake` never throws.
+ */
+import { isTerminal } from "../core/documents.ts";
+import type { WorkflowEnd } from "../core/driver.ts";
+import { WaymarkError } from "../core/errors.ts";
+import { encodeFailure, engineFailure, toFailure } from "../core/failure.ts";
+import type { LogFields } from "../core/log.ts";
+import type { StepIdentity } from "../core/names.ts";
+import { type Encoded, encode } from "../core/payload.ts";
+import type { AnyWorkflow, Registry } from "../core/workflow.ts";
+import { type InstanceEnd, InstanceStore } from "../store/instance-store.ts";
+import { KeyStore } from "../store/key-store.ts";
+import type { InstanceRow } from "../store/rows.ts";
+import type { Sql } from "../store/sql.ts";
+import { StepStore } from "../store/step-store.ts";
+import type { Attempt } from "./attempt.ts";
+import { Budget } from "./budget.ts";
+import { isCareful } from "./careful.ts";
+import { Doorbell } from "./doorbell.ts";
+import { Execution } from "./execution.ts";
+import { DEFAULT_TURN_BUDGET, type Host, SETTLE_MILLIS, type TurnBudget } from "./host.ts";
+import { Reporter, told } from "./reporter.ts";
+import { runTurn, type TurnEnd } from "./turn.ts";
+
+export interface EngineOptions {
+  readonly sql: Sql;
+  readonly host: Host;
+  readonly registry: Registry;
+  readonly turn?: Partial<TurnBudget>;
+}
+
+/** The platform gives an alarm up after six retries; before that the instance is suspended. */
+const MOST_RETRIES = 4;
+/** Waits between two tries of a suspended instance: from a minute, doubling, to an hour. */
+const SUSPENDED_MILLIS = { first: 60_000, most: 3_600_000 };
+/** Waits after the engine itself has failed, storage included: from a second, doubling, to a minute. */
+const BROKEN_MILLIS = { first: 1_000, most: 60_000 };
+
+export class Engine {
+  readonly host: Host;
+  readonly registry: Registry;
+  readonly instance: InstanceStore;
+  readonly steps: StepStore;
+  readonly keys: KeyStore;
+  readonly #budget: TurnBudget;
+  readonly #doorbell = new Doorbell();
+  readonly #ends = new Set<() => void>();
+  #execution: Execution | null = null;
+  #turn: Promise<void> | null = null;
+  #spending: Budget | null = null;
+  /** The alarm as set by this memory; undefined where an earlier one may have set it. */
+  #alarmAt: number | null | undefined;
+  /** The execution this memory has begun: no crash can lie before it. */
+  #begunHere: string | null = null;
+  /** A request came before the first turn: it may be what brought the object back after a crash. */
+  #requested = false;
+  #broken = 0;
+  #leaving = new Map<StepIdentity, { attempt: Attempt; until: number }>();
+
+  constructor(options: EngineOptions) {
+    this.host = options.host;
+    this.registry = options.registry;
+    this.instance = new InstanceStore(options.sql);
+    this.steps = new StepStore(options.sql);
+    this.keys = new KeyStore(options.sql);
+    this.#budget = { ...DEFAULT_TURN_BUDGET, ...options.turn };
+  }
+
+  /** The execution in memory, where there is one. */
+  get execution(): Execution | null {
+    return this.#execution;
+  }
+
+  /** Notes that a request reached this memory. */
+  requested(): void {
+    this.#requested = true;
+  }
+
+  /**
+   * The alarm's work: runs a turn, or joins the one that runs. Never throws (W4).
+   *
+   * @param alarm how often the platform has run this alarm before, because it died under it
+   */
+  wake(alarm: { readonly retries: number }): Promise<void> {
+    if (this.#turn !== null) return this.#turn;
+    this.#alarmAt = null; // it has fired
+    this.#turn = this.#run(alarm.retries)
+      .catch((error: unknown) => this.#recover(error))
+      .finally(() => {
+        this.#turn = null;
+      });
+    return this.#turn;
+  }
+
+  /** Makes the instance look at its rows: rings the running turn, or sets the alarm. */
+  poke(at: number): void {
+    if (this.#turn === null) this.#setAlarm(at);
+    else this.#doorbell.ring();
+  }
+
+  /** A new execution has been written: drops the memory of the one before. */
+  begin(row: InstanceRow): void {
+    this.drop(new WaymarkError("ATTEMPT_STOPPED", "the instance was started anew"));
+    this.#begunHere = row.executionId;
+    this.poke(row.due ?? row.createdAt);
+  }
+
+  /** Writes the end of the instance. */
+  end(row: InstanceRow, end: InstanceEnd, fields: LogFields = {}): void {
+    this.instance.setEnded(end);
+    this.steps.cancelOpen(end.at);
+    this.#setAlarm(null);
+    const reporter = this.#execution?.reporter ?? this.#reporter(row);
+    const ms = end.at - (row.startedAt ?? end.at);
+    reporter.instance(`instance.${end.status.toLowerCase()}`, { ...fields, ms });
+    this.drop(new WaymarkError("ATTEMPT_STOPPED", `the instance is ${end.status}`));
+    this.#afterCommit(reporter);
+    for (const ended of [...this.#ends]) ended();
+  }
+
+  /** Resolves when the instance ends, or at that moment, whichever comes first. */
+  async ended(until: number): Promise<void> {
+    const nap = this.host.napUntil(until);
+    let ended = () => {};
+    const end = new Promise<void>((resolve) => {
+      ended = resolve;
+    });
+    this.#ends.add(ended);
+    await Promise.race([end, nap.over]);
+    this.#ends.delete(ended);
+    nap.cancel();
+  }
+
+  /** Drops the memory of the execution; its attempts are stopped. */
+  drop(reason: WaymarkError): void {
+    const until = this.host.now() + SETTLE_MILLIS;
+    for (const attempt of this.#execution?.runner.stopAll(reason) ?? []) {
+      this.#leaving.set(attempt.start.step, { attempt, until });
+    }
+    this.#execution = null;
+    this.#doorbell.ring();
+  }
+
+  async #run(retries: number): Promise<void> {
+    for (;;) {
+      const execution = this.#execution ?? this.#load(retries);
+      if (execution === null) return;
+      const { host } = this;
+      this.#spending = new Budget(this.#budget, host.now());
+      const end = await runTurn({
+        host,
+        execution,
+        budget: this.#spending,
+        doorbell: this.#doorbell,
+        alive: () => this.#execution === execution,
+        resumed: () => this.#resumed(execution),
+      });
+      this.#spending = null;
+      if (end.kind !== "gone") return this.#close(execution, end);
+    }
+  }
+
+  /** Brings the execution to memory; null where nothing is to be done now. */
+  #load(retries: number): Execution | null {
+    const now = this.host.now();
+    const row = this.instance.read();
+    if (row === undefined || isTerminal(row.status)) return null;
+    if (row.due !== null && row.due > now) {
+      this.#setAlarm(row.due);
+      return null;
+    }
+    const workflow = this.registry.find(row.workflow, row.version);
+    if (workflow === undefined) {
+      this.#suspend(row, versionMissing(row));
+      return null;
+    }
+    if (retries >= MOST_RETRIES) {
+      this.#suspend(row, objectLost(retries));
+      return null;
+    }
+    return this.#begin(row, workflow, retries > 0, now);
+  }
+
+  #begin(row: InstanceRow, workflow: AnyWorkflow, retry: boolean, now: number): Execution {
+    const { host, steps } = this;
+    const begunHere = this.#begunHere === row.executionId;
+    const disturbed = retry || this.#requested || this.#broken > 0;
+    const careful = !begunHere && isCareful(row, steps.unended(), { disturbed, now });
+    this.#begunHere = row.executionId;
+    const first = row.status === "Pending";
+    if (first) this.instance.setRunning(now);
+    const execution = new Execution({
+      host,
+      steps,
+      row: first ? { ...row, status: "Running", startedAt: now } : row,
+      workflow,
+      doorbell: this.#doorbell,
+      spendCheckpoint: () => this.#spending?.spendCheckpoint(host.now()) ?? false,
+      resumed: !first,
+      careful,
+      leaving: this.#leaving,
+    });
+    this.#leaving = new Map();
+    this.#execution = execution;
+    if (first) execution.reporter.instance("instance.started", { version: row.version });
+    execution.start();
+    return execution;
+  }
+
+  /** Replay has passed where a suspended instance had stopped: it runs again. */
+  #resumed(execution: Execution): void {
+    if (execution.row.status !== "Suspended") return;
+    this.instance.setRunning(this.host.now());
+    execution.row = { ...execution.row, status: "Running", due: null };
+    execution.reporter.instance("instance.resumed");
+  }
+
+  /** Writes what a turn's end means, and sets the alarm, without a wait in between (W3). */
+  #close(execution: Execution, end: Exclude<TurnEnd, { kind: "gone" }>): void {
+    const now = this.host.now();
+    this.#broken = 0;
+    switch (end.kind) {
+      case "ended":
+        this.#finish(execution.row, end.end, now);
+        break;
+      case "suspended":
+        this.#suspend(execution.row, end.error);
+        break;
+      case "yielded":
+        execution.keepOpen(now);
+        this.#setAlarm(now + 1);
+        break;
+      case "waiting":
+        execution.keepOpen(now);
+        this.#setAlarm(Number.isFinite(end.due) ? Math.max(end.due, now + 1) : null);
+    }
+  }
+
+  #finish(row: InstanceRow, end: WorkflowEnd, at: number): void {
+    const output = encodedOutput(row, end);
+    if (output.ok) {
+      this.end(row, { status: "Completed", output: output.text, error: null, at });
+      return;
+    }
+    const failure = toFailure(output.error);
+    const error = encodeFailure(failure);
+    this.end(row, { status: "Failed", output: null, error, at }, told(failure));
+  }
+
+  /** Nothing is lost, nothing is guessed (W7): it waits for code that fits, and looks now and then. */
+  #suspend(row: InstanceRow, error: WaymarkError): void {
+    const now = this.host.now();
+    const before = row.status === "Suspended" && row.due !== null ? row.due - row.updatedAt : 0;
+    const wait = Math.min(Math.max(before * 2, SUSPENDED_MILLIS.first), SUSPENDED_MILLIS.most);
+    const failure = engineFailure(error);
+    this.instance.setSuspended(encodeFailure(failure), now + wait, now);
+    const reporter = this.#execution?.reporter ?? this.#reporter(row);
+    this.drop(new WaymarkError("ATTEMPT_STOPPED", "the instance is suspended"));
+    this.#setAlarm(now + wait);
+    reporter.instance("instance.suspended", told(failure));
+    this.#afterCommit(reporter);
+  }
+
+  /** The engine or its storage has failed: forgets its memory, and comes back to the rows later. */
+  #recover(error: unknown): void {
+    const wait = Math.min(BROKEN_MILLIS.first * 2 ** this.#broken, BROKEN_MILLIS.most);
+    this.#broken++;
+    const reporter = this.#execution?.reporter;
+    this.drop(
+      new WaymarkError("ATTEMPT_STOPPED", "the engine failed and starts again from its rows"),
+    );
+    try {
+      this.#setAlarm(this.host.now() + wait);
+      reporter?.instance("engine.failed", told(toFailure(error)));
+      reporter?.flush();
+    } catch {
+      // Storage is gone: the platform resets the object and runs this alarm again.
+    }
+  }
+
+  #setAlarm(at: number | null): void {
+    if (at === this.#alarmAt) return;
+    this.host.setAlarm(at);
+    this.#alarmAt = at;
+  }
+
+  #reporter(row: InstanceRow): Reporter {
+    return new Reporter((event) => this.host.log(event), row);
+  }
+
+  #afterCommit(reporter: Reporter): void {
+    this.host.committed().then(
+      () => reporter.flush(),
+      () => {}, // not stored, so not told
+    );
+  }
+}
+
+/** An output that cannot be stored fails the instance, as a thrown error does. */
+function encodedOutput(
+  row: InstanceRow,
+  end: WorkflowEnd,
+): { readonly ok: true; readonly text: Encoded } | { readonly ok: false; readonly error: unknown } {
+  if (!end.ok) return end;
+  try {
+    return { ok: true, text: encode(end.output, `the output of "${row.workflow}"`) };
+  } catch (error) {
+    return { ok: false, error };
+  }
+}
+
+function objectLost(times: number): WaymarkError {
+  return new WaymarkError(
+    "OBJECT_LOST",
+    `the instance's object was lost ${times} times in a row in the same turn: its code may use too ` +
+      "much CPU or memory. It is tried again from time to time, and goes on after a deployment that helps",
+  );
+}
+
+function versionMissing(row: InstanceRow): WaymarkError {
+  return new WaymarkError(
+    "VERSION_MISSING",
+    `workflow "${row.workflow}" version "${row.version}" is not registered. ` +
+      "Deploy a Worker that registers it; the instance then goes on",
+  );
+}

@@ -1,0 +1,313 @@
+/**
+ * One execution in memory: its driver, its open steps, its running attempts. It is made from the
+ * rows when the instance comes to memory and vanishes with it (W1).
+ *
+ * - W3: `nextDue` says when the instance must be woken; what runs or could run is due now.
+ * - W6 (d): while rows are left to deliver, nothing new is started; the turn sees to the order.
+ */
+import { createContext } from "../core/context.ts";
+import { Driver } from "../core/driver.ts";
+import { WaymarkError } from "../core/errors.ts";
+import { decodeFailure, engineFailure } from "../core/failure.ts";
+import type { StepIdentity } from "../core/names.ts";
+import { decode } from "../core/payload.ts";
+import type { Completion } from "../core/step.ts";
+import type { AnyWorkflow } from "../core/workflow.ts";
+import type { InstanceRow, StepRow } from "../store/rows.ts";
+import type { StepStore } from "../store/step-store.ts";
+import type { Attempt } from "./attempt.ts";
+import type { Doorbell } from "./doorbell.ts";
+import type { Host } from "./host.ts";
+import { type OpenStep, openStep } from "./open-step.ts";
+import { type BufferedEvent, Recorder, TIMER_OVER } from "./recorder.ts";
+import { Reporter } from "./reporter.ts";
+import { Runner } from "./runner.ts";
+
+export interface ExecutionOptions {
+  readonly host: Host;
+  readonly steps: StepStore;
+  readonly row: InstanceRow;
+  readonly workflow: AnyWorkflow;
+  readonly doorbell: Doorbell;
+  readonly spendCheckpoint: () => boolean;
+  /** The code has run before: its first lines are a replay. */
+  readonly resumed: boolean;
+  /** The object may have been killed by what was running: see design section 6. */
+  readonly careful: boolean;
+  /** Attempts of an execution before this one that still run in this object. */
+  readonly leaving: ReadonlyMap<StepIdentity, { attempt: Attempt; until: number }>;
+}
+
+export class Execution {
+  row: InstanceRow;
+  readonly driver: Driver;
+  readonly reporter: Reporter;
+  readonly runner: Runner;
+  readonly #options: ExecutionOptions;
+  readonly #recorder: Recorder;
+  /** Open rows the code has not asked for yet. */
+  readonly #unasked = new Map<StepIdentity, StepRow>();
+  readonly #endedRows = new Map<StepIdentity, StepRow>();
+  readonly #open = new Map<StepIdentity, OpenStep>();
+  #ready: OpenStep[] = [];
+  readonly #timed = new Set<OpenStep>();
+  /** Event waits, newest last. */
+  #waits: OpenStep[] = [];
+  #events: BufferedEvent[] = [];
+  #caughtUp = false;
+
+  constructor(options: ExecutionOptions) {
+    const { host, steps, row, doorbell, spendCheckpoint } = options;
+    this.#options = options;
+    this.row = row;
+    const ended = steps.ended();
+    for (const step of ended) this.#endedRows.set(step.step, step);
+    for (const step of steps.unended()) this.#load(step);
+    this.driver = new Driver({
+      executionId: row.executionId,
+      startedAt: row.startedAt ?? row.createdAt,
+      history: ended.map(toCompletion),
+      recorded: (identity) => this.#endedRows.get(identity) ?? this.#unasked.get(identity),
+      resumed: options.resumed,
+    });
+    this.reporter = new Reporter((event) => host.log(event), row);
+    this.#recorder = new Recorder(steps, this.driver, ended.at(-1)?.seq ?? 0);
+    this.runner = new Runner({
+      host,
+      recorder: this.#recorder,
+      reporter: this.reporter,
+      doorbell,
+      instanceId: row.id,
+      executionId: row.executionId,
+      spendCheckpoint,
+    });
+  }
+
+  #load(step: StepRow): void {
+    if (step.state === "buffered") this.buffer(step.id, step.step, step.result ?? "");
+    else if (step.state !== "cancelled") this.#unasked.set(step.step, step);
+  }
+
+  /** Calls the workflow's function; the turn drives it on. */
+  start(): void {
+    const { row, workflow } = this.#options;
+    const { id: instanceId, executionId, version } = row;
+    const { stages } = workflow;
+    const ctx = createContext(this.driver, { instanceId, executionId, version, stages });
+    this.driver.start(() => workflow.run(ctx, decode(row.input)));
+  }
+
+  /** Takes a stored event that nobody waits for yet. */
+  buffer(id: number, name: string, payload: string): void {
+    this.#events.push({ id, name, payload });
+  }
+
+  get caughtUp(): boolean {
+    return this.#caughtUp;
+  }
+
+  /** Whether the code waits for something that no step will ever bring. */
+  get stalled(): boolean {
+    return this.#open.size === 0 && this.driver.end === undefined;
+  }
+
+  /** Records what attempts brought. Returns whether a step has ended. */
+  record(): boolean {
+    const { again, ended } = this.runner.record();
+    return this.#settle(again, ended);
+  }
+
+  #settle(again: readonly OpenStep[], ended: readonly OpenStep[]): boolean {
+    for (const step of again) this.#schedule(step);
+    for (const step of ended) this.#forget(step);
+    return ended.length > 0;
+  }
+
+  #schedule(step: OpenStep): void {
+    if (step.due === null) this.#ready.push(step);
+    else this.#timed.add(step);
+  }
+
+  #forget(step: OpenStep): void {
+    this.#open.delete(step.ask.identity);
+    this.#timed.delete(step);
+    if (step.ask.request.kind === "event") {
+      this.#waits = this.#waits.filter((other) => other !== step);
+    }
+  }
+
+  /**
+   * Takes in what the code has asked for since the last time. Returns whether a step has ended: one
+   * whose attempt was lost for the last time.
+   */
+  adopt(): boolean {
+    let ended = false;
+    for (const ask of this.driver.takeAsked()) {
+      if (this.#endedRows.delete(ask.identity)) continue; // delivered, or about to be
+      const step = openStep(ask);
+      this.#open.set(ask.identity, step);
+      const row = this.#unasked.get(ask.identity);
+      this.#unasked.delete(ask.identity);
+      const lost = row !== undefined && this.#resume(step, row);
+      const { kind } = ask.request;
+      if (kind === "event") this.#waits.push(step);
+      if (kind === "timer" || kind === "event") {
+        if (step.due !== null) this.#timed.add(step);
+        continue;
+      }
+      step.suspect = this.#options.careful && !this.#caughtUp;
+      step.leaving = this.#options.leaving.get(ask.identity) ?? null;
+      if (!lost) this.#schedule(step);
+      else if (this.runner.lost(step)) {
+        this.#forget(step);
+        ended = true;
+      } else this.#schedule(step);
+    }
+    return ended;
+  }
+
+  /** Goes on from a stored row. Returns whether it was marked, and its attempt is lost. */
+  #resume(step: OpenStep, row: StepRow): boolean {
+    const { host, steps } = this.#options;
+    if (row.state === "orphaned") steps.setState(row.id, "open", host.now());
+    step.row = { id: row.id, lastProcessedId: row.lastProcessedId };
+    step.startedAt = row.startedAt;
+    step.due = row.due;
+    // A row with a due waits for its next attempt; one without was in the middle of an attempt,
+    // which counts as failed only if it was marked: see design section 6.
+    step.failed = row.due === null ? Math.max(0, row.attempt - 1) : row.attempt;
+    return row.state === "running";
+  }
+
+  /** Nothing is left to deliver: from here on the code does what it never did before. */
+  catchUp(): void {
+    this.#caughtUp = true;
+    this.driver.caughtUp();
+    const { host, steps } = this.#options;
+    for (const row of this.#unasked.values()) {
+      if (row.state !== "orphaned") steps.setState(row.id, "orphaned", host.now());
+    }
+  }
+
+  /** Ends the waits that are over. Returns whether any step has ended. */
+  fire(now: number): boolean {
+    const took = this.#takeEvents(now);
+    const { again, ended } = this.runner.expire(now);
+    const expired = this.#settle(again, ended);
+    const due = [...this.#timed].filter((step) => step.due !== null && step.due <= now);
+    due.sort((a, b) => (a.due ?? 0) - (b.due ?? 0));
+    let fired = false;
+    for (const step of due) fired = this.#fireOne(step, now) || fired;
+    return took || expired || fired;
+  }
+
+  #fireOne(step: OpenStep, now: number): boolean {
+    const { request } = step.ask;
+    switch (request.kind) {
+      case "activity":
+      case "run":
+        this.#timed.delete(step);
+        this.#ready.push(step);
+        return false;
+      case "timer":
+        this.#recorder.end(step, TIMER_OVER, now);
+        break;
+      case "event": {
+        const error = new WaymarkError("EVENT_TIMEOUT", `no event "${request.event}" came in time`);
+        const failure = engineFailure(error);
+        this.#recorder.end(step, { ok: false, failure, attempts: 0 }, now);
+      }
+    }
+    this.#forget(step);
+    return true;
+  }
+
+  /** Hands each stored event to the newest wait of its name, as on Azure. */
+  #takeEvents(now: number): boolean {
+    if (this.#events.length === 0 || this.#waits.length === 0) return false;
+    let took = false;
+    this.#events = this.#events.filter((event) => {
+      const wait = this.#waits.findLast(isWaitFor(event.name));
+      if (wait === undefined) return true;
+      this.#recorder.take(wait, event, now);
+      this.#forget(wait);
+      took = true;
+      return false;
+    });
+    return took;
+  }
+
+  /** Starts the attempts that are due. Suspect ones are marked first, and the mark is durable. */
+  async launch(now: number, alive: () => boolean): Promise<void> {
+    if (this.#ready.length === 0) return;
+    const launchable = this.#ready.filter(mayStart(now));
+    this.#ready = this.#ready.filter((step) => !mayStart(now)(step));
+    const suspects = launchable.filter((step) => step.suspect);
+    for (const step of suspects) {
+      step.startedAt ??= now;
+      this.#recorder.mark(step, now);
+      step.suspect = false;
+    }
+    if (suspects.length > 0) {
+      await this.#options.host.committed();
+      if (!alive()) return;
+    }
+    for (const step of launchable) this.runner.start(step);
+  }
+
+  /** Whether an attempt runs, or waits only for another to leave. */
+  get busy(): boolean {
+    return this.runner.running > 0 || this.#ready.length > 0;
+  }
+
+  /** When the next wait ends, in milliseconds since 1970; infinity where there is none. */
+  nextDue(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const step of this.#timed) next = Math.min(next, step.due ?? next);
+    return next;
+  }
+
+  /** When the turn must look again though nothing rings. */
+  nextLook(): number {
+    let next = Math.min(this.nextDue(), this.runner.nextDeadline());
+    for (const step of this.#ready) next = Math.min(next, step.leaving?.until ?? next);
+    return next;
+  }
+
+  /** The steps that have not ended, as far as the code has asked for them. */
+  get open(): Iterable<OpenStep> {
+    return this.#open.values();
+  }
+
+  /** Whether some step waits for an event of this name. */
+  waitsFor(event: string): boolean {
+    return this.#waits.some(isWaitFor(event));
+  }
+
+  /** Gives rows to what outlives the turn. */
+  keepOpen(now: number): void {
+    for (const step of this.#open.values()) {
+      const { kind } = step.ask.request;
+      if (kind === "timer" || kind === "event" || step.attempt !== null) {
+        this.#recorder.keepOpen(step, now);
+      }
+    }
+  }
+}
+
+const isWaitFor =
+  (event: string) =>
+  ({ ask: { request } }: OpenStep) =>
+    request.kind === "event" && request.event === event;
+
+const mayStart = (now: number) => (step: OpenStep) =>
+  step.leaving === null || step.leaving.attempt.settled || step.leaving.until <= now;
+
+function toCompletion(row: StepRow): Completion {
+  const { seq, step, kind, at } = row;
+  const outcome =
+    row.failure !== null && row.state === "failed"
+      ? { ok: false as const, failure: decodeFailure(row.failure), attempts: row.attempt }
+      : { ok: true as const, result: row.result ?? "-1" };
+  return { seq: seq ?? 0, step, kind, at, outcome };
+}

@@ -1,0 +1,59 @@
+/**
+ * The one port through which the engine knows the world. A Durable Object is one host; the
+ * in-process host of the tests is another. The engine is the same on both.
+ */
+import type { ActivityContext, AnyActivity } from "../core/activity.ts";
+import type { LogEvent } from "../core/log.ts";
+
+/** A wait in memory that can be given up. */
+export interface Nap {
+  readonly over: Promise<void>;
+  cancel(): void;
+}
+
+export interface Host {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** A random id for an execution. */
+  randomId(): string;
+  /** Resolves when every promise job that can run has run, and what was written is durable. */
+  drain(): Promise<void>;
+  /** Resolves when what was written is durable: nothing may leave before (W9). */
+  committed(): Promise<void>;
+  /** Sets the one alarm; null removes it. Part of the same commit as the writes around it. */
+  setAlarm(at: number | null): void;
+  /** Waits in memory, within a turn. */
+  napUntil(at: number): Nap;
+  /** The bindings that activities get. */
+  readonly env: Cloudflare.Env;
+  /** Runs an activity's function; what it throws is a rejection. */
+  runActivity(activity: AnyActivity, input: unknown, ctx: ActivityContext): Promise<unknown>;
+  log(event: LogEvent): void;
+}
+
+/**
+ * When a turn ends and hands over to the next (W5), well inside the platform's bounds: 15 minutes
+ * for one alarm, and 30 seconds of CPU for one event unless the Worker asks for more.
+ */
+export interface TurnBudget {
+  /** Wall time in milliseconds. */
+  readonly millis: number;
+  /** Results handed to the workflow. */
+  readonly steps: number;
+  /** Checkpoints of all its activities together. */
+  readonly checkpoints: number;
+}
+
+export const DEFAULT_TURN_BUDGET: TurnBudget = { millis: 300_000, steps: 1_000, checkpoints: 500 };
+
+/** A timer due within this is waited for in memory: an alarm and its row would cost more. */
+export const NEAR_MILLIS = 20;
+
+/** How long the next attempt waits for one that was stopped to settle. */
+export const SETTLE_MILLIS = 5_000;
+
+/** The least wait after an attempt that took its object with it: the next one gets its own alarm. */
+export const LOST_MILLIS = 1_000;
+
+/** An alarm later than this after its due was not on time: something happened in between. */
+export const LATE_MILLIS = 250;

@@ -1,0 +1,40 @@
+/** A step the code has asked for and that has not ended, as the engine holds it in memory. */
+import type { Ask } from "../core/step.ts";
+import type { Attempt } from "./attempt.ts";
+
+/** What is stored of a step that is open. */
+export interface OpenRow {
+  readonly id: number;
+  readonly lastProcessedId: string | null;
+}
+
+export interface OpenStep {
+  readonly ask: Ask;
+  /** Its row, where it has one: it outlived a turn, has a checkpoint, or is to be retried. */
+  row: OpenRow | null;
+  /** Attempts that have failed. */
+  failed: number;
+  /** A timer's end, a wait's timeout, the next attempt; in milliseconds since 1970. */
+  due: number | null;
+  /** The running attempt: its token. */
+  attempt: Attempt | null;
+  /** An attempt that was stopped, and until when the next one waits for it to settle. */
+  leaving: { readonly attempt: Attempt; readonly until: number } | null;
+  startedAt: number | null;
+  /** Its next attempt is marked first: the one before may have killed the object (W3). */
+  suspect: boolean;
+}
+
+export function openStep(ask: Ask): OpenStep {
+  const due = ask.request.kind === "timer" || ask.request.kind === "event" ? ask.request.due : null;
+  return {
+    ask,
+    row: null,
+    failed: 0,
+    due,
+    attempt: null,
+    leaving: null,
+    startedAt: null,
+    suspect: false,
+  };
+}

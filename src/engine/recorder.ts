@@ -1,0 +1,146 @@
+/**
+ * Writes what becomes of steps, and feeds the driver what has ended.
+ *
+ * W2: the row and the completion are one: whatever the driver delivers has its row in the same commit.
+ */
+import { INITIAL_ID } from "../core/activity-status.ts";
+import type { Driver } from "../core/driver.ts";
+import { encodeFailure, type Failure } from "../core/failure.ts";
+import { ENCODED_UNDEFINED, type Encoded } from "../core/payload.ts";
+import type { StepOutcome } from "../core/step.ts";
+import type { NewStepRow, StepRow } from "../store/rows.ts";
+import type { StepStore } from "../store/step-store.ts";
+import type { OpenStep } from "./open-step.ts";
+
+/** An event nobody has taken yet. */
+export interface BufferedEvent {
+  readonly id: number;
+  readonly name: string;
+  readonly payload: Encoded;
+}
+
+export class Recorder {
+  readonly #steps: StepStore;
+  readonly #driver: Driver;
+  #seq: number;
+
+  /** @param seq that of the last completion recorded */
+  constructor(steps: StepStore, driver: Driver, seq: number) {
+    this.#steps = steps;
+    this.#driver = driver;
+    this.#seq = seq;
+  }
+
+  /** Records a step's end. */
+  end(step: OpenStep, outcome: StepOutcome, at: number): void {
+    const seq = ++this.#seq;
+    const written = {
+      seq,
+      state: outcome.ok ? ("done" as const) : ("failed" as const),
+      attempt: attemptsMade(step),
+      result: outcome.ok ? outcome.result : null,
+      failure: outcome.ok ? null : encodeFailure(outcome.failure),
+      lastProcessedId: processedId(step),
+      at,
+    };
+    if (step.row === null) this.#steps.insert({ ...newRow(step, at), ...written });
+    else this.#steps.end({ ...written, id: step.row.id });
+    this.#feed(step, seq, outcome, at);
+  }
+
+  /** Records that a step's wait is over because of a buffered event, which is thereby taken. */
+  take(step: OpenStep, event: BufferedEvent, at: number): void {
+    const { identity, ordinal, input } = step.ask;
+    const { row } = step;
+    if (row === null) {
+      const seq = ++this.#seq;
+      this.#steps.takeEvent(event.id, { seq, step: identity, asked: ordinal, input, at });
+      this.#feed(step, seq, { ok: true, result: event.payload }, at);
+      return;
+    }
+    this.end(step, { ok: true, result: event.payload }, at);
+    this.#steps.delete(event.id);
+  }
+
+  #feed(step: OpenStep, seq: number, outcome: StepOutcome, at: number): void {
+    const { identity, request } = step.ask;
+    this.#driver.feed({ seq, step: identity, kind: request.kind, at, outcome });
+  }
+
+  /** Records a failed attempt, and when the next one is due. */
+  retry(step: OpenStep, failure: Failure, due: number, at: number): void {
+    const noted = { attempt: step.failed, due, failure: encodeFailure(failure), at };
+    this.#writeOpen(step, { ...noted, state: "open" }, at);
+  }
+
+  /** Records that an attempt begins which may kill the object. */
+  mark(step: OpenStep, at: number): void {
+    const attempt = step.failed + 1;
+    this.#writeOpen(step, { state: "running", attempt, due: null, failure: null, at }, at);
+  }
+
+  /** Gives a step that outlives its turn a row. */
+  keepOpen(step: OpenStep, at: number): void {
+    if (step.row === null) this.#insertOpen(step, {}, at);
+  }
+
+  /** Records how far an activity came. */
+  checkpoint(step: OpenStep, lastProcessedId: string, progress: Encoded | null, at: number): void {
+    if (step.row === null) {
+      this.#insertOpen(step, { lastProcessedId, progress }, at);
+      return;
+    }
+    const attempt = attemptsMade(step);
+    this.#steps.setCheckpoint(step.row.id, { attempt, lastProcessedId, progress, at });
+    step.row = { id: step.row.id, lastProcessedId };
+  }
+
+  #writeOpen(
+    step: OpenStep,
+    noted: Pick<StepRow, "state" | "attempt" | "due" | "failure" | "at">,
+    at: number,
+  ): void {
+    if (step.row === null) this.#insertOpen(step, noted, at);
+    else this.#steps.setAttempt(step.row.id, noted);
+  }
+
+  #insertOpen(step: OpenStep, noted: Partial<NewStepRow>, at: number): void {
+    const row = { ...newRow(step, at), ...noted };
+    step.row = { id: this.#steps.insert(row), lastProcessedId: row.lastProcessedId };
+  }
+}
+
+/** The completion of a timer. */
+export const TIMER_OVER: StepOutcome = { ok: true, result: ENCODED_UNDEFINED };
+
+function attemptsMade(step: OpenStep): number {
+  return step.failed + (step.attempt === null ? 0 : 1);
+}
+
+/** How far an activity came; null before its first record, and for other kinds. */
+function processedId(step: OpenStep): string | null {
+  const { request } = step.ask;
+  const given = "stageStatus" in request ? request.stageStatus?.lastProcessedId : undefined;
+  const id = step.attempt?.status.lastProcessedId ?? step.row?.lastProcessedId ?? given ?? null;
+  return id === INITIAL_ID ? null : id;
+}
+
+function newRow(step: OpenStep, at: number): NewStepRow {
+  const { identity, ordinal, input, request } = step.ask;
+  return {
+    seq: null,
+    step: identity,
+    kind: request.kind,
+    state: "open",
+    asked: ordinal,
+    attempt: attemptsMade(step),
+    due: step.due,
+    input,
+    result: null,
+    failure: null,
+    lastProcessedId: processedId(step),
+    progress: null,
+    startedAt: step.startedAt,
+    at,
+  };
+}

@@ -1,0 +1,88 @@
+/**
+ * Log events of one execution. They gather here and leave after the commit they tell of, so that
+ * nothing is told that a crash undoes, and nothing twice because of a replay.
+ */
+
+import { INITIAL_ID } from "../core/activity-status.ts";
+import type { WorkflowLogLine } from "../core/driver.ts";
+import type { Failure } from "../core/failure.ts";
+import type { LogEvent, LogFields } from "../core/log.ts";
+import type { StepIdentity } from "../core/names.ts";
+import type { InstanceRow } from "../store/rows.ts";
+import type { Attempt } from "./attempt.ts";
+
+export class Reporter {
+  readonly #log: (event: LogEvent) => void;
+  readonly #names: Pick<LogEvent, "instance" | "execution" | "workflow">;
+  #waiting: LogEvent[] = [];
+
+  constructor(log: (event: LogEvent) => void, row: InstanceRow) {
+    this.#log = log;
+    this.#names = { instance: row.id, execution: row.executionId, workflow: row.workflow };
+  }
+
+  /** Lets out what has gathered; call it after a commit. */
+  flush(): void {
+    if (this.#waiting.length === 0) return;
+    const events = this.#waiting;
+    this.#waiting = [];
+    for (const event of events) this.#log(event);
+  }
+
+  instance(event: string, fields: LogFields = {}): void {
+    this.#add(event, fields);
+  }
+
+  workflowLog(line: WorkflowLogLine): void {
+    this.#add("log", { message: line.message, ...line.fields });
+  }
+
+  attemptStarted(attempt: Attempt): void {
+    const { step, number, status } = attempt.start;
+    const resumed = status.lastProcessedId !== INITIAL_ID;
+    const from = resumed ? { lastProcessedId: status.lastProcessedId } : {};
+    // At once: the attempt's own lines follow, and must not come before it.
+    const event = resumed ? "attempt.resumed" : "attempt.started";
+    this.#log(this.#event(event, { step, attempt: number, ...from }));
+  }
+
+  attemptLog(attempt: Attempt, message: string, fields: LogFields): void {
+    const { step, number } = attempt.start;
+    this.#log(this.#event("log", { ...fields, message, step, attempt: number }));
+  }
+
+  attemptFailed(step: StepIdentity, attempt: number, failure: Failure, due: number): void {
+    const next = new Date(due).toISOString();
+    this.#add("attempt.failed", { step, attempt, ...told(failure), nextAttemptAt: next });
+  }
+
+  stepEnded(attempt: Attempt, event: string, now: number): void {
+    const { step, number, startedAt } = attempt.start;
+    this.#add(event, { step, attempt: number, ms: now - startedAt });
+  }
+
+  stepFailed(
+    step: StepIdentity,
+    attempt: number,
+    failure: Failure,
+    startedAt: number | null,
+    now: number,
+  ): void {
+    this.#add("step.failed", { step, attempt, ms: now - (startedAt ?? now), ...told(failure) });
+  }
+
+  #add(event: string, fields: LogFields): void {
+    this.#waiting.push(this.#event(event, fields));
+  }
+
+  /** A user's field cannot hide which instance a line is about. */
+  #event(event: string, fields: LogFields): LogEvent {
+    const names = { event, ...this.#names };
+    return Object.assign({ ...names }, fields, names);
+  }
+}
+
+/** A failure in two flat fields. */
+export function told(failure: Failure): LogFields {
+  return { error: `${failure.type}: ${failure.message}`, code: failure.code };
+}

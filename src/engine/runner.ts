@@ -1,0 +1,301 @@
+/**
+ * Runs the attempts of one execution: starts them, hears of their ends, decides on retries, and
+ * stops those that are over. Activity code never runs on the workflow's stack (rule a): what comes
+ * back waits in `#arrivals` until the turn records it.
+ */
+import { type ActivityStatus, parseActivityStatus } from "../core/activity-status.ts";
+import { durationMillis } from "../core/duration.ts";
+import { WaymarkError } from "../core/errors.ts";
+import { engineFailure, type Failure, RetryAfterError, toFailure } from "../core/failure.ts";
+import type { LogFields } from "../core/log.ts";
+import { nameOf } from "../core/names.ts";
+import { decode, type Encoded, encode } from "../core/payload.ts";
+import { nextAttemptAt } from "../core/retry.ts";
+import type { StepRequest } from "../core/step.ts";
+import { Attempt, type AttemptOutcome, type AttemptOwner, attemptStatus } from "./attempt.ts";
+import type { Doorbell } from "./doorbell.ts";
+import { type Host, LOST_MILLIS, SETTLE_MILLIS } from "./host.ts";
+import type { OpenStep } from "./open-step.ts";
+import type { Recorder } from "./recorder.ts";
+import type { Reporter } from "./reporter.ts";
+
+type ActivityRequest = Extract<StepRequest, { kind: "activity" | "run" }>;
+
+interface Arrival {
+  readonly step: OpenStep;
+  readonly attempt: Attempt;
+  readonly outcome: AttemptOutcome | "preempted";
+}
+
+export interface RunnerOptions {
+  readonly host: Host;
+  readonly recorder: Recorder;
+  readonly reporter: Reporter;
+  readonly doorbell: Doorbell;
+  readonly instanceId: string;
+  readonly executionId: string;
+  /** Counts a checkpoint; says whether the turn wants the activity to stop there. */
+  readonly spendCheckpoint: () => boolean;
+}
+
+export class Runner implements AttemptOwner {
+  readonly #options: RunnerOptions;
+  readonly #live = new Map<Attempt, OpenStep>();
+  #arrivals: Arrival[] = [];
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+  }
+
+  /** Steps with a running attempt. */
+  get live(): Iterable<OpenStep> {
+    return this.#live.values();
+  }
+
+  get running(): number {
+    return this.#live.size;
+  }
+
+  get arrived(): boolean {
+    return this.#arrivals.length > 0;
+  }
+
+  now(): number {
+    return this.#options.host.now();
+  }
+
+  /** Begins the next attempt at a step. */
+  start(step: OpenStep): void {
+    const { host } = this.#options;
+    const request = step.ask.request as ActivityRequest;
+    const now = host.now();
+    step.startedAt ??= now;
+    step.due = null;
+    step.leaving = null;
+    const attempt = new Attempt(this.#describe(step, request, now), this);
+    step.attempt = attempt;
+    this.#live.set(attempt, step);
+    this.#options.reporter.attemptStarted(attempt);
+    const input =
+      request.stageStatus !== null
+        ? attempt.status
+        : step.ask.input === null
+          ? undefined
+          : decode(step.ask.input);
+    host.runActivity(request.activity, input, attempt.context(host.env)).then(
+      (value) => this.#arrive(step, attempt, { ok: true, value }),
+      (error: unknown) => this.#arrive(step, attempt, { ok: false, error }),
+    );
+  }
+
+  #describe(step: OpenStep, request: ActivityRequest, now: number) {
+    const { instanceId, executionId } = this.#options;
+    const { identity } = step.ask;
+    const name = nameOf(identity);
+    const { stageStatus, timeout } = request;
+    return {
+      step: identity,
+      name,
+      number: step.failed + 1,
+      status: attemptStatus(stageStatus, name, step.row?.lastProcessedId ?? null, now),
+      startedAt: now,
+      deadline: timeout === undefined ? null : now + durationMillis(timeout),
+      instanceId,
+      executionId,
+      idempotencyKey: `${executionId}:${encodeURIComponent(identity)}:0`,
+    };
+  }
+
+  #arrive(step: OpenStep, attempt: Attempt, outcome: AttemptOutcome | "preempted"): void {
+    attempt.settled = true;
+    this.#arrivals.push({ step, attempt, outcome });
+    this.#options.doorbell.ring();
+  }
+
+  parked(attempt: Attempt): void {
+    const step = this.#live.get(attempt);
+    if (step !== undefined) this.#arrive(step, attempt, "preempted");
+    else this.#options.doorbell.ring();
+  }
+
+  async checkpoint(attempt: Attempt, progress: Encoded | null): Promise<"go on" | "stop"> {
+    const step = this.#live.get(attempt);
+    if (step === undefined) return "stop";
+    const { recorder, host } = this.#options;
+    recorder.checkpoint(step, attempt.status.lastProcessedId, progress, host.now());
+    step.suspect = false;
+    const stop = this.#options.spendCheckpoint();
+    await host.committed();
+    return stop ? "stop" : "go on";
+  }
+
+  log(attempt: Attempt, message: string, fields: LogFields): void {
+    this.#options.reporter.attemptLog(attempt, message, fields);
+  }
+
+  /**
+   * Records what has arrived. Returns the steps that are to be tried again, at their `due` or, after
+   * a pre-emption, at once; and whether any step has ended.
+   */
+  record(): { readonly again: readonly OpenStep[]; readonly ended: readonly OpenStep[] } {
+    const arrivals = this.#arrivals;
+    this.#arrivals = [];
+    const again: OpenStep[] = [];
+    const ended: OpenStep[] = [];
+    for (const { step, attempt, outcome } of arrivals) {
+      if (step.attempt !== attempt) continue; // its token is void: the step has moved on
+      if (outcome === "preempted") {
+        this.#release(step);
+        again.push(step);
+      } else if (outcome.ok) {
+        const over = this.#succeed(step, attempt, outcome.value);
+        (over ? ended : again).push(step);
+      } else {
+        (this.#fail(step, outcome.error) ? ended : again).push(step);
+      }
+    }
+    return { again, ended };
+  }
+
+  /** Counts an attempt that was marked and never came back. Returns whether the step has ended. */
+  lost(step: OpenStep): boolean {
+    return this.#fail(
+      step,
+      new WaymarkError(
+        "ATTEMPT_LOST",
+        "the object was lost during the attempt, twice without a checkpoint in between: " +
+          "the activity may use too much memory or CPU, or the Worker was restarted",
+      ),
+    );
+  }
+
+  /** Stops attempts that are past their deadline. */
+  expire(now: number): { readonly again: OpenStep[]; readonly ended: OpenStep[] } {
+    const again: OpenStep[] = [];
+    const ended: OpenStep[] = [];
+    for (const [attempt, step] of this.#live) {
+      const { deadline, startedAt } = attempt.start;
+      if (deadline === null || deadline > now || attempt.settled) continue;
+      const millis = deadline - startedAt;
+      const error = new WaymarkError(
+        "ATTEMPT_TIMEOUT",
+        `the attempt took longer than ${millis} ms`,
+      );
+      attempt.stop(error);
+      const leaving = { attempt, until: now + SETTLE_MILLIS };
+      if (this.#fail(step, error)) ended.push(step);
+      else {
+        step.leaving = leaving;
+        again.push(step);
+      }
+    }
+    return { again, ended };
+  }
+
+  /** When the next running attempt times out. */
+  nextDeadline(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const attempt of this.#live.keys()) next = Math.min(next, attempt.start.deadline ?? next);
+    return next;
+  }
+
+  /** Ends every attempt: their instance has moved on. Returns those that still run. */
+  stopAll(reason: WaymarkError): readonly Attempt[] {
+    const left = [...this.#live.keys()].filter((attempt) => !attempt.settled);
+    for (const [attempt, step] of this.#live) {
+      attempt.stop(reason);
+      step.attempt = null;
+    }
+    this.#live.clear();
+    this.#arrivals = [];
+    return left;
+  }
+
+  #release(step: OpenStep): void {
+    if (step.attempt !== null) this.#live.delete(step.attempt);
+    step.attempt = null;
+  }
+
+  /** Returns whether the step has ended: a result that cannot be stored may be tried again. */
+  #succeed(step: OpenStep, attempt: Attempt, value: unknown): boolean {
+    const { recorder, reporter } = this.#options;
+    const now = this.now();
+    let result: Encoded;
+    try {
+      const { stageStatus } = step.ask.request as ActivityRequest;
+      if (stageStatus !== null) attempt.complete(completeStatus(attempt, value, now));
+      const kept = stageStatus === null ? value : attempt.status;
+      result = encode(kept, `the result of "${attempt.start.name}"`);
+    } catch (error) {
+      return this.#fail(step, error);
+    }
+    recorder.end(step, { ok: true, result }, now);
+    this.#release(step);
+    reporter.stepEnded(attempt, "step.completed", now);
+    return true;
+  }
+
+  /** Returns whether the step has ended: no further attempt. */
+  #fail(step: OpenStep, error: unknown): boolean {
+    const { recorder, reporter } = this.#options;
+    const { attempt } = step;
+    const now = this.now();
+    const decided = this.#decide(step, error, now);
+    const lost = error instanceof WaymarkError && error.code === "ATTEMPT_LOST";
+    if (decided.due !== null && lost) decided.due = Math.max(decided.due, now + LOST_MILLIS);
+    if (decided.due === null) {
+      const attempts = step.failed + 1;
+      if (attempt === null) step.failed = attempts; // lost: there is no attempt to count
+      recorder.end(step, { ok: false, failure: decided.failure, attempts }, now);
+      this.#release(step);
+      reporter.stepFailed(step.ask.identity, attempts, decided.failure, step.startedAt, now);
+      return true;
+    }
+    step.failed += 1;
+    step.due = decided.due;
+    this.#release(step);
+    recorder.retry(step, decided.failure, decided.due, now);
+    reporter.attemptFailed(step.ask.identity, step.failed, decided.failure, decided.due);
+    return false;
+  }
+
+  #decide(step: OpenStep, error: unknown, now: number): { failure: Failure; due: number | null } {
+    const failure = error instanceof WaymarkError ? ownFailure(error) : toFailure(error);
+    const { retry } = step.ask.request as ActivityRequest;
+    try {
+      const due = nextAttemptAt(retry, {
+        failure,
+        attempts: step.failed + 1,
+        firstStartedAt: step.startedAt ?? now,
+        now,
+        final: error instanceof WaymarkError && !error.retryable,
+        ...(error instanceof RetryAfterError ? { retryAt: retryAt(error, now) } : {}),
+      });
+      return { failure, due };
+    } catch (thrown) {
+      // `retryIf` is the user's code: what it throws must not take the turn down (W4).
+      return { failure: { ...toFailure(thrown), cause: failure }, due: null };
+    }
+  }
+}
+
+/** Errors users throw on purpose keep their cause and stack; the engine's own need neither. */
+function ownFailure(error: WaymarkError): Failure {
+  const thrownByUser = error.code === "NON_RETRYABLE" || error.code === "RETRY_AFTER";
+  return thrownByUser || error.cause !== undefined ? toFailure(error) : engineFailure(error);
+}
+
+function retryAt(error: RetryAfterError, now: number): number {
+  return "at" in error.after ? error.after.at : now + error.after.millis;
+}
+
+/** The status a stage ends with: its own word on how far it came, or its last checkpoint. */
+function completeStatus(attempt: Attempt, value: unknown, now: number): ActivityStatus {
+  const returned = value === undefined ? attempt.status : parseActivityStatus(value);
+  return {
+    lastProcessedId: returned.lastProcessedId,
+    processingStatus: "Complete",
+    processingStage: attempt.start.name,
+    lastUpdated: new Date(now).toISOString(),
+  };
+}

@@ -1,0 +1,94 @@
+/**
+ * One turn: drives an execution until nothing is due, its budget is used, or it has ended.
+ *
+ * - W5: one turn at a time; near timers and timeouts are waited for in memory while activities run.
+ * - W6: completions are delivered one at a time, and the microtask queue is drained in between. The
+ *   turn awaits only between the mailbox and the driver (rule e).
+ * - W9: what a step does leaves only after the rows before it are durable: a drain is also a commit,
+ *   and steps start after one.
+ */
+import type { WorkflowEnd } from "../core/driver.ts";
+import { WaymarkError } from "../core/errors.ts";
+import type { Budget } from "./budget.ts";
+import type { Doorbell } from "./doorbell.ts";
+import type { Execution } from "./execution.ts";
+import { type Host, NEAR_MILLIS } from "./host.ts";
+
+/** How a turn ended. */
+export type TurnEnd =
+  | { readonly kind: "ended"; readonly end: WorkflowEnd }
+  | { readonly kind: "suspended"; readonly error: WaymarkError }
+  /** Nothing is due before that moment; infinity where only a message can wake it. */
+  | { readonly kind: "waiting"; readonly due: number }
+  /** The budget is used; there is more to do at once. */
+  | { readonly kind: "yielded" }
+  /** The instance has moved on to another execution, or none. */
+  | { readonly kind: "gone" };
+
+export interface TurnOptions {
+  readonly host: Host;
+  readonly execution: Execution;
+  readonly budget: Budget;
+  readonly doorbell: Doorbell;
+  /** Whether this execution is still the instance's. */
+  readonly alive: () => boolean;
+  /** Called when the code has come, without a contradiction, to what it never did before. */
+  readonly resumed: () => void;
+}
+
+/** Runs a turn. What its end means for the rows and the alarm is the caller's, without a wait. */
+export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
+  const { host, execution, budget, alive } = turn;
+  const { driver } = execution;
+  for (;;) {
+    await host.drain();
+    if (!alive()) return { kind: "gone" };
+    report(execution);
+    if (driver.divergence !== undefined) return { kind: "suspended", error: driver.divergence };
+    if (driver.end !== undefined) return { kind: "ended", end: driver.end };
+    if (driver.deliverNext()) {
+      if (execution.caughtUp) budget.spendStep();
+      continue;
+    }
+    const lost = execution.adopt();
+    if (!execution.caughtUp) {
+      execution.catchUp();
+      turn.resumed();
+    }
+    const now = host.now();
+    const recorded = execution.record();
+    const fired = execution.fire(now);
+    if (lost || recorded || fired) continue;
+    if (budget.spent(now)) return { kind: "yielded" };
+    await execution.launch(now, alive);
+    if (!alive()) return { kind: "gone" };
+    if (execution.runner.arrived) continue;
+    if (!execution.busy) {
+      if (execution.stalled) return { kind: "suspended", error: stalledError() };
+      const due = execution.nextDue();
+      if (due - now > NEAR_MILLIS) return { kind: "waiting", due };
+    }
+    await pause(turn, Math.min(execution.nextLook(), budget.endsAt));
+  }
+}
+
+/** Lets out the logs of what the last drain made durable. */
+function report({ driver, reporter }: Execution): void {
+  for (const line of driver.takeLogs()) reporter.workflowLog(line);
+  reporter.flush();
+}
+
+async function pause({ host, doorbell }: TurnOptions, until: number): Promise<void> {
+  const nap = host.napUntil(until);
+  await Promise.race([doorbell.wait(), nap.over]);
+  nap.cancel();
+  doorbell.reset();
+}
+
+function stalledError(): WaymarkError {
+  return new WaymarkError(
+    "WORKFLOW_STALLED",
+    "the workflow awaits a promise that no step settles, such as fetch or setTimeout in its own " +
+      "code. Do that in an activity or in ctx.run; after a deployment with the fix it goes on",
+  );
+}

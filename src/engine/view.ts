@@ -1,0 +1,153 @@
+/** Builds the documents people read from rows and, where the instance is in memory, from there. */
+import {
+  type ActivityStatus,
+  INITIAL_ID,
+  type ProcessingStatus,
+  parseActivityStatus,
+} from "../core/activity-status.ts";
+import {
+  type HistoryItem,
+  type InstanceDocument,
+  isTerminal,
+  type StepState,
+  type WaitingFor,
+} from "../core/documents.ts";
+import { decodeFailure } from "../core/failure.ts";
+import { nameOf } from "../core/names.ts";
+import { decode, type Encoded, type Json, toJson } from "../core/payload.ts";
+import type { AnyWorkflow } from "../core/workflow.ts";
+import type { InstanceRow, StepRow } from "../store/rows.ts";
+import type { StepStore } from "../store/step-store.ts";
+import type { Execution } from "./execution.ts";
+import type { OpenStep } from "./open-step.ts";
+
+/** The instance document. `execution` is given where the instance is in memory. */
+export function instanceDocument(
+  row: InstanceRow,
+  steps: StepStore,
+  workflow: AnyWorkflow | undefined,
+  execution: Execution | null,
+): InstanceDocument {
+  const open = isTerminal(row.status) ? [] : steps.unended().filter(isOpen);
+  const activity = steps.lastActivity();
+  const live = execution === null ? undefined : newestLive(execution);
+  const reached = live !== undefined && live.ask.ordinal >= (activity?.asked ?? 0) ? live : null;
+  const touched = [row.updatedAt, steps.last()?.at ?? 0, ...open.map((step) => step.at)];
+  return {
+    id: row.id,
+    executionId: row.executionId,
+    workflow: row.workflow,
+    version: row.version,
+    status: row.status,
+    input: shown(row.input),
+    output: shown(row.output),
+    error: row.error === null ? null : decodeFailure(row.error),
+    customStatus: null,
+    activityStatus:
+      reached?.attempt?.status ??
+      (activity === undefined ? givenStatus(row, workflow) : rowStatus(activity)),
+    progress:
+      reached === null || reached.row?.id === activity?.id ? shown(activity?.progress) : null,
+    waitingFor: execution?.caughtUp
+      ? Array.from(execution.open, waitingStep)
+      : open.map(waitingRow),
+    parent: null,
+    tags: JSON.parse(row.tags),
+    createdAt: iso(row.createdAt),
+    startedAt: isoOrNull(row.startedAt),
+    updatedAt: iso(Math.max(...touched)),
+    completedAt: isoOrNull(row.completedAt),
+  };
+}
+
+function newestLive(execution: Execution): OpenStep | undefined {
+  let newest: OpenStep | undefined;
+  for (const step of execution.runner.live) {
+    if (step.ask.request.kind !== "activity") continue;
+    if (newest === undefined || step.ask.ordinal > newest.ask.ordinal) newest = step;
+  }
+  return newest;
+}
+
+/** Before the first stage has begun, a staged workflow shows the status it was started from. */
+function givenStatus(row: InstanceRow, workflow: AnyWorkflow | undefined): ActivityStatus | null {
+  if (workflow === undefined || workflow.stages.length === 0) return null;
+  try {
+    return parseActivityStatus(decode(row.input));
+  } catch {
+    return null; // not a status: the first call will say so
+  }
+}
+
+const PROCESSING: Record<StepState, ProcessingStatus> = {
+  open: "InProgress",
+  running: "InProgress",
+  orphaned: "InProgress",
+  cancelled: "InProgress",
+  buffered: "New",
+  done: "Complete",
+  failed: "Failed",
+};
+
+function rowStatus(row: StepRow): ActivityStatus {
+  return {
+    lastProcessedId: row.lastProcessedId ?? INITIAL_ID,
+    processingStatus: PROCESSING[row.state],
+    processingStage: nameOf(row.step),
+    lastUpdated: iso(row.at),
+  };
+}
+
+const isOpen = (row: StepRow): boolean => row.state === "open" || row.state === "running";
+
+function waitingRow(row: StepRow): WaitingFor {
+  const attempts = row.kind === "activity" || row.kind === "run";
+  const next = row.due === null ? row.attempt : row.attempt + 1;
+  return {
+    kind: row.kind,
+    name: nameOf(row.step),
+    step: row.step,
+    ...(attempts ? { attempt: Math.max(1, next) } : {}),
+    ...(row.due === null ? {} : { due: iso(row.due) }),
+  };
+}
+
+function waitingStep(step: OpenStep): WaitingFor {
+  const { identity, request } = step.ask;
+  const attempts = request.kind === "activity" || request.kind === "run";
+  return {
+    kind: request.kind,
+    name: nameOf(identity),
+    step: identity,
+    ...(attempts ? { attempt: step.failed + 1 } : {}),
+    ...(step.due === null ? {} : { due: iso(step.due) }),
+  };
+}
+
+/** One row of a history. */
+export function historyItem(row: StepRow): HistoryItem {
+  const ended = row.seq !== null || row.state === "cancelled";
+  return {
+    seq: row.seq,
+    step: row.step,
+    name: nameOf(row.step),
+    kind: row.kind,
+    state: row.state,
+    attempts: row.attempt,
+    startedAt: isoOrNull(row.startedAt),
+    completedAt: ended ? iso(row.at) : null,
+    due: isoOrNull(row.due),
+    input: shown(row.input),
+    result: shown(row.result),
+    error: row.failure === null ? null : decodeFailure(row.failure),
+    activityStatus: row.kind === "activity" ? rowStatus(row) : null,
+    progress: shown(row.progress),
+  };
+}
+
+function shown(text: Encoded | null | undefined): Json {
+  return text === null || text === undefined ? null : toJson(decode(text));
+}
+
+const iso = (at: number): string => new Date(at).toISOString();
+const isoOrNull = (at: number | null): string | null => (at === null ? null : iso(at));

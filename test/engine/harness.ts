@@ -1,0 +1,47 @@
+/** What the engine's tests share: one instance in process, started with defaults. */
+import type { InstanceDocument } from "../../src/core/documents.ts";
+import { encode } from "../../src/core/payload.ts";
+import type { AnyWorkflow } from "../../src/core/workflow.ts";
+import type { StartCommand } from "../../src/engine/commands.ts";
+import { InProcessObject, type InProcessOptions } from "../../src/testing/in-process-object.ts";
+
+export const ID = "instance-1";
+
+export function startCommand(
+  workflow: AnyWorkflow,
+  input?: unknown,
+  options: Partial<StartCommand> = {},
+): StartCommand {
+  return {
+    id: ID,
+    workflow: workflow.name,
+    version: workflow.version,
+    input: encode(input, "the input"),
+    tags: {},
+    onConflict: "reject",
+    ...options,
+  };
+}
+
+/** An object in which an instance of the workflow was just started; nothing has run. */
+export function started(
+  workflow: AnyWorkflow,
+  input?: unknown,
+  options: Partial<InProcessOptions> = {},
+): InProcessObject {
+  const object = new InProcessObject({ workflows: [workflow], ...options });
+  object.commands.start(startCommand(workflow, input));
+  object.commit();
+  return object;
+}
+
+/** Starts an instance, runs it as far as it goes, and reads it. */
+export async function ran(
+  workflow: AnyWorkflow,
+  input?: unknown,
+  options: Partial<InProcessOptions> = {},
+): Promise<{ object: InProcessObject; document: InstanceDocument }> {
+  const object = started(workflow, input, options);
+  await object.run();
+  return { object, document: object.commands.get(ID) };
+}
