@@ -1,0 +1,91 @@
+/**
+ * Reads the body of a request: bounded while it streams, whatever Content-Length claims; strict
+ * UTF-8; JSON or nothing (W10).
+ */
+import { WaymarkError } from "../core/errors.ts";
+import { LIMITS } from "../core/limits.ts";
+
+export interface Body {
+  /** As it came, for the fingerprint of an idempotency key. */
+  readonly text: string;
+  /** What the JSON says; undefined where the body is empty. */
+  readonly value: unknown;
+}
+
+/**
+ * The body as JSON. An empty one is allowed, and then its content type does not matter.
+ *
+ * @throws WaymarkError `BODY_TOO_LARGE`, `BODY_INVALID`
+ */
+export async function readBody(request: Request): Promise<Body> {
+  const text = decodeUtf8(await readBytes(request));
+  if (/^[ \t\r\n]*$/.test(text)) return { text, value: undefined };
+  checkContentType(request.headers.get("Content-Type"));
+  return { text, value: parseJson(text) };
+}
+
+async function readBytes(request: Request): Promise<Uint8Array> {
+  // A truthful length saves the reading; one that lies gets no further than the bound below.
+  if (Number(request.headers.get("Content-Length")) > LIMITS.bodyBytes) throw tooLarge();
+  if (request.body === null) return new Uint8Array();
+  const reader = request.body.getReader();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for (;;) {
+    const { done, value } = await reader.read().catch(brokenOff);
+    if (done) return joined(chunks, length);
+    length += value.byteLength;
+    if (length > LIMITS.bodyBytes) {
+      reader.cancel().catch(() => {}); // the refusal stands, however the sender takes it
+      throw tooLarge();
+    }
+    chunks.push(value);
+  }
+}
+
+function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return bytes;
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+  } catch (cause) {
+    throw new WaymarkError("BODY_INVALID", "the body is not UTF-8", { cause });
+  }
+}
+
+/** A missing content type is taken for JSON; another one is a mistake worth naming. */
+function checkContentType(header: string | null): void {
+  if (header === null) return;
+  const [type = ""] = header.split(";");
+  if (/^(application\/json|[^/\s]+\/[^/\s]+\+json)$/i.test(type.trim())) return;
+  throw new WaymarkError(
+    "BODY_INVALID",
+    `the body is announced as "${header.slice(0, 100)}"; send JSON with the header ` +
+      `"Content-Type: application/json" (with curl: -H 'content-type: application/json')`,
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    // The parser names the place: a position, or the text around it.
+    const place = cause instanceof Error ? cause.message : String(cause);
+    throw new WaymarkError("BODY_INVALID", `the body is not JSON: ${place}`, { cause });
+  }
+}
+
+const tooLarge = () =>
+  new WaymarkError("BODY_TOO_LARGE", `a body may have at most ${LIMITS.bodyBytes} bytes`);
+
+function brokenOff(cause: unknown): never {
+  throw new WaymarkError("BODY_INVALID", "the body broke off before its end", { cause });
+}

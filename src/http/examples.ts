@@ -1,0 +1,74 @@
+/** The example answers of the OpenAPI document. */
+import type { EventReceipt, HistoryPage } from "../core/documents.ts";
+import { type LinkedDocument, withLinks } from "./links.ts";
+import type { WorkflowDescription } from "./service.ts";
+
+const activityStatus = {
+  lastProcessedId: "1042",
+  processingStatus: "InProgress",
+  processingStage: "ActivityTwo",
+  lastUpdated: "2026-01-31T09:30:07.125Z",
+} as const;
+
+const progress = { done: 1_042, total: 5_000 };
+
+export const INSTANCE_EXAMPLE: LinkedDocument = withLinks({
+  id: "migration-7",
+  executionId: "6f1c1f9e-2d1b-4f57-9c43-0a8f6f5f0c11",
+  workflow: "MigrateRecords",
+  version: "1",
+  status: "Running",
+  input: null,
+  output: null,
+  error: null,
+  customStatus: null,
+  activityStatus,
+  progress,
+  waitingFor: [{ kind: "activity", name: "ActivityTwo", step: "ActivityTwo", attempt: 2 }],
+  parent: null,
+  tags: { customer: "42" },
+  createdAt: "2026-01-31T09:30:00.000Z",
+  startedAt: "2026-01-31T09:30:00.004Z",
+  updatedAt: "2026-01-31T09:30:07.125Z",
+  completedAt: null,
+});
+
+export const HISTORY_EXAMPLE: HistoryPage = {
+  items: [
+    {
+      seq: null,
+      step: "ActivityTwo",
+      name: "ActivityTwo",
+      kind: "activity",
+      state: "running",
+      attempts: 2,
+      startedAt: "2026-01-31T09:30:05.010Z",
+      completedAt: null,
+      due: "2026-01-31T09:30:05.010Z",
+      input: null,
+      result: null,
+      error: { type: "TypeError", message: "Network connection lost" },
+      activityStatus,
+      progress,
+    },
+  ],
+  cursor: null,
+};
+
+export const EVENT_EXAMPLE: EventReceipt = {
+  instanceId: "migration-7",
+  executionId: "6f1c1f9e-2d1b-4f57-9c43-0a8f6f5f0c11",
+  event: "approval",
+  eventId: 12,
+};
+
+export const WORKFLOWS_EXAMPLE: { readonly items: readonly WorkflowDescription[] } = {
+  items: [
+    {
+      name: "MigrateRecords",
+      versions: ["1"],
+      stages: ["ActivityOne", "ActivityTwo", "ActivityThree"],
+      inputSchema: null,
+    },
+  ],
+};

@@ -1,0 +1,98 @@
+/**
+ * What requests may say. The same schemas check them and describe them in the OpenAPI document, so
+ * the two cannot differ.
+ */
+import { z } from "zod";
+import type { OnConflict } from "../core/documents.ts";
+import { LIMITS } from "../core/limits.ts";
+import { wordsOf } from "./words.ts";
+
+/** Steps in a page of a history where the request does not say. */
+const DEFAULT_PAGE = 100;
+
+/** Neither logs nor pages nor SQLite misread it: no control characters, and whole Unicode. */
+const PRINTABLE = /^[^\p{Cc}\p{Cs}]*$/u;
+
+const printable = (maxLength: number) =>
+  z.string().max(maxLength).regex(PRINTABLE, "a control character, or half of a character");
+
+const tagsSchema = z
+  .preprocess(
+    refusePrototype,
+    z.record(printable(LIMITS.tagNameLength).min(1), printable(LIMITS.tagValueLength)),
+  )
+  .refine((tags) => Object.keys(tags).length <= LIMITS.tags, `more than ${LIMITS.tags} tags`)
+  .meta({ maxProperties: LIMITS.tags, description: "Text to text, kept with the instance" });
+
+/** A record leaves this key out without a word, where every other one is kept or refused. */
+function refusePrototype(tags: unknown, context: z.RefinementCtx): unknown {
+  if (Object.hasOwn(Object(tags), "__proto__")) context.addIssue("no tag may be named __proto__");
+  return tags;
+}
+
+const instantSchema = z.iso
+  .datetime({ offset: true, error: "not a time in ISO 8601 with its zone: 2026-01-31T09:30:00Z" })
+  .transform((text) => Date.parse(text));
+
+const onConflictSchema = wordsOf<OnConflict>({
+  reject: "answers 409",
+  existing: "answers with the instance there is",
+  replaceFinished: "starts anew where that one has ended, else answers 409",
+  replace: "ends that one and starts anew",
+});
+
+export const startBodySchema = z
+  .strictObject({
+    id: z
+      .string()
+      .meta({ minLength: 1, maxLength: LIMITS.instanceIdLength })
+      .describe("Derived from the Idempotency-Key, or random, where it is left out")
+      .optional(),
+    input: z.unknown().describe("Any JSON that fits the workflow's input schema").optional(),
+    startAt: instantSchema.describe("At once where it is left out or past").optional(),
+    tags: tagsSchema.default({}),
+    onConflict: onConflictSchema.default("reject"),
+  })
+  .prefault({});
+
+export const terminateBodySchema = z
+  .strictObject({
+    reason: z
+      .string()
+      .max(LIMITS.failureMessageLength)
+      .describe("Shown as the instance's error")
+      .optional(),
+    recursive: z.boolean().describe("Also ends the instance's children").optional(),
+  })
+  .prefault({});
+
+/** An event's payload: checked by whoever waits for the event. */
+export const eventBodySchema = z.unknown();
+
+/** A decimal number in a query, which is text. Anything else is left for the schema to refuse. */
+const numeric = (text: unknown) =>
+  typeof text === "string" && /^\d{1,9}(\.\d{1,3})?$/.test(text) ? Number(text) : text;
+
+export const noQuerySchema = z.strictObject({});
+
+/** For addresses that strangers ask for, with parameters of their own. */
+export const anyQuerySchema = z.object({});
+
+export const instanceQuerySchema = z.strictObject({
+  wait: z
+    .preprocess(numeric, z.number().min(0).max(LIMITS.waitSeconds))
+    .default(0)
+    .describe("Seconds to wait for the instance to end before it is answered as it is"),
+});
+
+export const historyQuerySchema = z.strictObject({
+  limit: z
+    .preprocess(numeric, z.int().min(1).max(LIMITS.historyPage))
+    .default(DEFAULT_PAGE)
+    .describe("Items in the page"),
+  cursor: z
+    .string()
+    .regex(/^\d{1,15}$/, "not a cursor of an earlier page")
+    .describe("The cursor of the page before")
+    .optional(),
+});

@@ -1,0 +1,52 @@
+/**
+ * What the HTTP surface needs from the engine. The Worker's own implementation talks to Durable
+ * Objects; another may run in process. Every method throws WaymarkError.
+ */
+import type {
+  EventReceipt,
+  HistoryPage,
+  Idempotency,
+  InstanceDocument,
+  OnConflict,
+  StartReceipt,
+} from "../core/documents.ts";
+
+export interface StartRequest {
+  readonly workflow: string;
+  readonly id?: string;
+  /** As it came: the service checks it against the workflow's schema. */
+  readonly input: unknown;
+  /** Milliseconds since 1970; at once if left out. */
+  readonly startAt?: number;
+  readonly tags: { readonly [name: string]: string };
+  readonly onConflict: OnConflict;
+  readonly idempotency?: Idempotency;
+}
+
+export interface WorkflowDescription {
+  readonly name: string;
+  /** Registered versions, the newest last; new instances take that one. */
+  readonly versions: readonly string[];
+  readonly stages: readonly string[];
+  /** JSON Schema of the newest version's input, or null where there is none. */
+  readonly inputSchema: unknown;
+}
+
+export interface Service {
+  workflows(): readonly WorkflowDescription[];
+  start(request: StartRequest): Promise<StartReceipt>;
+  /** With `waitMillis` above 0: answers when the instance is terminal, or after that time. */
+  get(id: string, waitMillis: number): Promise<InstanceDocument>;
+  history(id: string, limit: number, cursor: string | null): Promise<HistoryPage>;
+  sendEvent(
+    id: string,
+    event: string,
+    payload: unknown,
+    idempotency: Idempotency | undefined,
+  ): Promise<EventReceipt>;
+  terminate(
+    id: string,
+    reason: string | null,
+    idempotency: Idempotency | undefined,
+  ): Promise<InstanceDocument>;
+}

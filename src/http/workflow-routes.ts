@@ -1,0 +1,90 @@
+/** Routes of workflows: which there are, and starting one. */
+import { WaymarkError } from "../core/errors.ts";
+import { LIMITS } from "../core/limits.ts";
+import { checkInstanceId } from "../core/names.ts";
+import { instanceSchema, workflowListSchema } from "./document-schemas.ts";
+import { INSTANCE_EXAMPLE, WORKFLOWS_EXAMPLE } from "./examples.ts";
+import { derivedInstanceId } from "./idempotency.ts";
+import { instancePath, withLinks } from "./links.ts";
+import { WORKFLOW_NAME } from "./parameter.ts";
+import { startBodySchema } from "./request-schemas.ts";
+import { type Route, route } from "./route.ts";
+
+const listWorkflows = route({
+  method: "GET",
+  path: "/v1/workflows",
+  operation: "listWorkflows",
+  summary: "The registered workflows",
+  successes: {
+    200: {
+      description: "Every workflow",
+      schema: workflowListSchema,
+      example: WORKFLOWS_EXAMPLE,
+    },
+  },
+  errors: [],
+  handle: ({ scope }) => Response.json({ items: scope.service().workflows() }),
+});
+
+const startInstance = route({
+  method: "POST",
+  path: "/v1/workflows/{name}/instances",
+  operation: "startInstance",
+  summary: "Starts an instance of a workflow",
+  parameters: { name: WORKFLOW_NAME },
+  body: startBodySchema,
+  successes: {
+    202: {
+      description: "It was started",
+      schema: instanceSchema,
+      example: INSTANCE_EXAMPLE,
+      location: true,
+    },
+    200: {
+      description: "It was there already, and `onConflict` asked for the existing one",
+      schema: instanceSchema,
+      example: INSTANCE_EXAMPLE,
+      location: true,
+    },
+  },
+  errors: [
+    "INSTANCE_ID_INVALID",
+    "TAGS_INVALID",
+    "WORKFLOW_NOT_FOUND",
+    "INSTANCE_EXISTS",
+    "INPUT_INVALID",
+    "PAYLOAD_UNSUPPORTED",
+    "PAYLOAD_TOO_LARGE",
+    "INSTANCE_BUSY",
+  ],
+  handle: async ({ scope, parameters, body, idempotency }) => {
+    const { input, tags, onConflict, startAt } = body;
+    const workflow = parameters.name;
+    const id = body.id ?? (await instanceIdFor(workflow, idempotency?.key));
+    checkInstanceId(id);
+    const { created, document } = await scope.service().start({
+      workflow,
+      id,
+      input,
+      tags,
+      onConflict,
+      ...(startAt === undefined ? {} : { startAt: checkStartAt(startAt, scope.now()) }),
+      ...(idempotency === undefined ? {} : { idempotency }),
+    });
+    const headers = { Location: instancePath(document.id) };
+    return Response.json(withLinks(document), { status: created ? 202 : 200, headers });
+  },
+});
+
+/** A retry of a start must find the object of the first try, and only its key tells which it is. */
+async function instanceIdFor(workflow: string, key: string | undefined): Promise<string> {
+  return key === undefined ? crypto.randomUUID() : derivedInstanceId(workflow, key);
+}
+
+function checkStartAt(startAt: number, now: number): number {
+  if (startAt <= now + LIMITS.timerMillis) return startAt;
+  const latest = new Date(now + LIMITS.timerMillis).toISOString();
+  throw new WaymarkError("BODY_INVALID", `"startAt": may not be later than ${latest}`);
+}
+
+export const WORKFLOW_ROUTES: readonly Route[] = [listWorkflows, startInstance];

@@ -1,0 +1,116 @@
+/** A service that keeps instances in memory, never runs them, and remembers what it was asked. */
+import type { HistoryPage, InstanceDocument, StartReceipt } from "../../src/core/documents.ts";
+import { WaymarkError } from "../../src/core/errors.ts";
+import type { Service, StartRequest } from "../../src/http/service.ts";
+
+export const NOW = Date.parse("2026-01-31T09:30:00.000Z");
+
+export interface RecordedCall {
+  readonly method: keyof Service;
+  readonly arguments: readonly unknown[];
+}
+
+export class RecordingService implements Service {
+  readonly calls: RecordedCall[] = [];
+  readonly #instances = new Map<string, InstanceDocument>();
+  #failure: { readonly thrown: unknown } | null = null;
+
+  /** From now on every call throws this. */
+  failWith(thrown: unknown): void {
+    this.#failure = { thrown };
+  }
+
+  /** The arguments of the only call there was. */
+  onlyCall(): RecordedCall {
+    const [call, ...more] = this.calls;
+    if (call === undefined || more.length > 0) throw new Error(`${this.calls.length} calls`);
+    return call;
+  }
+
+  workflows() {
+    this.#record("workflows", []);
+    return [
+      {
+        name: "MigrateRecords",
+        versions: ["1", "2"],
+        stages: ["ActivityOne", "ActivityTwo", "ActivityThree"],
+        inputSchema: { type: "object" },
+      },
+    ];
+  }
+
+  async start(request: StartRequest): Promise<StartReceipt> {
+    this.#record("start", [request]);
+    if (request.workflow !== "MigrateRecords") {
+      throw new WaymarkError("WORKFLOW_NOT_FOUND", `no workflow "${request.workflow}"`);
+    }
+    const present = this.#instances.get(request.id ?? "");
+    if (present !== undefined) {
+      if (request.onConflict === "existing") return { created: false, document: present };
+      throw new WaymarkError("INSTANCE_EXISTS", `there is an instance "${present.id}"`);
+    }
+    const document = pending(request);
+    this.#instances.set(document.id, document);
+    return { created: true, document };
+  }
+
+  async get(id: string, waitMillis: number) {
+    this.#record("get", [id, waitMillis]);
+    return this.#find(id);
+  }
+
+  async history(id: string, limit: number, cursor: string | null): Promise<HistoryPage> {
+    this.#record("history", [id, limit, cursor]);
+    this.#find(id);
+    return { items: [], cursor: null };
+  }
+
+  async sendEvent(...parameters: Parameters<Service["sendEvent"]>) {
+    this.#record("sendEvent", parameters);
+    const [id, event] = parameters;
+    return { instanceId: id, executionId: this.#find(id).executionId, event, eventId: 1 };
+  }
+
+  async terminate(...parameters: Parameters<Service["terminate"]>) {
+    this.#record("terminate", parameters);
+    const [id] = parameters;
+    const document: InstanceDocument = { ...this.#find(id), status: "Terminated" };
+    this.#instances.set(id, document);
+    return document;
+  }
+
+  #record(method: keyof Service, parameters: readonly unknown[]): void {
+    this.calls.push({ method, arguments: parameters });
+    if (this.#failure !== null) throw this.#failure.thrown;
+  }
+
+  #find(id: string): InstanceDocument {
+    const document = this.#instances.get(id);
+    if (document !== undefined) return document;
+    throw new WaymarkError("INSTANCE_NOT_FOUND", `there is no instance "${id}"`);
+  }
+}
+
+function pending({ id = "", workflow, tags }: StartRequest): InstanceDocument {
+  const createdAt = new Date(NOW).toISOString();
+  return {
+    id,
+    executionId: "execution-1",
+    workflow,
+    version: "2",
+    status: "Pending",
+    input: null,
+    output: null,
+    error: null,
+    customStatus: null,
+    activityStatus: null,
+    progress: null,
+    waitingFor: [],
+    parent: null,
+    tags,
+    createdAt,
+    startedAt: null,
+    updatedAt: createdAt,
+    completedAt: null,
+  };
+}
