@@ -1,0 +1,23 @@
+/** Writes log events where `wrangler dev`, `wrangler tail` and Workers Logs find them. */
+import type { LogEvent } from "../core/log.ts";
+
+/** From which importance on events are logged. */
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+const ORDER: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+
+const LEVELS: { readonly [event: string]: LogLevel } = {
+  "attempt.started": "debug",
+  "attempt.failed": "warn",
+  "step.failed": "warn",
+  "instance.suspended": "warn",
+  "instance.failed": "error",
+  "engine.failed": "error",
+};
+
+/** One flat JSON object on one line. */
+export function writeLog(event: LogEvent, from: LogLevel): void {
+  const level = LEVELS[event.event] ?? "info";
+  if (ORDER.indexOf(level) < ORDER.indexOf(from)) return;
+  console[level](JSON.stringify(event));
+}

@@ -1,0 +1,111 @@
+/** The service behind the HTTP surface: finds the object of an instance and talks to it. */
+import { initialStatus } from "../core/activity-status.ts";
+import { WaymarkError } from "../core/errors.ts";
+import { encode } from "../core/payload.ts";
+import { jsonSchemaOf, parseWith } from "../core/schema.ts";
+import type { AnyWorkflow, Registry } from "../core/workflow.ts";
+import type { Service, WorkflowDescription } from "../http/service.ts";
+import { type Reply, unwrap } from "./reply.ts";
+import type { InstanceRpc } from "./workflow-instance.ts";
+
+/** Finds the object of an instance. Stubs break when an object is reset: one for each request. */
+export type FindInstance = (id: string) => InstanceRpc;
+
+/** Tries of a read whose object was reset under it. */
+const READ_ATTEMPTS = 3;
+
+export function createInstanceService(registry: Registry, find: FindInstance): Service {
+  return {
+    workflows: () => describeWorkflows(registry),
+    start: async (request) => {
+      const workflow = registry.latest(request.workflow);
+      if (workflow === undefined) throw unknownWorkflow(request.workflow, registry);
+      const { id = crypto.randomUUID(), tags, onConflict, startAt, idempotency } = request;
+      const input = encode(await inputOf(workflow, request.input), "the input");
+      const { name, version } = workflow;
+      const command = {
+        id,
+        workflow: name,
+        version,
+        input,
+        tags,
+        onConflict,
+        startAt,
+        idempotency,
+      };
+      return write(() => find(id).start(command));
+    },
+    get: (id, waitMillis) => {
+      const until = Date.now() + waitMillis;
+      return read(() => find(id).get(id, Math.max(0, until - Date.now())));
+    },
+    history: (id, limit, cursor) => read(() => find(id).history(id, Number(cursor ?? 0), limit)),
+    sendEvent: async (id, event, value, idempotency) => {
+      const payload = encode(value, `the event "${event}"`);
+      return write(() => find(id).sendEvent(id, { event, payload, idempotency }));
+    },
+    terminate: (id, reason, idempotency) =>
+      write(() => find(id).terminate(id, { reason, idempotency })),
+  };
+}
+
+/** The input as the workflow gets it: through its schema, or a staged workflow's first status. */
+async function inputOf(workflow: AnyWorkflow, input: unknown): Promise<unknown> {
+  const [stage] = workflow.stages;
+  const given =
+    stage !== undefined && (input === undefined || input === null)
+      ? initialStatus(stage, Date.now())
+      : input;
+  const { input: schema } = workflow.options;
+  return schema === undefined ? given : parseWith(schema, given);
+}
+
+async function write<Value>(act: () => Promise<Reply<Value>>): Promise<Value> {
+  try {
+    return unwrap(await act());
+  } catch (error) {
+    throw error instanceof WaymarkError ? error : unreachable(error);
+  }
+}
+
+/** A read has no effect, so it is repeated where its object was reset under it. */
+async function read<Value>(act: () => Promise<Reply<Value>>): Promise<Value> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return unwrap(await act());
+    } catch (error) {
+      if (error instanceof WaymarkError) throw error;
+      if (attempt === READ_ATTEMPTS) throw unreachable(error);
+    }
+  }
+}
+
+function unreachable(cause: unknown): WaymarkError {
+  return new WaymarkError(
+    "INSTANCE_BUSY",
+    "the instance's object was reset during the request, which may or may not have had its effect. " +
+      "Send it again; with an Idempotency-Key that is safe",
+    { cause },
+  );
+}
+
+function unknownWorkflow(name: string, registry: Registry): WaymarkError {
+  const names = [...new Set(registry.workflows.map((workflow) => workflow.name))];
+  return new WaymarkError(
+    "WORKFLOW_NOT_FOUND",
+    `no workflow "${name}" is registered; there are: ${names.join(", ") || "none"}`,
+  );
+}
+
+function describeWorkflows(registry: Registry): WorkflowDescription[] {
+  const byName = Map.groupBy(registry.workflows, (workflow) => workflow.name);
+  return Array.from(byName, ([name, versions]) => {
+    const latest = versions.at(-1);
+    return {
+      name,
+      versions: versions.map((workflow) => workflow.version),
+      stages: latest?.stages ?? [],
+      inputSchema: jsonSchemaOf(latest?.options.input),
+    };
+  });
+}

@@ -1,0 +1,36 @@
+/** The engine's host in a Durable Object. */
+import type { LogEvent } from "../core/log.ts";
+import type { Host, Nap } from "../engine/host.ts";
+import { type LogLevel, writeLog } from "./console-log.ts";
+
+/** The longest `setTimeout` takes, in milliseconds. */
+const LONGEST_TIMEOUT_MILLIS = 2 ** 31 - 1;
+
+export function objectHost(state: DurableObjectState, env: Cloudflare.Env, level: LogLevel): Host {
+  const { storage } = state;
+  return {
+    env,
+    now: () => Date.now(),
+    randomId: () => crypto.randomUUID(),
+    drain: () => storage.sync(),
+    committed: () => storage.sync(),
+    setAlarm: (at) => {
+      // Not awaited: the alarm is part of the commit of the writes around it (design, section 8).
+      if (at === null) void storage.deleteAlarm();
+      else void storage.setAlarm(at);
+    },
+    napUntil,
+    runActivity: async (activity, input, ctx) => activity.run(input, ctx),
+    log: (event: LogEvent) => writeLog(event, level),
+  };
+}
+
+function napUntil(at: number): Nap {
+  if (at === Number.POSITIVE_INFINITY) return { over: new Promise(() => {}), cancel: () => {} };
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  const millis = Math.min(Math.max(0, at - Date.now()), LONGEST_TIMEOUT_MILLIS);
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, millis);
+  });
+  return { over, cancel: () => clearTimeout(timer) };
+}

@@ -1,0 +1,84 @@
+/** The Durable Object of one workflow instance: a thin shell around its engine. */
+import { DurableObject } from "cloudflare:workers";
+import type {
+  EventReceipt,
+  HistoryPage,
+  InstanceDocument,
+  StartReceipt,
+} from "../core/documents.ts";
+import type { Registry } from "../core/workflow.ts";
+import {
+  Commands,
+  type EventCommand,
+  type StartCommand,
+  type TerminateCommand,
+} from "../engine/commands.ts";
+import { Engine } from "../engine/engine.ts";
+import type { TurnBudget } from "../engine/host.ts";
+import { DurableObjectSql } from "../store/durable-object-sql.ts";
+import type { LogLevel } from "./console-log.ts";
+import { objectHost } from "./object-host.ts";
+import { type Reply, replyOf } from "./reply.ts";
+
+/** What the instances of one Worker share. */
+export interface InstanceConfig {
+  readonly registry: Registry;
+  readonly turn: Partial<TurnBudget>;
+  readonly logLevel: LogLevel;
+}
+
+/** What a Worker may ask of an instance's object. Ids go along: an object may not know its name. */
+export interface InstanceRpc {
+  start(command: StartCommand): Promise<Reply<StartReceipt>>;
+  get(id: string, waitMillis: number): Promise<Reply<InstanceDocument>>;
+  history(id: string, after: number, limit: number): Promise<Reply<HistoryPage>>;
+  sendEvent(id: string, command: EventCommand): Promise<Reply<EventReceipt>>;
+  terminate(id: string, command: TerminateCommand): Promise<Reply<InstanceDocument>>;
+}
+
+/** The class to export as `WorkflowInstance`. */
+export function workflowInstanceClass(config: InstanceConfig) {
+  return class WorkflowInstance extends DurableObject<Cloudflare.Env> implements InstanceRpc {
+    readonly sql: DurableObjectSql;
+    readonly #engine: Engine;
+    readonly #commands: Commands;
+
+    constructor(state: DurableObjectState, env: Cloudflare.Env) {
+      super(state, env);
+      const { registry, turn, logLevel } = config;
+      this.sql = new DurableObjectSql(state.storage);
+      const host = objectHost(state, env, logLevel);
+      this.#engine = new Engine({ sql: this.sql, host, registry, turn });
+      this.#commands = new Commands(this.#engine);
+    }
+
+    override alarm(info?: AlarmInvocationInfo): Promise<void> {
+      return this.#engine.wake({ retries: info?.retryCount ?? 0 });
+    }
+
+    start(command: StartCommand): Promise<Reply<StartReceipt>> {
+      return replyOf(() => this.#commands.start(command));
+    }
+
+    get(id: string, waitMillis: number): Promise<Reply<InstanceDocument>> {
+      const commands = this.#commands;
+      return replyOf(() =>
+        waitMillis > 0 ? commands.whenEnded(id, Date.now() + waitMillis) : commands.get(id),
+      );
+    }
+
+    history(id: string, after: number, limit: number): Promise<Reply<HistoryPage>> {
+      return replyOf(() => this.#commands.history(id, after, limit));
+    }
+
+    sendEvent(id: string, command: EventCommand): Promise<Reply<EventReceipt>> {
+      return replyOf(() => this.#commands.sendEvent(id, command));
+    }
+
+    terminate(id: string, command: TerminateCommand): Promise<Reply<InstanceDocument>> {
+      return replyOf(() => this.#commands.terminate(id, command));
+    }
+  };
+}
+
+export type WorkflowInstanceClass = ReturnType<typeof workflowInstanceClass>;

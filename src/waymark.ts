@@ -1,0 +1,61 @@
+/** Puts the layers together: definitions in, a Worker's handler and Durable Object classes out. */
+
+import packageJson from "../package.json" with { type: "json" };
+import { type AnyWorkflow, createRegistry } from "./core/workflow.ts";
+import type { TurnBudget } from "./engine/host.ts";
+import { createApp } from "./http/app.ts";
+import { parseAuth } from "./http/auth.ts";
+import type { LogLevel } from "./objects/console-log.ts";
+import { createInstanceService, type FindInstance } from "./objects/instance-service.ts";
+import { type WorkflowInstanceClass, workflowInstanceClass } from "./objects/workflow-instance.ts";
+
+export interface WaymarkOptions {
+  /** Every workflow this Worker runs; several versions of one name may stand side by side. */
+  readonly workflows: readonly AnyWorkflow[];
+  /** When a turn hands over to the next; see docs/architecture.md before changing it. */
+  readonly turn?: Partial<TurnBudget>;
+  /** From which importance on events are logged; `"info"` if left out. */
+  readonly logLevel?: LogLevel;
+}
+
+/** What a Worker exports. */
+export interface Waymark {
+  /** The Worker's default export. */
+  readonly handler: { fetch(request: Request, env: object, ctx: ObjectContext): Promise<Response> };
+  /** The Durable Object classes, to be exported under these names. */
+  readonly objects: { readonly WorkflowInstance: WorkflowInstanceClass };
+}
+
+/** The Worker's own exports, as the runtime hands them to each request. */
+interface ObjectContext {
+  readonly exports: { readonly WorkflowInstance: { getByName: FindInstance } };
+}
+
+/**
+ * Makes a Worker of workflows.
+ *
+ * `wrangler.toml` must declare the class: `[exports.WorkflowInstance]` with `type = "durable-object"`
+ * and `storage = "sqlite"`.
+ *
+ * @throws WaymarkError `DEFINITION_INVALID` where two workflows have the same name and version
+ * @example
+ * const waymark = createWaymark({ workflows: [migrateRecords] });
+ * export default waymark.handler;
+ * export const { WorkflowInstance } = waymark.objects;
+ */
+export function createWaymark(options: WaymarkOptions): Waymark {
+  const { workflows, turn = {}, logLevel = "info" } = options;
+  const registry = createRegistry(workflows);
+  const app = createApp<object, ObjectContext>({
+    serviceFor: (_env, { exports }) =>
+      createInstanceService(registry, (id) => exports.WorkflowInstance.getByName(id)),
+    authFor: parseAuth,
+    now: () => Date.now(),
+    log: (event) => console.error(JSON.stringify(event)),
+    version: packageJson.version,
+  });
+  return {
+    handler: { fetch: app.fetch },
+    objects: { WorkflowInstance: workflowInstanceClass({ registry, turn, logLevel }) },
+  };
+}

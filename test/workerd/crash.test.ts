@@ -1,0 +1,94 @@
+import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
+import { expect, test, vi } from "vitest";
+import { get, history, send, start, stubOf } from "./fixture/client.ts";
+import { ledger } from "./fixture/ledger.ts";
+
+/** Reads the ledger, not the instance: nothing here may wake it. */
+const untilNoted = (id: string, what: string) =>
+  vi.waitFor(() => expect(ledger.of(id)).toContain(what), { timeout: 10_000, interval: 10 });
+
+test("an instance evicted between its steps goes on where it was, and repeats nothing", async () => {
+  await start("Stepwise", "evicted");
+  for (const step of [1, 2, 3]) {
+    await untilNoted("evicted", `step ${step}`);
+    await vi.waitFor(async () => {
+      expect((await get("evicted")).waitingFor).toMatchObject([{ kind: "event", name: "next" }]);
+    });
+    await evictDurableObject(stubOf("evicted"));
+    await send("evicted", "next", { step });
+  }
+  expect(await get("evicted", 10)).toMatchObject({
+    status: "Completed",
+    output: ["step 1", { step: 1 }, "step 2", { step: 2 }, "step 3", { step: 3 }],
+  });
+  expect(ledger.of("evicted")).toEqual(["step 1", "step 2", "step 3"]);
+});
+
+test("what was recorded comes back exactly: dates, maps, falsy values, a failure, a lost race", async () => {
+  await start("Faithful", "faithful");
+  await vi.waitFor(async () => {
+    expect((await get("faithful")).waitingFor).toContainEqual(
+      expect.objectContaining({ kind: "event", name: "go on" }),
+    );
+  });
+  const before = ledger.of("faithful");
+  await abortAllDurableObjects();
+  await send("faithful", "go on", null);
+  const document = await get("faithful", 10);
+  expect(document.status).toBe("Completed");
+  expect(document.output).toMatchObject({
+    date: "2026-02-03T04:05:06.007Z",
+    map: [true, true],
+    falsy: [0, "", false, null, "undefined"],
+    caught: ["Produce#8", 1, "cannot make unicorn", "the cause"],
+    race: "sleep",
+    replayed: true,
+  });
+  expect(ledger.of("faithful")).toEqual(before);
+});
+
+test("an object that dies in the middle of an activity goes on with no request from outside", async () => {
+  await start("Preempted", "unattended", 4);
+  await untilNoted("unattended", "record 1 attempt 1");
+  await abortAllDurableObjects();
+  await untilNoted("unattended", "record 4 attempt 1");
+  expect(await get("unattended", 10)).toMatchObject({ status: "Completed", output: 4 });
+});
+
+test("an activity that kills its object every time fails after its attempts", async () => {
+  await start("Killing", "killed-later", "later");
+  await untilNoted("killed-later", "attempt 1");
+  await vi.waitFor(async () => expect((await get("killed-later")).status).toBe("Failed"), {
+    timeout: 18_000,
+    interval: 100,
+  });
+  expect(await get("killed-later")).toMatchObject({
+    status: "Failed",
+    error: { type: "ActivityFailedError", cause: { code: "ATTEMPT_LOST" } },
+  });
+  const [item] = await history("killed-later");
+  expect(item).toMatchObject({ step: "Killer", state: "failed", attempts: 2 });
+}, 20_000);
+
+test("an activity that kills its object before its first wait fails after its attempts", async () => {
+  await start("Killing", "killed-at-once", "at once");
+  await untilNoted("killed-at-once", "attempt 1");
+  await vi.waitFor(async () => expect((await get("killed-at-once")).status).toBe("Failed"), {
+    timeout: 18_000,
+    interval: 100,
+  });
+  const [item] = await history("killed-at-once");
+  expect(item).toMatchObject({ step: "Killer", state: "failed", attempts: 2 });
+}, 20_000);
+
+test("a sleeping instance wakes on time in a new object", async () => {
+  const { createdAt } = await start("Sleeper", "sleeper", 86_400_000);
+  await vi.waitFor(async () => expect((await get("sleeper")).waitingFor).toHaveLength(1));
+  await abortAllDurableObjects();
+  expect(await runDurableObjectAlarm(stubOf("sleeper"))).toBe(true);
+  const { status, waitingFor } = await get("sleeper");
+  expect(status).toBe("Running");
+  const due = Date.parse(waitingFor[0]?.due ?? "") - Date.parse(createdAt);
+  expect(due).toBeGreaterThanOrEqual(86_400_000);
+  expect(due).toBeLessThan(86_410_000);
+});
