@@ -20,6 +20,7 @@ import type { InstanceRow } from "../store/rows.ts";
 import type { Sql } from "../store/sql.ts";
 import { StepStore } from "../store/step-store.ts";
 import type { Attempt } from "./attempt.ts";
+import { Breather } from "./breather.ts";
 import { Budget } from "./budget.ts";
 import { isCareful } from "./careful.ts";
 import { Doorbell } from "./doorbell.ts";
@@ -50,6 +51,7 @@ export class Engine {
   readonly keys: KeyStore;
   readonly #budget: TurnBudget;
   readonly #doorbell = new Doorbell();
+  readonly #breather: Breather;
   readonly #ends = new Set<() => void>();
   #execution: Execution | null = null;
   #turn: Promise<void> | null = null;
@@ -69,6 +71,7 @@ export class Engine {
     this.instance = new InstanceStore(options.sql);
     this.steps = new StepStore(options.sql);
     this.keys = new KeyStore(options.sql);
+    this.#breather = new Breather(options.host);
     this.#budget = { ...DEFAULT_TURN_BUDGET, ...options.turn };
   }
 
@@ -158,6 +161,7 @@ export class Engine {
         execution,
         budget: this.#spending,
         doorbell: this.#doorbell,
+        breather: this.#breather,
         alive: () => this.#execution === execution,
         resumed: () => this.#resumed(execution),
       });
@@ -201,6 +205,7 @@ export class Engine {
       row: first ? { ...row, status: "Running", startedAt: now } : row,
       workflow,
       doorbell: this.#doorbell,
+      breather: this.#breather,
       spendCheckpoint: () => this.#spending?.spendCheckpoint(host.now()) ?? false,
       resumed: !first,
       careful,

@@ -16,6 +16,7 @@ import type { AnyWorkflow } from "../core/workflow.ts";
 import type { InstanceRow, StepRow } from "../store/rows.ts";
 import type { StepStore } from "../store/step-store.ts";
 import type { Attempt } from "./attempt.ts";
+import type { Breather } from "./breather.ts";
 import type { Doorbell } from "./doorbell.ts";
 import type { Host } from "./host.ts";
 import { type OpenStep, openStep } from "./open-step.ts";
@@ -29,6 +30,7 @@ export interface ExecutionOptions {
   readonly row: InstanceRow;
   readonly workflow: AnyWorkflow;
   readonly doorbell: Doorbell;
+  readonly breather: Breather;
   readonly spendCheckpoint: () => boolean;
   /** The code has run before: its first lines are a replay. */
   readonly resumed: boolean;
@@ -57,7 +59,7 @@ export class Execution {
   #caughtUp = false;
 
   constructor(options: ExecutionOptions) {
-    const { host, steps, row, doorbell, spendCheckpoint } = options;
+    const { host, steps, row, doorbell, breather, spendCheckpoint } = options;
     this.#options = options;
     this.row = row;
     const ended = steps.ended();
@@ -77,6 +79,7 @@ export class Execution {
       recorder: this.#recorder,
       reporter: this.reporter,
       doorbell,
+      breather,
       instanceId: row.id,
       executionId: row.executionId,
       spendCheckpoint,

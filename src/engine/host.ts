@@ -20,6 +20,8 @@ export interface Host {
   drain(): Promise<void>;
   /** Resolves when what was written is durable: nothing may leave before (W9). */
   committed(): Promise<void>;
+  /** Lets everything else have its turn: requests, timers, other objects. */
+  breathe(): Promise<void>;
   /** Sets the one alarm; null removes it. Part of the same commit as the writes around it. */
   setAlarm(at: number | null): void;
   /** Waits in memory, within a turn. */
@@ -45,6 +47,9 @@ export interface TurnBudget {
 }
 
 export const DEFAULT_TURN_BUDGET: TurnBudget = { millis: 300_000, steps: 1_000, checkpoints: 500 };
+
+/** How long a turn may work before it lets requests in; a pause costs about a millisecond. */
+export const BREATH_MILLIS = 25;
 
 /** A timer due within this is waited for in memory: an alarm and its row would cost more. */
 export const NEAR_MILLIS = 20;

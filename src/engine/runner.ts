@@ -13,6 +13,7 @@ import { decode, type Encoded, encode } from "../core/payload.ts";
 import { nextAttemptAt } from "../core/retry.ts";
 import type { StepRequest } from "../core/step.ts";
 import { Attempt, type AttemptOutcome, type AttemptOwner, attemptStatus } from "./attempt.ts";
+import type { Breather } from "./breather.ts";
 import type { Doorbell } from "./doorbell.ts";
 import { type Host, LOST_MILLIS, SETTLE_MILLIS } from "./host.ts";
 import type { OpenStep } from "./open-step.ts";
@@ -32,6 +33,7 @@ export interface RunnerOptions {
   readonly recorder: Recorder;
   readonly reporter: Reporter;
   readonly doorbell: Doorbell;
+  readonly breather: Breather;
   readonly instanceId: string;
   readonly executionId: string;
   /** Counts a checkpoint; says whether the turn wants the activity to stop there. */
@@ -121,11 +123,12 @@ export class Runner implements AttemptOwner {
   async checkpoint(attempt: Attempt, progress: Encoded | null): Promise<"go on" | "stop"> {
     const step = this.#live.get(attempt);
     if (step === undefined) return "stop";
-    const { recorder, host } = this.#options;
+    const { recorder, host, breather } = this.#options;
     recorder.checkpoint(step, attempt.status.lastProcessedId, progress, host.now());
     step.suspect = false;
     const stop = this.#options.spendCheckpoint();
     await host.committed();
+    if (!stop && breather.due) await breather.breathe();
     return stop ? "stop" : "go on";
   }
 

@@ -9,6 +9,7 @@
  */
 import type { WorkflowEnd } from "../core/driver.ts";
 import { WaymarkError } from "../core/errors.ts";
+import type { Breather } from "./breather.ts";
 import type { Budget } from "./budget.ts";
 import type { Doorbell } from "./doorbell.ts";
 import type { Execution } from "./execution.ts";
@@ -30,6 +31,7 @@ export interface TurnOptions {
   readonly execution: Execution;
   readonly budget: Budget;
   readonly doorbell: Doorbell;
+  readonly breather: Breather;
   /** Whether this execution is still the instance's. */
   readonly alive: () => boolean;
   /** Called when the code has come, without a contradiction, to what it never did before. */
@@ -38,7 +40,7 @@ export interface TurnOptions {
 
 /** Runs a turn. What its end means for the rows and the alarm is the caller's, without a wait. */
 export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
-  const { host, execution, budget, alive } = turn;
+  const { host, execution, budget, breather, alive } = turn;
   const { driver } = execution;
   for (;;) {
     await host.drain();
@@ -60,6 +62,10 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
     const fired = execution.fire(now);
     if (lost || recorded || fired) continue;
     if (budget.spent(now)) return { kind: "yielded" };
+    if (breather.due) {
+      await breather.breathe();
+      continue;
+    }
     await execution.launch(now, alive);
     if (!alive()) return { kind: "gone" };
     if (execution.runner.arrived) continue;

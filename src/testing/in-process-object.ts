@@ -190,6 +190,7 @@ export class InProcessObject {
       randomId: () => randomUUID(),
       drain: settle,
       committed: settle,
+      breathe: settle,
       setAlarm: (at) => {
         if (!life.dead) this.#alarmSet = { at };
       },
