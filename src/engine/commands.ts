@@ -4,6 +4,7 @@
  */
 import {
   type EventReceipt,
+  type HistoryItem,
   type HistoryPage,
   type Idempotency,
   type InstanceDocument,
@@ -46,6 +47,9 @@ export interface TerminateCommand {
 
 /** A longer answer is not kept with its idempotency key: it is then made from the present state. */
 const KEPT_ANSWER_LENGTH = 65_536;
+
+/** Rows of a history read at a time: each may hold 2 MB. */
+const HISTORY_CHUNK = 16;
 
 export class Commands {
   readonly #engine: Engine;
@@ -90,10 +94,21 @@ export class Commands {
   history(id: string, after: number, limit: number): HistoryPage {
     this.#engine.requested();
     this.#row(id);
-    const rows = this.#engine.steps.page(after, limit + 1);
-    const page = rows.slice(0, limit);
-    const more = rows.length > limit ? page.at(-1) : undefined;
-    return { items: page.map(historyItem), cursor: more === undefined ? null : String(more.id) };
+    const items: HistoryItem[] = [];
+    let last = after;
+    let length = 0;
+    for (;;) {
+      const rows = this.#engine.steps.page(last, HISTORY_CHUNK);
+      for (const row of rows) {
+        if (items.length === limit || length > LIMITS.historyPageLength) {
+          return { items, cursor: String(last) };
+        }
+        items.push(historyItem(row));
+        length += (row.input?.length ?? 0) + (row.result?.length ?? 0);
+        last = row.id;
+      }
+      if (rows.length < HISTORY_CHUNK) return { items, cursor: null };
+    }
   }
 
   /** @throws WaymarkError `INSTANCE_NOT_FOUND`, `INSTANCE_TERMINAL`, `EVENT_BUFFER_FULL` */

@@ -55,6 +55,8 @@ export class Engine {
   readonly #ends = new Set<() => void>();
   #execution: Execution | null = null;
   #turn: Promise<void> | null = null;
+  /** A turn looks at the rows again before it ends: it need only be rung. */
+  #turning = false;
   #spending: Budget | null = null;
   /** The alarm as set by this memory; undefined where an earlier one may have set it. */
   #alarmAt: number | null | undefined;
@@ -103,8 +105,8 @@ export class Engine {
 
   /** Makes the instance look at its rows: rings the running turn, or sets the alarm. */
   poke(at: number): void {
-    if (this.#turn === null) this.#setAlarm(at);
-    else this.#doorbell.ring();
+    if (this.#turning) this.#doorbell.ring();
+    else this.#setAlarm(at);
   }
 
   /** A new execution has been written: drops the memory of the one before. */
@@ -151,23 +153,35 @@ export class Engine {
   }
 
   async #run(retries: number): Promise<void> {
-    for (;;) {
-      const execution = this.#execution ?? this.#load(retries);
-      if (execution === null) return;
-      const { host } = this;
-      this.#spending = new Budget(this.#budget, host.now());
-      const end = await runTurn({
-        host,
-        execution,
-        budget: this.#spending,
-        doorbell: this.#doorbell,
-        breather: this.#breather,
-        alive: () => this.#execution === execution,
-        resumed: () => this.#resumed(execution),
-      });
-      this.#spending = null;
-      if (end.kind !== "gone") return this.#close(execution, end);
+    this.#turning = true;
+    try {
+      for (;;) {
+        const execution = this.#execution ?? this.#load(retries);
+        if (execution === null) return;
+        const end = await this.#drive(execution);
+        if (end.kind === "gone") continue; // another execution may have taken its place
+        this.#close(execution, end);
+        return;
+      }
+    } finally {
+      this.#turning = false; // in the same breath as the close: who comes now sets the alarm
     }
+  }
+
+  async #drive(execution: Execution): Promise<TurnEnd> {
+    const { host } = this;
+    this.#spending = new Budget(this.#budget, host.now());
+    const end = await runTurn({
+      host,
+      execution,
+      budget: this.#spending,
+      doorbell: this.#doorbell,
+      breather: this.#breather,
+      alive: () => this.#execution === execution,
+      resumed: () => this.#resumed(execution),
+    });
+    this.#spending = null;
+    return end;
   }
 
   /** Brings the execution to memory; null where nothing is to be done now. */

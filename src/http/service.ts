@@ -13,7 +13,7 @@ import type {
 
 export interface StartRequest {
   readonly workflow: string;
-  readonly id?: string;
+  readonly id: string;
   /** As it came: the service checks it against the workflow's schema. */
   readonly input: unknown;
   /** Milliseconds since 1970; at once if left out. */

@@ -20,7 +20,7 @@ export function createInstanceService(registry: Registry, find: FindInstance): S
     start: async (request) => {
       const workflow = registry.latest(request.workflow);
       if (workflow === undefined) throw unknownWorkflow(request.workflow, registry);
-      const { id = crypto.randomUUID(), tags, onConflict, startAt, idempotency } = request;
+      const { id, tags, onConflict, startAt, idempotency } = request;
       const input = encode(await inputOf(workflow, request.input), "the input");
       const { name, version } = workflow;
       const command = {

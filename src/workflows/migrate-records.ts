@@ -8,8 +8,7 @@
  * - Progress counts from the start of the table, also after a resume.
  */
 import { type ActivityContext, activity } from "../core/activity.ts";
-import { type ActivityStatus, INITIAL_ID } from "../core/activity-status.ts";
-import { NonRetryableError } from "../core/failure.ts";
+import type { ActivityStatus } from "../core/activity-status.ts";
 import { workflow } from "../core/workflow.ts";
 import { enrich } from "./enrich.ts";
 import {
@@ -22,6 +21,7 @@ import {
 } from "./places.ts";
 import { reconcilePage, reportRun } from "./reconcile.ts";
 import { forgetPagesAfter } from "./reports.ts";
+import { recordIdOf, storedStatusSchema } from "./stored-status.ts";
 
 /**
  * Records in a page: small enough that a crash repeats little and people see it move, large enough
@@ -78,6 +78,8 @@ export const activityThree = activity(
   },
 );
 
+const stages = [activityOne, activityTwo, activityThree];
+
 /**
  * Moves all records. Start it without input, or with a stored ActivityStatus to go on from there.
  * When a stage fails for good the instance is Failed with the reason, and its status says how far it
@@ -85,7 +87,7 @@ export const activityThree = activity(
  */
 export const migrateRecords = workflow(
   "MigrateRecords",
-  { stages: [activityOne, activityTwo, activityThree] },
+  { stages, input: storedStatusSchema(stages.map(({ name }) => name)) },
   async (ctx, input: ActivityStatus): Promise<ActivityStatus> => {
     try {
       const copied = await ctx.call(activityOne, input);
@@ -118,16 +120,6 @@ async function eachPage(
     total = Math.max(total, done); // records may be added while the stage runs
     await ctx.checkpoint(lastId, { done, total });
   }
-}
-
-/** The id to go on after: 0 lies before the first record. */
-function recordIdOf(lastProcessedId: string): number {
-  if (lastProcessedId === INITIAL_ID) return 0;
-  const id = /^\d+$/.test(lastProcessedId) ? Number(lastProcessedId) : Number.NaN;
-  if (Number.isSafeInteger(id)) return id;
-  throw new NonRetryableError(
-    `lastProcessedId ${JSON.stringify(lastProcessedId)} is neither "${INITIAL_ID}" nor a city's id`,
-  );
 }
 
 function boundsOf(places: readonly { readonly city_id: number }[]): Page | null {
