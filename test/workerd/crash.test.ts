@@ -1,6 +1,6 @@
 import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { expect, test, vi } from "vitest";
-import { get, history, send, start, stubOf } from "./fixture/client.ts";
+import { get, send, start, stubOf } from "./fixture/client.ts";
 import { ledger } from "./fixture/ledger.ts";
 
 /** Reads the ledger, not the instance: nothing here may wake it. */
@@ -54,32 +54,6 @@ test("an object that dies in the middle of an activity goes on with no request f
   await untilNoted("unattended", "record 4 attempt 1");
   expect(await get("unattended", 10)).toMatchObject({ status: "Completed", output: 4 });
 });
-
-test("an activity that kills its object every time fails after its attempts", async () => {
-  await start("Killing", "killed-later", "later");
-  await untilNoted("killed-later", "attempt 1");
-  await vi.waitFor(async () => expect((await get("killed-later")).status).toBe("Failed"), {
-    timeout: 18_000,
-    interval: 100,
-  });
-  expect(await get("killed-later")).toMatchObject({
-    status: "Failed",
-    error: { type: "ActivityFailedError", cause: { code: "ATTEMPT_LOST" } },
-  });
-  const [item] = await history("killed-later");
-  expect(item).toMatchObject({ step: "Killer", state: "failed", attempts: 2 });
-}, 20_000);
-
-test("an activity that kills its object before its first wait fails after its attempts", async () => {
-  await start("Killing", "killed-at-once", "at once");
-  await untilNoted("killed-at-once", "attempt 1");
-  await vi.waitFor(async () => expect((await get("killed-at-once")).status).toBe("Failed"), {
-    timeout: 18_000,
-    interval: 100,
-  });
-  const [item] = await history("killed-at-once");
-  expect(item).toMatchObject({ step: "Killer", state: "failed", attempts: 2 });
-}, 20_000);
 
 test("a sleeping instance wakes on time in a new object", async () => {
   const { createdAt } = await start("Sleeper", "sleeper", 86_400_000);

@@ -1,11 +1,14 @@
 import type { DatabaseSync } from "node:sqlite";
 import { beforeEach, describe, expect, test } from "vitest";
+import { initialStatus } from "../../src/core/activity-status.ts";
 import { NonRetryableError } from "../../src/core/failure.ts";
+import { jsonSchemaOf, parseWith } from "../../src/core/schema.ts";
 import type { StageActivity } from "../../src/core/workflow.ts";
 import {
   activityOne,
   activityThree,
   activityTwo,
+  migrateRecords,
   PAGE_RECORDS,
 } from "../../src/workflows/migrate-records.ts";
 import { createDatabase, type TestDatabase } from "./d1.ts";
@@ -209,6 +212,34 @@ describe("the reconciliation", () => {
     const { error, logs } = await attempt(activityThree, { db, after, runKey: "second" });
     expect(error).toBeNull();
     expect(logs.at(-1)).toMatchObject({ message: "reconciled", records: RECORDS - PAGE_RECORDS });
+  });
+});
+
+describe("the input of a migration", () => {
+  const schema = migrateRecords.options.input;
+  if (schema === undefined) throw new Error("the workflow has no schema");
+  const status = initialStatus("ActivityOne", 0);
+
+  test("is any status a stage of it may have", async () => {
+    for (const stage of STAGES) {
+      const stored = { ...initialStatus(stage.name, 0), lastProcessedId: "3041563" };
+      await expect(parseWith(schema, stored)).resolves.toEqual(stored);
+    }
+    await expect(parseWith(schema, status)).resolves.toEqual(status);
+  });
+
+  test.each([
+    ["text", "ActivityTwo"],
+    ["another stage", { ...status, processingStage: "ActivityFour" }],
+    ["another status", { ...status, processingStatus: "Running" }],
+    ["an id that is none", { ...status, lastProcessedId: "abc" }],
+    ["a time that is none", { ...status, lastUpdated: "yesterday" }],
+  ])("is not %s", async (_what, input) => {
+    await expect(parseWith(schema, input)).rejects.toMatchObject({ code: "INPUT_INVALID" });
+  });
+
+  test("is described as JSON Schema", () => {
+    expect(jsonSchemaOf(schema)).toMatchObject({ type: "object" });
   });
 });
 
