@@ -46,7 +46,7 @@ export interface TurnBudget {
   readonly checkpoints: number;
 }
 
-export const DEFAULT_TURN_BUDGET: TurnBudget = { millis: 300_000, steps: 1_000, checkpoints: 500 };
+export const DEFAULT_TURN_BUDGET: TurnBudget = { millis: 300_000, steps: 1_000, checkpoints: 300 };
 
 /** How long a turn may work before it lets requests in; a pause costs about a millisecond. */
 export const BREATH_MILLIS = 25;

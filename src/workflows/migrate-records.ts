@@ -26,7 +26,7 @@ import { recordIdOf, storedStatusSchema } from "./stored-status.ts";
 /**
  * Records in a page: small enough that a crash repeats little and people see it move, large enough
  * that a checkpoint is seldom. A page costs at most two requests to D1, which answers 1000 to one
- * invocation; a turn ends before that (its budget of checkpoints).
+ * invocation: it is the engine's budget of checkpoints that ends a turn in time.
  */
 export const PAGE_RECORDS = 250;
 
