@@ -41,7 +41,8 @@ interface Life {
   readonly die: () => void;
 }
 
-const NEVER = new Promise<never>(() => {});
+/** Made anew for each who waits: one shared by all would hold them all. */
+const never = (): Promise<never> => new Promise(() => {});
 
 export class InProcessObject {
   readonly clock: VirtualClock;
@@ -57,6 +58,8 @@ export class InProcessObject {
   #alarm: number | null = null;
   #alarmSet: { readonly at: number | null } | undefined;
   #napping = 0;
+  /** Waits for commits that are under way: as long as there is one, time stands still. */
+  #settling = 0;
 
   constructor(options: InProcessOptions) {
     this.#options = options;
@@ -88,6 +91,7 @@ export class InProcessObject {
     this.sql.rollback();
     this.#alarmSet = undefined;
     this.#napping = 0;
+    this.#settling = 0;
     const { die } = this.#life;
     this.#life = this.#live();
     die();
@@ -121,6 +125,7 @@ export class InProcessObject {
       if (!(await this.#ring(until))) break;
     }
     if (Number.isFinite(until)) await this.#moveTo(until);
+    while (this.#settling > 0) await macrotask();
   }
 
   async #moveTo(moment: number): Promise<void> {
@@ -148,7 +153,7 @@ export class InProcessObject {
         await macrotask();
         await macrotask();
         // All that can run has run: the turn waits for the clock, or for what never comes.
-        if (!over && this.#napping > 0) {
+        if (!over && this.#napping > 0 && this.#settling === 0) {
           const next = this.clock.next();
           if (next > until || next === Number.POSITIVE_INFINITY) return false;
           this.clock.moveTo(next);
@@ -180,9 +185,11 @@ export class InProcessObject {
   #host(life: { dead: boolean }): Host {
     const { clock } = this;
     const settle = async (): Promise<void> => {
-      if (life.dead || !this.commit()) return NEVER;
-      await macrotask();
-      if (life.dead) return NEVER;
+      if (life.dead) return never();
+      this.#settling++;
+      await macrotask(); // whatever else is written until then is part of the same commit
+      if (life.dead || !this.commit()) return never();
+      this.#settling--;
     };
     return {
       env: this.#options.env ?? ({} as Cloudflare.Env),
@@ -205,7 +212,7 @@ export class InProcessObject {
   }
 
   #nap(at: number, life: { dead: boolean }) {
-    if (life.dead) return { over: NEVER, cancel: () => {} };
+    if (life.dead) return { over: never(), cancel: () => {} };
     let wake = () => {};
     const over = new Promise<void>((resolve) => {
       wake = resolve;
