@@ -5,10 +5,11 @@ import { decideStage } from "./activity-status.ts";
 import type { Driver } from "./driver.ts";
 import { type Duration, durationMillis } from "./duration.ts";
 import { WaymarkError } from "./errors.ts";
+import { LIMITS } from "./limits.ts";
 import type { LogFields } from "./log.ts";
 import { checkName } from "./names.ts";
 import { decode, encode } from "./payload.ts";
-import { checkRetryPolicy, type RetryPolicy } from "./retry.ts";
+import { checkRetryPolicy, mergeRetryPolicies, type RetryPolicy } from "./retry.ts";
 
 export interface StepOptions {
   /** Identifies the step beside its name; give one in loops over data. Unique per name. */
@@ -116,7 +117,7 @@ export function createContext(driver: Driver, identity: ContextIdentity): Workfl
       }),
     sleepUntil: (moment, options = {}) =>
       step(() => {
-        const due = checkMoment(moment);
+        const due = checkMoment(moment, driver.now);
         return askTimer(driver, "sleepUntil", due, encode(moment, "a moment"), options);
       }),
     waitForEvent: (name, options = {}) => step(() => askEvent(driver, name, options)),
@@ -156,7 +157,7 @@ function callActivity(
     driver.log("stage passed through", { step: name, processingStage, processingStatus });
     return Promise.resolve(decode(input));
   }
-  const retry = { ...definition.options.retry, ...options.retry };
+  const retry = mergeRetryPolicies(definition.options.retry, options.retry);
   checkRetryPolicy(retry, `the call of "${name}"`);
   const timeout = options.timeout ?? definition.options.timeout;
   if (timeout !== undefined) durationMillis(timeout);
@@ -187,10 +188,10 @@ function askTimer(
   return driver.ask({ name, key: options.key, input, request: { kind: "timer", due } });
 }
 
-function checkMoment(moment: Date): number {
+function checkMoment(moment: Date, now: number): number {
   const at = moment instanceof Date ? moment.getTime() : Number.NaN;
-  if (Number.isFinite(at) && at <= Date.UTC(2200, 0)) return at;
-  throw new WaymarkError("DURATION_INVALID", "sleepUntil takes a Date before the year 2200");
+  if (Number.isFinite(at) && at <= now + LIMITS.timerMillis) return at;
+  throw new WaymarkError("DURATION_INVALID", "sleepUntil takes a Date at most 100 years ahead");
 }
 
 function askEvent(driver: Driver, name: string, options: WaitOptions): Promise<unknown> {

@@ -53,7 +53,7 @@ export interface AskOptions {
 }
 
 export class Driver {
-  readonly #options: DriverOptions;
+  readonly #options: Pick<DriverOptions, "executionId" | "recorded">;
   readonly #waiting = new Map<StepIdentity, Waiting>();
   readonly #keyed = new Set<StepIdentity>();
   readonly #counts = new Map<string, number>();
@@ -72,7 +72,8 @@ export class Driver {
   #logs: WorkflowLogLine[] = [];
 
   constructor(options: DriverOptions) {
-    this.#options = options;
+    const { executionId, recorded } = options;
+    this.#options = { executionId, recorded }; // not the history: it goes as it is delivered
     this.#queue = [...options.history];
     this.#now = options.startedAt;
     this.#replaying = options.resumed;
@@ -249,11 +250,6 @@ export class Driver {
     const asked = this.#asked;
     this.#asked = [];
     return asked;
-  }
-
-  /** Whether the code waits for any step at all. */
-  get waiting(): boolean {
-    return this.#waiting.size > 0;
   }
 }
 

@@ -27,12 +27,15 @@ export function durationMillis(duration: Duration): number {
   if (!Number.isFinite(millis) || millis < 0 || millis > LIMITS.timerMillis) {
     throw new WaymarkError(
       "DURATION_INVALID",
-      `${JSON.stringify(duration)} is not a duration: write milliseconds as a number, ` +
+      `${shown(duration)} is not a duration: write milliseconds as a number, ` +
         `or a count and a unit such as "30 seconds" or "2 days", from 0 to 100 years`,
     );
   }
   return Math.round(millis);
 }
+
+const shown = (value: unknown): string =>
+  typeof value === "string" ? JSON.stringify(value) : String(value);
 
 function parse(text: unknown): number {
   const match = /^(\d+(?:\.\d+)?) (millisecond|second|minute|hour|day|week)s?$/.exec(String(text));

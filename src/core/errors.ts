@@ -54,6 +54,7 @@ export const ERROR_CODES = {
   STAGE_STATUS_INVALID: entry(422, "The value is not an ActivityStatus"),
   STEP_KEY_REUSED: entry(422, "Two steps of one name have the same key"),
   STEPS_EXCEEDED: entry(422, "The execution has too many steps"),
+  HISTORY_TOO_LARGE: entry(422, "The execution's history is too large"),
   NONDETERMINISM: entry(409, "The workflow's code no longer fits its history"),
   VERSION_MISSING: entry(409, "The instance's workflow version is not registered"),
   WORKFLOW_STALLED: entry(409, "The workflow awaits something that is not a step"),
@@ -95,12 +96,6 @@ export class WaymarkError extends Error {
 /** Whether `error` is Waymark's, and of that code where one is given. */
 export function isWaymarkError(error: unknown, code?: ErrorCode): error is WaymarkError {
   return error instanceof WaymarkError && (code === undefined || error.code === code);
-}
-
-/** An error as plain data, for places that lose classes: RPC, stored rows. */
-export interface ErrorRecord {
-  readonly code: ErrorCode;
-  readonly message: string;
 }
 
 /** Whether `code` is one of ours. */

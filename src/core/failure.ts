@@ -36,13 +36,14 @@ export class NonRetryableError extends WaymarkError {
  * Throw this from an activity to choose when the next attempt comes, as a 429 answer asks for.
  * The attempt counts as any other.
  *
- * @param after a duration from now, or the moment itself
+ * @param after a duration from now, or the moment itself; an invalid Date, as from a header that
+ *   is none, leaves the wait to the activity's policy
  * @throws WaymarkError `DURATION_INVALID`
  * @example throw new RetryAfterError("rate limited", "30 seconds");
  */
 export class RetryAfterError extends WaymarkError {
   override readonly name = "RetryAfterError";
-  /** Milliseconds to wait, or the instant in milliseconds since 1970. */
+  /** Milliseconds to wait, or the instant in milliseconds since 1970, which may be no number. */
   readonly after: { readonly millis: number } | { readonly at: number };
 
   constructor(message: string, after: Duration | Date, options?: { cause?: unknown }) {
@@ -89,31 +90,44 @@ export class ActivityFailedError extends WaymarkError {
 }
 
 /** A thrown value as a failure: bounded in every part, and never a reason to throw again. */
-export function toFailure(thrown: unknown, depth = 0): Failure {
-  if (thrown instanceof ActivityFailedError && depth === 0) {
-    return { ...describe(thrown, depth), cause: thrown.failure };
+export function toFailure(thrown: unknown): Failure {
+  try {
+    const failure = describe(thrown, 0);
+    return thrown instanceof ActivityFailedError ? { ...failure, cause: thrown.failure } : failure;
+  } catch {
+    return { type: "Thrown", message: "an error that throws when it is read" };
   }
-  return describe(thrown, depth);
 }
 
 function describe(thrown: unknown, depth: number): Failure {
   if (!(thrown instanceof Error)) {
     return { type: "Thrown", message: cut(printable(thrown), LIMITS.failureMessageLength) };
   }
-  const code = (thrown as { code?: unknown }).code;
+  const { name = "Error", message = "", code, stack, cause } = partsOf(thrown);
   const properties = ownProperties(thrown);
   return {
-    type: cut(String(thrown.name), LIMITS.nameLength),
-    message: cut(String(thrown.message), LIMITS.failureMessageLength),
+    type: cut(textOf(name), LIMITS.nameLength),
+    message: cut(textOf(message), LIMITS.failureMessageLength),
     ...(typeof code === "string" ? { code: cut(code, LIMITS.nameLength) } : {}),
-    ...(thrown.stack === undefined
+    ...(stack === undefined ? {} : { stack: cut(textOf(stack), LIMITS.failureStackLength) }),
+    ...(cause === undefined || depth >= LIMITS.failureDepth
       ? {}
-      : { stack: cut(String(thrown.stack), LIMITS.failureStackLength) }),
-    ...(thrown.cause === undefined || depth >= LIMITS.failureDepth
-      ? {}
-      : { cause: describe(thrown.cause, depth + 1) }),
+      : { cause: describe(cause, depth + 1) }),
     ...(properties === undefined ? {} : { properties }),
   };
+}
+
+/** The standard parts of an error; one whose getter throws is left out. V8's own `stack` may. */
+function partsOf(error: Error): { readonly [name: string]: unknown } {
+  const parts: { [name: string]: unknown } = {};
+  for (const name of STANDARD_PROPERTIES) {
+    try {
+      parts[name] = Reflect.get(error, name);
+    } catch {
+      // It stays undefined, as if it were not there.
+    }
+  }
+  return parts;
 }
 
 const STANDARD_PROPERTIES = new Set(["name", "message", "stack", "cause", "code", "retryable"]);
@@ -125,7 +139,8 @@ function ownProperties(error: Error): { readonly [name: string]: Json } | undefi
     const own = Object.fromEntries(names.map((name) => [name, Reflect.get(error, name)]));
     encode(own, "an error's properties");
     const json = toJson(own) as { readonly [name: string]: Json };
-    return JSON.stringify(json).length > LIMITS.failurePropertiesBytes ? undefined : json;
+    const bytes = new TextEncoder().encode(JSON.stringify(json)).length;
+    return bytes > LIMITS.failurePropertiesBytes ? undefined : json;
   } catch {
     return undefined; // a property that cannot be stored must not hide the error itself
   }
@@ -137,6 +152,14 @@ function printable(thrown: unknown): string {
     return JSON.stringify(thrown) ?? String(thrown);
   } catch {
     return Object.prototype.toString.call(thrown);
+  }
+}
+
+function textOf(part: unknown): string {
+  try {
+    return String(part);
+  } catch {
+    return Object.prototype.toString.call(part); // such as an object without a prototype
   }
 }
 

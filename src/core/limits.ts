@@ -8,6 +8,11 @@ export const LIMITS = {
    * and a result, and a row in a Durable Object may hold 2 MB in all.
    */
   payloadBytes: 960_000,
+  /**
+   * Characters and members of one value, counted again wherever a value is shared: stored once, it
+   * is written out each time in JSON, and one RPC carries 32 MiB.
+   */
+  payloadExpanded: 3_840_000,
   /** Levels of nesting in one value: keeps every walk over it clear of the stack's end. */
   payloadDepth: 64,
   /** Bytes of an HTTP request body: a payload and its envelope. */
@@ -38,6 +43,10 @@ export const LIMITS = {
   failurePropertiesBytes: 8_192,
   /** Events an instance keeps that nobody has waited for yet. */
   bufferedEvents: 1_000,
+  /** Characters of the payloads of those events together: all of them are read at once. */
+  bufferedEventsLength: 8_388_608,
+  /** Characters of the inputs and results of one execution: a replay holds them, in 128 MB. */
+  historyLength: 50_331_648,
   /** Steps one execution may have; a longer life is for `continueAsNew`. */
   steps: 100_000,
   /** Tags of an instance, and characters of a tag's name and value. */

@@ -47,12 +47,11 @@ export const countedIdentity = (name: string, count: number): StepIdentity =>
  * @throws WaymarkError `NAME_INVALID` for an empty or too long key
  */
 export function keyedIdentity(name: string, key: string): StepIdentity {
-  if (typeof key === "string" && key.length > 0 && key.length <= LIMITS.stepKeyLength) {
-    return `${name}:${key}`;
-  }
+  const fits = typeof key === "string" && key.length > 0 && key.length <= LIMITS.stepKeyLength;
+  if (fits && key.isWellFormed()) return `${name}:${key}`;
   throw new WaymarkError(
     "NAME_INVALID",
-    `the key of "${name}" must be text of 1 to ${LIMITS.stepKeyLength} characters`,
+    `the key of "${name}" must be well-formed text of 1 to ${LIMITS.stepKeyLength} characters`,
   );
 }
 

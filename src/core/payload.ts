@@ -26,12 +26,15 @@ export const ENCODED_UNDEFINED: Encoded = "-1";
 
 /**
  * A view of a larger buffer is stored as its own bytes only: devalue would store the whole buffer,
- * and with it whatever else lies there. `flatten` asks again for the copy, which is no view.
+ * and with it whatever else lies there. Shared memory is copied too, which devalue does not know.
+ * `flatten` asks again for the copy, which is no view.
  */
 const WRITERS = {
   bytes: (value: unknown) =>
     value instanceof Uint8Array &&
-    (value.byteLength !== value.buffer.byteLength || value.constructor !== Uint8Array) &&
+    (value.byteLength !== value.buffer.byteLength ||
+      value.constructor !== Uint8Array ||
+      !(value.buffer instanceof ArrayBuffer)) &&
     Uint8Array.from(value),
 };
 const READERS = { bytes: (value: unknown) => value };
@@ -74,23 +77,37 @@ function byteLength(text: string): number {
     : new TextEncoder().encode(text).length;
 }
 
+/** Characters of a path in an error. */
+const SHOWN_PATH_LENGTH = 200;
+
 interface Walk {
   readonly what: string;
   readonly path: (string | number)[];
   readonly above: Set<object>;
+  /** Characters and members left of {@link LIMITS.payloadExpanded}. */
+  left: number;
   views: boolean;
 }
 
 /** Refuses what the codec does not carry; returns whether there are bytes to copy. */
 function check(value: unknown, what: string): boolean {
-  const walk: Walk = { what, path: [], above: new Set(), views: false };
+  const walk: Walk = {
+    what,
+    path: [],
+    above: new Set(),
+    left: LIMITS.payloadExpanded,
+    views: false,
+  };
   visit(value, walk);
   return walk.views;
 }
 
 function visit(value: unknown, walk: Walk): void {
+  spend(walk, 1);
   switch (typeof value) {
     case "string":
+      spend(walk, value.length);
+      return;
     case "number":
     case "boolean":
     case "bigint":
@@ -105,12 +122,24 @@ function visit(value: unknown, walk: Walk): void {
   }
 }
 
+function spend(walk: Walk, size: number): void {
+  walk.left -= size;
+  if (walk.left >= 0) return;
+  throw new WaymarkError(
+    "PAYLOAD_TOO_LARGE",
+    `${walk.what} has more than ${LIMITS.payloadExpanded} characters and members, ` +
+      "counting what it holds more than once each time. Store large data elsewhere, such as R2, " +
+      "and pass its key",
+  );
+}
+
 function visitObject(value: object, walk: Walk): void {
   if (value instanceof Date) {
     if (Number.isNaN(value.getTime())) refuse(walk, "is an invalid Date");
     return;
   }
   if (value instanceof Uint8Array) {
+    spend(walk, value.byteLength);
     walk.views = true;
     return;
   }
@@ -125,6 +154,7 @@ function visitObject(value: object, walk: Walk): void {
 
 function visitMembers(value: object, walk: Walk): void {
   if (Array.isArray(value)) {
+    if (value.length > walk.left) spend(walk, value.length); // sparse ones may be of any length
     for (let index = 0; index < value.length; index++) visitAt(index, value[index], walk);
   } else if (value instanceof Map) {
     for (const [key, item] of value) {
@@ -157,7 +187,8 @@ function isPlain(value: object): boolean {
 }
 
 function refuse(walk: Walk, why: string): never {
-  const at = walk.path.map((key) => (typeof key === "number" ? `[${key}]` : `.${key}`)).join("");
+  const keys = walk.path.map((key) => (typeof key === "number" ? `[${key}]` : `.${key}`));
+  const at = keys.join("").slice(0, SHOWN_PATH_LENGTH);
   throw new WaymarkError(
     "PAYLOAD_UNSUPPORTED",
     `${walk.what} cannot be stored: ${at === "" ? "the value" : `"${at.replace(/^\./, "")}"`} ${why}. ` +

@@ -2,6 +2,7 @@
 import { type Duration, durationMillis } from "./duration.ts";
 import { WaymarkError } from "./errors.ts";
 import type { Failure } from "./failure.ts";
+import { LIMITS } from "./limits.ts";
 
 /**
  * How an activity is retried. What is left out takes the default: 5 attempts, 1 second before the
@@ -57,6 +58,12 @@ export function checkRetryPolicy(policy: RetryPolicy, of: string): void {
   for (const duration of [firstInterval, maxInterval, retryTimeout]) durationMillis(duration);
 }
 
+/** The members of all of them; of two that say the same, the later one counts. */
+export function mergeRetryPolicies(...policies: readonly (RetryPolicy | undefined)[]): RetryPolicy {
+  const members = policies.flatMap((policy) => Object.entries(policy ?? {}));
+  return Object.fromEntries(members.filter(([, value]) => value !== undefined));
+}
+
 /** What is known when an attempt has failed. Times are milliseconds since 1970. */
 export interface FailedAttempt {
   readonly failure: Failure;
@@ -72,10 +79,12 @@ export interface FailedAttempt {
 
 /** When the next attempt is due, in milliseconds since 1970, or null where there is none. */
 export function nextAttemptAt(policy: RetryPolicy, failed: FailedAttempt): number | null {
-  const rules = { ...DEFAULT_POLICY, ...policy };
+  const rules = { ...DEFAULT_POLICY, ...mergeRetryPolicies(policy) };
   if (failed.final || failed.attempts >= rules.maxAttempts) return null;
   if (rules.retryIf !== undefined && !rules.retryIf(failed.failure)) return null;
-  const due = failed.retryAt ?? failed.now + interval(rules, failed.attempts);
+  const asked = Number.isFinite(failed.retryAt) ? failed.retryAt : undefined;
+  const wanted = asked ?? failed.now + interval(rules, failed.attempts);
+  const due = Math.min(wanted, failed.now + LIMITS.timerMillis);
   const end =
     rules.retryTimeout === undefined
       ? Number.POSITIVE_INFINITY
@@ -84,6 +93,8 @@ export function nextAttemptAt(policy: RetryPolicy, failed: FailedAttempt): numbe
 }
 
 function interval(rules: typeof DEFAULT_POLICY, attempts: number): number {
-  const grown = durationMillis(rules.firstInterval) * rules.backoff ** (attempts - 1);
+  const first = durationMillis(rules.firstInterval);
+  if (first === 0) return 0; // 0 times a power that has grown to infinity is no number
+  const grown = first * rules.backoff ** (attempts - 1);
   return Math.round(Math.min(grown, durationMillis(rules.maxInterval)));
 }

@@ -95,7 +95,11 @@ const identityOf = (of: { name: string; count: number } | { name: string; key: s
   "key" in of ? keyedIdentity(of.name, of.key) : countedIdentity(of.name, of.count);
 
 test("whatever the name, count and key, the name is found again in the identity", () => {
-  fc.assert(fc.property(step, (of) => expect(nameOf(identityOf(of))).toBe(of.name)));
+  fc.assert(
+    fc.property(step, (of) => {
+      expect(nameOf(identityOf(of))).toBe(of.name);
+    }),
+  );
 });
 
 test("two different steps never have the same identity", () => {
