@@ -42,8 +42,6 @@ export interface AttemptOwner {
   now(): number;
 }
 
-const NEVER = new Promise<never>(() => {});
-
 export class Attempt {
   readonly start: AttemptStart;
   readonly #owner: AttemptOwner;
@@ -132,7 +130,8 @@ export class Attempt {
   #park(): Promise<never> {
     this.settled = true;
     this.#owner.parked(this);
-    return NEVER;
+    // A promise of its own: one shared by all would hold every activity that ever waited for it.
+    return new Promise(() => {});
   }
 }
 
@@ -150,6 +149,10 @@ export function attemptStatus(
 
 function checkProcessedId(id: string | number, name: string): string {
   const text = String(id);
+  if (!text.isWellFormed()) {
+    const what = `the lastProcessedId of "${name}"`;
+    throw new WaymarkError("PAYLOAD_UNSUPPORTED", `${what} is no well-formed Unicode text`);
+  }
   if (text.length <= LIMITS.lastProcessedIdLength) return text;
   throw new WaymarkError(
     "PAYLOAD_TOO_LARGE",

@@ -17,7 +17,7 @@ import { encodeFailure, type Failure } from "../core/failure.ts";
 import { LIMITS } from "../core/limits.ts";
 import { nameOf } from "../core/names.ts";
 import type { Encoded } from "../core/payload.ts";
-import type { InstanceRow, NewStepRow } from "../store/rows.ts";
+import type { InstanceRow } from "../store/rows.ts";
 import type { Engine } from "./engine.ts";
 import { historyItem, instanceDocument } from "./view.ts";
 
@@ -51,6 +51,18 @@ const KEPT_ANSWER_LENGTH = 65_536;
 /** Rows of a history read at a time: each may hold 2 MB. */
 const HISTORY_CHUNK = 16;
 
+/** How an answer too long to keep is kept in part, and made whole from the present state. */
+interface Short<Answer, Kept> {
+  of(answer: Answer): Kept;
+  expand(kept: Kept): Answer;
+}
+
+/** For answers that are short by themselves. */
+const SHORT_ALREADY = {
+  of: (answer: EventReceipt) => answer,
+  expand: (kept: EventReceipt) => kept,
+};
+
 export class Commands {
   readonly #engine: Engine;
 
@@ -60,8 +72,11 @@ export class Commands {
 
   /** @throws WaymarkError `INSTANCE_EXISTS`, `IDEMPOTENCY_KEY_REUSED`, `IDEMPOTENCY_KEYS_FULL` */
   start(command: StartCommand): StartReceipt {
-    const present = () => ({ created: true, document: this.#document(this.#row(command.id)) });
-    return this.#once(command.idempotency, present, () => {
+    const shortStart: Short<StartReceipt, { readonly created: boolean }> = {
+      of: ({ created }) => ({ created }),
+      expand: ({ created }) => ({ created, document: this.#document(this.#row(command.id)) }),
+    };
+    return this.#once(command.idempotency, shortStart, () => {
       const existing = this.#engine.instance.read();
       if (existing !== undefined) this.#engine.requested();
       if (existing !== undefined && command.onConflict === "existing") {
@@ -115,18 +130,12 @@ export class Commands {
   sendEvent(id: string, command: EventCommand): EventReceipt {
     const engine = this.#engine;
     engine.requested();
-    const again = (): EventReceipt => ({ ...receiptOf(this.#row(id), command), eventId: 0 });
-    return this.#once(command.idempotency, again, () => {
+    return this.#once(command.idempotency, SHORT_ALREADY, () => {
       const row = this.#row(id);
       checkRunning(row);
-      if (engine.steps.bufferedEvents() >= LIMITS.bufferedEvents) {
-        throw new WaymarkError(
-          "EVENT_BUFFER_FULL",
-          `the instance keeps ${LIMITS.bufferedEvents} events nobody has waited for; send later`,
-        );
-      }
+      checkEventRoom(engine.steps.buffered(), command.payload);
       const now = engine.host.now();
-      const eventId = engine.steps.insert(eventRow(command, now));
+      const eventId = engine.steps.bufferEvent(command.event, command.payload, now);
       this.#announce(eventId, command, now);
       return { ...receiptOf(row, command), eventId };
     });
@@ -136,17 +145,16 @@ export class Commands {
   #announce(eventId: number, { event, payload }: EventCommand, now: number): void {
     const { execution, steps } = this.#engine;
     execution?.buffer(eventId, event, payload);
-    const waits =
-      execution?.waitsFor(event) ??
-      steps.unended().some((step) => step.state === "open" && isWaitFor(step, event));
-    if (waits || execution !== null) this.#engine.poke(now);
+    const waits = execution?.waitsFor(event) ?? steps.open().some((step) => isWaitFor(step, event));
+    if (waits) this.#engine.poke(now);
   }
 
   /** @throws WaymarkError `INSTANCE_NOT_FOUND`, `INSTANCE_TERMINAL` */
   terminate(id: string, { reason, idempotency }: TerminateCommand): InstanceDocument {
     this.#engine.requested();
     const present = () => this.#document(this.#row(id));
-    return this.#once(idempotency, present, () => {
+    const shortTerminate = { of: () => ({}), expand: present };
+    return this.#once(idempotency, shortTerminate, () => {
       const row = this.#row(id);
       if (row.status === "Terminated") return this.#document(row);
       checkRunning(row);
@@ -176,20 +184,24 @@ export class Commands {
   }
 
   /** Does what a request asks once: the same key again gets the same answer. */
-  #once<Answer>(
+  #once<Answer, Kept>(
     idempotency: Idempotency | undefined,
-    present: () => Answer,
+    short: Short<Answer, Kept>,
     act: () => Answer,
   ): Answer {
     if (idempotency === undefined) return act();
     const { keys, host } = this.#engine;
     const now = host.now();
     const kept = keys.find(idempotency, now);
-    if (kept !== undefined) return kept === "" ? present() : (JSON.parse(kept) as Answer);
+    if (kept !== undefined) {
+      const { whole, part } = JSON.parse(kept) as { whole?: Answer; part: Kept };
+      return whole ?? short.expand(part);
+    }
     keys.checkRoom(now);
     const answer = act();
-    const text = JSON.stringify(answer);
-    keys.keep(idempotency, text.length <= KEPT_ANSWER_LENGTH ? text : "", now);
+    const whole = JSON.stringify({ whole: answer });
+    const fits = whole.length <= KEPT_ANSWER_LENGTH;
+    keys.keep(idempotency, fits ? whole : JSON.stringify({ part: short.of(answer) }), now);
     return answer;
   }
 }
@@ -223,6 +235,7 @@ function newInstance(command: StartCommand, host: Engine["host"]): InstanceRow {
     error: null,
     tags: JSON.stringify(command.tags),
     due: Math.max(now, command.startAt ?? now),
+    suspensions: 0,
     createdAt: now,
     startedAt: null,
     updatedAt: now,
@@ -230,23 +243,16 @@ function newInstance(command: StartCommand, host: Engine["host"]): InstanceRow {
   };
 }
 
-function eventRow({ event, payload }: EventCommand, at: number): NewStepRow {
-  return {
-    seq: null,
-    step: event,
-    kind: "event",
-    state: "buffered",
-    asked: null,
-    attempt: 0,
-    due: null,
-    input: null,
-    result: payload,
-    failure: null,
-    lastProcessedId: null,
-    progress: null,
-    startedAt: null,
-    at,
-  };
+function checkEventRoom(buffered: { count: number; length: number }, payload: Encoded): void {
+  const full =
+    buffered.count >= LIMITS.bufferedEvents ||
+    buffered.length + payload.length > LIMITS.bufferedEventsLength;
+  if (!full) return;
+  throw new WaymarkError(
+    "EVENT_BUFFER_FULL",
+    `the instance keeps ${buffered.count} events nobody has waited for, of ${buffered.length} ` +
+      `characters; it takes ${LIMITS.bufferedEvents} of ${LIMITS.bufferedEventsLength}. Send later`,
+  );
 }
 
 const isWaitFor = (step: { kind: string; step: string }, event: string): boolean =>

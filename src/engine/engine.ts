@@ -40,6 +40,8 @@ export interface EngineOptions {
 const MOST_RETRIES = 4;
 /** Waits between two tries of a suspended instance: from a minute, doubling, to an hour. */
 const SUSPENDED_MILLIS = { first: 60_000, most: 3_600_000 };
+/** An instance that ran this long since it was last suspended starts with the first wait again. */
+const CALM_MILLIS = 2 * SUSPENDED_MILLIS.most;
 /** Waits after the engine itself has failed, storage included: from a second, doubling, to a minute. */
 const BROKEN_MILLIS = { first: 1_000, most: 60_000 };
 
@@ -208,21 +210,22 @@ export class Engine {
   #begin(row: InstanceRow, workflow: AnyWorkflow, retry: boolean, now: number): Execution {
     const { host, steps } = this;
     const begunHere = this.#begunHere === row.executionId;
-    const disturbed = retry || this.#requested || this.#broken > 0;
-    const careful = !begunHere && isCareful(row, steps.unended(), { disturbed, now });
+    const disturbed = retry || this.#requested;
+    const careful = !begunHere && isCareful(row, steps.open(), { disturbed, now });
     this.#begunHere = row.executionId;
-    const first = row.status === "Pending";
+    const first = row.startedAt === null;
     if (first) this.instance.setRunning(now);
     const execution = new Execution({
       host,
       steps,
-      row: first ? { ...row, status: "Running", startedAt: now } : row,
+      row: first ? { ...row, status: "Running", startedAt: now, updatedAt: now } : row,
       workflow,
       doorbell: this.#doorbell,
       breather: this.#breather,
       spendCheckpoint: () => this.#spending?.spendCheckpoint(host.now()) ?? false,
       resumed: !first,
       careful,
+      memoryLost: !begunHere,
       leaving: this.#leaving,
     });
     this.#leaving = new Map();
@@ -235,8 +238,9 @@ export class Engine {
   /** Replay has passed where a suspended instance had stopped: it runs again. */
   #resumed(execution: Execution): void {
     if (execution.row.status !== "Suspended") return;
-    this.instance.setRunning(this.host.now());
-    execution.row = { ...execution.row, status: "Running", due: null };
+    const now = this.host.now();
+    this.instance.setRunning(now);
+    execution.row = { ...execution.row, status: "Running", due: null, updatedAt: now };
     execution.reporter.instance("instance.resumed");
   }
 
@@ -275,10 +279,13 @@ export class Engine {
   /** Nothing is lost, nothing is guessed (W7): it waits for code that fits, and looks now and then. */
   #suspend(row: InstanceRow, error: WaymarkError): void {
     const now = this.host.now();
-    const before = row.status === "Suspended" && row.due !== null ? row.due - row.updatedAt : 0;
-    const wait = Math.min(Math.max(before * 2, SUSPENDED_MILLIS.first), SUSPENDED_MILLIS.most);
+    const calm = row.status === "Running" && now - row.updatedAt > CALM_MILLIS;
+    const suspensions = calm ? 1 : row.suspensions + 1;
+    const grown = SUSPENDED_MILLIS.first * 2 ** (suspensions - 1);
+    const wait = Math.min(grown, SUSPENDED_MILLIS.most);
     const failure = engineFailure(error);
-    this.instance.setSuspended(encodeFailure(failure), now + wait, now);
+    const written = { error: encodeFailure(failure), due: now + wait, suspensions, at: now };
+    this.instance.setSuspended(written);
     const reporter = this.#execution?.reporter ?? this.#reporter(row);
     this.drop(new WaymarkError("ATTEMPT_STOPPED", "the instance is suspended"));
     this.#setAlarm(now + wait);

@@ -9,6 +9,7 @@ import { createContext } from "../core/context.ts";
 import { Driver } from "../core/driver.ts";
 import { WaymarkError } from "../core/errors.ts";
 import { decodeFailure, engineFailure } from "../core/failure.ts";
+import { LIMITS } from "../core/limits.ts";
 import type { StepIdentity } from "../core/names.ts";
 import { decode } from "../core/payload.ts";
 import type { Completion } from "../core/step.ts";
@@ -36,6 +37,8 @@ export interface ExecutionOptions {
   readonly resumed: boolean;
   /** The object may have been killed by what was running: see design section 6. */
   readonly careful: boolean;
+  /** Attempts of the rows cannot still be running here: this memory is new. */
+  readonly memoryLost: boolean;
   /** Attempts of an execution before this one that still run in this object. */
   readonly leaving: ReadonlyMap<StepIdentity, { attempt: Attempt; until: number }>;
 }
@@ -73,7 +76,7 @@ export class Execution {
       resumed: options.resumed,
     });
     this.reporter = new Reporter((event) => host.log(event), row);
-    this.#recorder = new Recorder(steps, this.driver, ended.at(-1)?.seq ?? 0);
+    this.#recorder = new Recorder(steps, this.driver, ended);
     this.runner = new Runner({
       host,
       recorder: this.#recorder,
@@ -114,7 +117,7 @@ export class Execution {
     return this.#open.size === 0 && this.driver.end === undefined;
   }
 
-  /** Records what attempts brought. Returns whether a step has ended. */
+  /** Records what attempts brought. Returns whether anything was written. */
   record(): boolean {
     const { again, ended } = this.runner.record();
     return this.#settle(again, ended);
@@ -123,7 +126,7 @@ export class Execution {
   #settle(again: readonly OpenStep[], ended: readonly OpenStep[]): boolean {
     for (const step of again) this.#schedule(step);
     for (const step of ended) this.#forget(step);
-    return ended.length > 0;
+    return again.length + ended.length > 0;
   }
 
   #schedule(step: OpenStep): void {
@@ -158,7 +161,7 @@ export class Execution {
         if (step.due !== null) this.#timed.add(step);
         continue;
       }
-      step.suspect = this.#options.careful && !this.#caughtUp;
+      step.suspect ||= this.#options.careful && !this.#caughtUp;
       step.leaving = this.#options.leaving.get(ask.identity) ?? null;
       if (!lost) this.#schedule(step);
       else if (this.runner.lost(step)) {
@@ -179,7 +182,8 @@ export class Execution {
     // A row with a due waits for its next attempt; one without was in the middle of an attempt,
     // which counts as failed only if it was marked: see design section 6.
     step.failed = row.due === null ? Math.max(0, row.attempt - 1) : row.attempt;
-    return row.state === "running";
+    step.suspect = isLost(row.failure);
+    return row.state === "running" && this.#options.memoryLost;
   }
 
   /** Nothing is left to deliver: from here on the code does what it never did before. */
@@ -188,7 +192,9 @@ export class Execution {
     this.driver.caughtUp();
     const { host, steps } = this.#options;
     for (const row of this.#unasked.values()) {
-      if (row.state !== "orphaned") steps.setState(row.id, "orphaned", host.now());
+      if (row.state === "orphaned") continue;
+      steps.setState(row.id, "orphaned", host.now());
+      this.#unasked.set(row.step, { ...row, state: "orphaned" });
     }
   }
 
@@ -258,6 +264,11 @@ export class Execution {
     for (const step of launchable) this.runner.start(step);
   }
 
+  /** Whether the history has grown beyond what memory could hold on the next replay. */
+  get overgrown(): boolean {
+    return this.#recorder.length > LIMITS.historyLength;
+  }
+
   /** Whether an attempt runs, or waits only for another to leave. */
   get busy(): boolean {
     return this.runner.running > 0 || this.#ready.length > 0;
@@ -305,6 +316,10 @@ const isWaitFor =
 
 const mayStart = (now: number) => (step: OpenStep) =>
   step.leaving === null || step.leaving.attempt.settled || step.leaving.until <= now;
+
+/** Whether an attempt before is known to have taken its object with it. */
+const isLost = (failure: string | null): boolean =>
+  failure !== null && decodeFailure(failure).code === "ATTEMPT_LOST";
 
 function toCompletion(row: StepRow): Completion {
   const { seq, step, kind, at } = row;

@@ -23,12 +23,19 @@ export class Recorder {
   readonly #steps: StepStore;
   readonly #driver: Driver;
   #seq: number;
+  #length: number;
 
-  /** @param seq that of the last completion recorded */
-  constructor(steps: StepStore, driver: Driver, seq: number) {
+  /** @param ended the steps recorded before, in order */
+  constructor(steps: StepStore, driver: Driver, ended: readonly StepRow[]) {
     this.#steps = steps;
     this.#driver = driver;
-    this.#seq = seq;
+    this.#seq = ended.at(-1)?.seq ?? 0;
+    this.#length = ended.reduce((sum, row) => sum + payloadLength(row), 0);
+  }
+
+  /** Characters of the inputs and results recorded in this execution. */
+  get length(): number {
+    return this.#length;
   }
 
   /** Records a step's end. */
@@ -51,19 +58,17 @@ export class Recorder {
   /** Records that a step's wait is over because of a buffered event, which is thereby taken. */
   take(step: OpenStep, event: BufferedEvent, at: number): void {
     const { identity, ordinal, input } = step.ask;
-    const { row } = step;
-    if (row === null) {
-      const seq = ++this.#seq;
-      this.#steps.takeEvent(event.id, { seq, step: identity, asked: ordinal, input, at });
-      this.#feed(step, seq, { ok: true, result: event.payload }, at);
-      return;
-    }
-    this.end(step, { ok: true, result: event.payload }, at);
-    this.#steps.delete(event.id);
+    const { row, startedAt } = step;
+    const seq = ++this.#seq;
+    const wait = { seq, step: identity, asked: ordinal, input, startedAt, at };
+    this.#steps.takeEvent(event, wait);
+    if (row !== null) this.#steps.delete(row.id);
+    this.#feed(step, seq, { ok: true, result: event.payload }, at);
   }
 
   #feed(step: OpenStep, seq: number, outcome: StepOutcome, at: number): void {
-    const { identity, request } = step.ask;
+    const { identity, request, input } = step.ask;
+    this.#length += (input?.length ?? 0) + (outcome.ok ? outcome.result.length : 0);
     this.#driver.feed({ seq, step: identity, kind: request.kind, at, outcome });
   }
 
@@ -85,7 +90,8 @@ export class Recorder {
   }
 
   /** Records how far an activity came. */
-  checkpoint(step: OpenStep, lastProcessedId: string, progress: Encoded | null, at: number): void {
+  checkpoint(step: OpenStep, id: string, progress: Encoded | null, at: number): void {
+    const lastProcessedId = id === INITIAL_ID ? null : id;
     if (step.row === null) {
       this.#insertOpen(step, { lastProcessedId, progress }, at);
       return;
@@ -116,6 +122,9 @@ export const TIMER_OVER: StepOutcome = { ok: true, result: ENCODED_UNDEFINED };
 function attemptsMade(step: OpenStep): number {
   return step.failed + (step.attempt === null ? 0 : 1);
 }
+
+const payloadLength = ({ input, result }: StepRow): number =>
+  (input?.length ?? 0) + (result?.length ?? 0);
 
 /** How far an activity came; null before its first record, and for other kinds. */
 function processedId(step: OpenStep): string | null {

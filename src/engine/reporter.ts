@@ -26,7 +26,7 @@ export class Reporter {
     if (this.#waiting.length === 0) return;
     const events = this.#waiting;
     this.#waiting = [];
-    for (const event of events) this.#log(event);
+    for (const event of events) this.#tell(event);
   }
 
   instance(event: string, fields: LogFields = {}): void {
@@ -34,7 +34,7 @@ export class Reporter {
   }
 
   workflowLog(line: WorkflowLogLine): void {
-    this.#add("log", { message: line.message, ...line.fields });
+    this.#add("log", { ...line.fields, message: line.message });
   }
 
   attemptStarted(attempt: Attempt): void {
@@ -43,12 +43,12 @@ export class Reporter {
     const from = resumed ? { lastProcessedId: status.lastProcessedId } : {};
     // At once: the attempt's own lines follow, and must not come before it.
     const event = resumed ? "attempt.resumed" : "attempt.started";
-    this.#log(this.#event(event, { step, attempt: number, ...from }));
+    this.#tell(this.#event(event, { step, attempt: number, ...from }));
   }
 
   attemptLog(attempt: Attempt, message: string, fields: LogFields): void {
     const { step, number } = attempt.start;
-    this.#log(this.#event("log", { ...fields, message, step, attempt: number }));
+    this.#tell(this.#event("log", { ...fields, message, step, attempt: number }));
   }
 
   attemptFailed(step: StepIdentity, attempt: number, failure: Failure, due: number): void {
@@ -69,6 +69,15 @@ export class Reporter {
     now: number,
   ): void {
     this.#add("step.failed", { step, attempt, ms: now - (startedAt ?? now), ...told(failure) });
+  }
+
+  /** A line that cannot be written must not take the turn down (W4). */
+  #tell(event: LogEvent): void {
+    try {
+      this.#log(event);
+    } catch {
+      // There is nowhere left to say so.
+    }
   }
 
   #add(event: string, fields: LogFields): void {

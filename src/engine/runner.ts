@@ -78,16 +78,19 @@ export class Runner implements AttemptOwner {
     step.attempt = attempt;
     this.#live.set(attempt, step);
     this.#options.reporter.attemptStarted(attempt);
-    const input =
-      request.stageStatus !== null
-        ? attempt.status
-        : step.ask.input === null
-          ? undefined
-          : decode(step.ask.input);
-    host.runActivity(request.activity, input, attempt.context(host.env)).then(
+    this.#call(step, attempt, request).then(
       (value) => this.#arrive(step, attempt, { ok: true, value }),
       (error: unknown) => this.#arrive(step, attempt, { ok: false, error }),
     );
+  }
+
+  /** Whatever goes wrong here is the attempt's failure, not the turn's (W4). */
+  async #call(step: OpenStep, attempt: Attempt, request: ActivityRequest): Promise<unknown> {
+    const { host } = this.#options;
+    const { input } = step.ask;
+    const given = input === null ? undefined : decode(input);
+    const value = request.stageStatus === null ? given : attempt.status;
+    return host.runActivity(request.activity, value, attempt.context(host.env));
   }
 
   #describe(step: OpenStep, request: ActivityRequest, now: number) {
@@ -125,7 +128,6 @@ export class Runner implements AttemptOwner {
     if (step === undefined) return "stop";
     const { recorder, host, breather } = this.#options;
     recorder.checkpoint(step, attempt.status.lastProcessedId, progress, host.now());
-    step.suspect = false;
     const stop = this.#options.spendCheckpoint();
     await host.committed();
     if (!stop && breather.due) await breather.breathe();

@@ -9,6 +9,7 @@
  */
 import type { WorkflowEnd } from "../core/driver.ts";
 import { WaymarkError } from "../core/errors.ts";
+import { LIMITS } from "../core/limits.ts";
 import type { Breather } from "./breather.ts";
 import type { Budget } from "./budget.ts";
 import type { Doorbell } from "./doorbell.ts";
@@ -47,12 +48,13 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
     if (!alive()) return { kind: "gone" };
     report(execution);
     if (driver.divergence !== undefined) return { kind: "suspended", error: driver.divergence };
+    if (execution.overgrown) return { kind: "ended", end: { ok: false, error: overgrownError() } };
     if (driver.end !== undefined) return { kind: "ended", end: driver.end };
     if (driver.deliverNext()) {
       if (execution.caughtUp) budget.spendStep();
       continue;
     }
-    const lost = execution.adopt();
+    const adopted = execution.adopt();
     if (!execution.caughtUp) {
       execution.catchUp();
       turn.resumed();
@@ -60,7 +62,7 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
     const now = host.now();
     const recorded = execution.record();
     const fired = execution.fire(now);
-    if (lost || recorded || fired) continue;
+    if (adopted || recorded || fired) continue;
     if (budget.spent(now)) return { kind: "yielded" };
     if (breather.due) {
       await breather.breathe();
@@ -91,10 +93,19 @@ async function pause({ host, doorbell }: TurnOptions, until: number): Promise<vo
   doorbell.reset();
 }
 
+function overgrownError(): WaymarkError {
+  return new WaymarkError(
+    "HISTORY_TOO_LARGE",
+    `the inputs and results of this execution are more than ${LIMITS.historyLength} characters. ` +
+      "Keep large data elsewhere, such as R2, and pass keys",
+  );
+}
+
 function stalledError(): WaymarkError {
   return new WaymarkError(
     "WORKFLOW_STALLED",
-    "the workflow awaits a promise that no step settles, such as fetch or setTimeout in its own " +
-      "code. Do that in an activity or in ctx.run; after a deployment with the fix it goes on",
+    "the workflow awaits a promise that no step settles, such as fetch, setTimeout, a stream or a " +
+      "dynamic import in its own code. Do that in an activity or in ctx.run; after a deployment " +
+      "with the fix it goes on",
   );
 }

@@ -16,7 +16,7 @@ import { decodeFailure } from "../core/failure.ts";
 import { nameOf } from "../core/names.ts";
 import { decode, type Encoded, type Json, toJson } from "../core/payload.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
-import type { InstanceRow, StepRow } from "../store/rows.ts";
+import type { InstanceRow, StepRow, StepSummary } from "../store/rows.ts";
 import type { StepStore } from "../store/step-store.ts";
 import type { Execution } from "./execution.ts";
 import type { OpenStep } from "./open-step.ts";
@@ -28,9 +28,10 @@ export function instanceDocument(
   workflow: AnyWorkflow | undefined,
   execution: Execution | null,
 ): InstanceDocument {
-  const open = isTerminal(row.status) ? [] : steps.unended().filter(isOpen);
-  const activity = steps.lastActivity();
-  const live = execution === null ? undefined : newestLive(execution);
+  const open = isTerminal(row.status) ? [] : steps.open().filter(isOpen);
+  const stages = workflow?.stages ?? [];
+  const activity = stages.length === 0 ? steps.lastActivity() : steps.lastOf(stages);
+  const live = execution === null ? undefined : newestLive(execution, stages);
   const reached = live !== undefined && live.ask.ordinal >= (activity?.asked ?? 0) ? live : null;
   const touched = [row.updatedAt, steps.last()?.at ?? 0, ...open.map((step) => step.at)];
   return {
@@ -60,10 +61,11 @@ export function instanceDocument(
   };
 }
 
-function newestLive(execution: Execution): OpenStep | undefined {
+function newestLive(execution: Execution, stages: readonly string[]): OpenStep | undefined {
   let newest: OpenStep | undefined;
   for (const step of execution.runner.live) {
     if (step.ask.request.kind !== "activity") continue;
+    if (stages.length > 0 && !stages.includes(nameOf(step.ask.identity))) continue;
     if (newest === undefined || step.ask.ordinal > newest.ask.ordinal) newest = step;
   }
   return newest;
@@ -73,7 +75,8 @@ function newestLive(execution: Execution): OpenStep | undefined {
 function givenStatus(row: InstanceRow, workflow: AnyWorkflow | undefined): ActivityStatus | null {
   if (workflow === undefined || workflow.stages.length === 0) return null;
   try {
-    return parseActivityStatus(decode(row.input));
+    const status = parseActivityStatus(decode(row.input));
+    return workflow.stages.includes(status.processingStage) ? status : null;
   } catch {
     return null; // not a status: the first call will say so
   }
@@ -89,7 +92,7 @@ const PROCESSING: Record<StepState, ProcessingStatus> = {
   failed: "Failed",
 };
 
-function rowStatus(row: StepRow): ActivityStatus {
+function rowStatus(row: StepSummary): ActivityStatus {
   return {
     lastProcessedId: row.lastProcessedId ?? INITIAL_ID,
     processingStatus: PROCESSING[row.state],
@@ -98,9 +101,9 @@ function rowStatus(row: StepRow): ActivityStatus {
   };
 }
 
-const isOpen = (row: StepRow): boolean => row.state === "open" || row.state === "running";
+const isOpen = (row: StepSummary): boolean => row.state === "open" || row.state === "running";
 
-function waitingRow(row: StepRow): WaitingFor {
+function waitingRow(row: StepSummary): WaitingFor {
   const attempts = row.kind === "activity" || row.kind === "run";
   const next = row.due === null ? row.attempt : row.attempt + 1;
   return {

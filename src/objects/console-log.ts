@@ -19,5 +19,17 @@ const LEVELS: { readonly [event: string]: LogLevel } = {
 export function writeLog(event: LogEvent, from: LogLevel): void {
   const level = LEVELS[event.event] ?? "info";
   if (ORDER.indexOf(level) < ORDER.indexOf(from)) return;
-  console[level](JSON.stringify(event));
+  console[level](lineOf(event));
+}
+
+function lineOf(event: LogEvent): string {
+  try {
+    return JSON.stringify(event, (_key, value) =>
+      typeof value === "bigint" ? value.toString() : value,
+    );
+  } catch (error) {
+    const { event: name, instance, execution, workflow } = event;
+    const why = error instanceof Error ? error.message : String(error);
+    return JSON.stringify({ event: name, instance, execution, workflow, unprintable: why });
+  }
 }

@@ -64,7 +64,7 @@ async function write<Value>(act: () => Promise<Reply<Value>>): Promise<Value> {
   try {
     return unwrap(await act());
   } catch (error) {
-    throw error instanceof WaymarkError ? error : unreachable(error);
+    throw isReset(error) ? unreachable(error) : error;
   }
 }
 
@@ -74,10 +74,20 @@ async function read<Value>(act: () => Promise<Reply<Value>>): Promise<Value> {
     try {
       return unwrap(await act());
     } catch (error) {
-      if (error instanceof WaymarkError) throw error;
+      if (!isReset(error)) throw error;
       if (attempt === READ_ATTEMPTS) throw unreachable(error);
     }
   }
+}
+
+/**
+ * Whether an object went away under a request. Such errors carry these flags (Cloudflare's
+ * "Durable Objects: error handling"); any other is one that would come again.
+ */
+function isReset(error: unknown): boolean {
+  if (!(error instanceof Error) || error instanceof WaymarkError) return false;
+  const flags = ["retryable", "overloaded", "durableObjectReset"];
+  return flags.some((flag) => Reflect.get(error, flag) === true);
 }
 
 function unreachable(cause: unknown): WaymarkError {

@@ -6,6 +6,9 @@ import { type LogLevel, writeLog } from "./console-log.ts";
 /** The longest `setTimeout` takes, in milliseconds. */
 const LONGEST_TIMEOUT_MILLIS = 2 ** 31 - 1;
 
+/** `setAlarm` takes nothing later: the instance then looks, and sets it again. */
+const LATEST_ALARM = Date.UTC(2189, 0);
+
 export function objectHost(state: DurableObjectState, env: Cloudflare.Env, level: LogLevel): Host {
   const { storage } = state;
   return {
@@ -18,7 +21,7 @@ export function objectHost(state: DurableObjectState, env: Cloudflare.Env, level
     setAlarm: (at) => {
       // Not awaited: the alarm is part of the commit of the writes around it (design, section 8).
       if (at === null) void storage.deleteAlarm();
-      else void storage.setAlarm(at);
+      else void storage.setAlarm(Math.min(at, LATEST_ALARM));
     },
     napUntil,
     runActivity: async (activity, input, ctx) => activity.run(input, ctx),

@@ -6,17 +6,18 @@ import { createInstanceTables, hasInstance } from "./schema.ts";
 import type { Sql } from "./sql.ts";
 
 const SELECT_INSTANCE = `SELECT id, execution_id AS executionId, workflow, version, status, input,
-  output, error, tags, due, created_at AS createdAt, started_at AS startedAt,
+  output, error, tags, due, suspensions, created_at AS createdAt, started_at AS startedAt,
   updated_at AS updatedAt, completed_at AS completedAt FROM instance`;
 
 const REPLACE_INSTANCE = `INSERT OR REPLACE INTO instance (one, id, execution_id, workflow, version,
-  status, input, output, error, tags, due, created_at, started_at, updated_at, completed_at)
-  VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  status, input, output, error, tags, due, suspensions, created_at, started_at, updated_at,
+  completed_at) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 const SET_RUNNING = `UPDATE instance SET status = 'Running', error = NULL, due = NULL,
   started_at = COALESCE(started_at, ?), updated_at = ?`;
 
-const SET_SUSPENDED = `UPDATE instance SET status = 'Suspended', error = ?, due = ?, updated_at = ?`;
+const SET_SUSPENDED = `UPDATE instance SET status = 'Suspended', error = ?, due = ?,
+  suspensions = ?, updated_at = ?`;
 
 const SET_ENDED = `UPDATE instance SET status = ?, output = ?, error = ?, due = NULL,
   updated_at = ?, completed_at = ?`;
@@ -62,6 +63,7 @@ export class InstanceStore {
       row.error,
       row.tags,
       row.due,
+      row.suspensions,
       row.createdAt,
       row.startedAt,
       row.updatedAt,
@@ -73,8 +75,14 @@ export class InstanceStore {
     this.#sql.run(SET_RUNNING, at, at);
   }
 
-  setSuspended(error: string, due: number, at: number): void {
-    this.#sql.run(SET_SUSPENDED, error, due, at);
+  setSuspended(suspension: {
+    readonly error: string;
+    readonly due: number;
+    readonly suspensions: number;
+    readonly at: number;
+  }): void {
+    const { error, due, suspensions, at } = suspension;
+    this.#sql.run(SET_SUSPENDED, error, due, suspensions, at);
   }
 
   setEnded(end: InstanceEnd): void {

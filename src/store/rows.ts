@@ -19,6 +19,8 @@ export interface InstanceRow {
   readonly tags: string;
   /** When a turn is owed though no step is open: a start, or another try of a suspended instance. */
   readonly due: number | null;
+  /** How often it was suspended in a row: each time it is left alone for longer. */
+  readonly suspensions: number;
   readonly createdAt: number;
   readonly startedAt: number | null;
   readonly updatedAt: number;
@@ -51,6 +53,9 @@ export interface StepRow {
   /** When the row was last written. */
   readonly at: number;
 }
+
+/** A row without what may be large: enough to know what is open and how far it is. */
+export type StepSummary = Omit<StepRow, "input" | "result" | "failure">;
 
 /** A row as it is first written. */
 export type NewStepRow = Omit<StepRow, "id">;

@@ -16,6 +16,7 @@ const INSTANCE_TABLE = `CREATE TABLE IF NOT EXISTS instance (
   error TEXT,
   tags TEXT NOT NULL,
   due INTEGER,
+  suspensions INTEGER NOT NULL DEFAULT 0,
   created_at INTEGER NOT NULL,
   started_at INTEGER,
   updated_at INTEGER NOT NULL,

@@ -6,21 +6,30 @@
  */
 import type { StepIdentity } from "../core/names.ts";
 import type { Encoded } from "../core/payload.ts";
-import type { NewStepRow, StepRow } from "./rows.ts";
+import type { NewStepRow, StepRow, StepSummary } from "./rows.ts";
 import { createOpenIndex } from "./schema.ts";
 import type { Sql } from "./sql.ts";
 
 const COLUMNS = `id, seq, step, kind, state, asked, attempt, due, input, result, failure,
   last_processed_id AS lastProcessedId, progress, started_at AS startedAt, at`;
 
+const SUMMARY = `id, seq, step, kind, state, asked, attempt, due,
+  last_processed_id AS lastProcessedId, progress, started_at AS startedAt, at`;
+
+const SELECT_OPEN = `SELECT ${SUMMARY} FROM step
+  WHERE seq IS NULL AND state IN ('open', 'running', 'orphaned') ORDER BY id`;
 const SELECT_ENDED = `SELECT ${COLUMNS} FROM step WHERE seq IS NOT NULL ORDER BY seq`;
 const SELECT_UNENDED = `SELECT ${COLUMNS} FROM step WHERE seq IS NULL ORDER BY id`;
 const SELECT_PAGE = `SELECT ${COLUMNS} FROM step WHERE id > ? ORDER BY id LIMIT ?`;
-const SELECT_LAST = `SELECT ${COLUMNS} FROM step ORDER BY id DESC LIMIT 1`;
-const SELECT_LAST_ACTIVITY = `SELECT ${COLUMNS} FROM step WHERE kind = 'activity'
+const SELECT_LAST = `SELECT ${SUMMARY} FROM step ORDER BY id DESC LIMIT 1`;
+const SELECT_LAST_ACTIVITY = `SELECT ${SUMMARY} FROM step WHERE kind = 'activity'
   ORDER BY id DESC LIMIT 1`;
-const COUNT_BUFFERED = `SELECT COUNT(*) AS count FROM step
-  WHERE seq IS NULL AND kind = 'event' AND state = 'buffered'`;
+/** The names hold no character that means anything to GLOB: see core/names.ts. */
+const SELECT_LAST_OF = `SELECT ${SUMMARY} FROM step WHERE kind = 'activity' AND EXISTS (
+  SELECT 1 FROM json_each(?) WHERE step = value OR step GLOB value || '[#:]*')
+  ORDER BY id DESC LIMIT 1`;
+const MEASURE_BUFFERED = `SELECT COUNT(*) AS count, COALESCE(SUM(LENGTH(result)), 0) AS length
+  FROM step WHERE seq IS NULL AND kind = 'event' AND state = 'buffered'`;
 
 const INSERT = `INSERT INTO step (seq, step, kind, state, asked, attempt, due, input, result, failure,
   last_processed_id, progress, started_at, at)
@@ -30,10 +39,12 @@ const UPDATE_END = `UPDATE step SET seq = ?, state = ?, attempt = ?, due = NULL,
   failure = ?, last_processed_id = ?, at = ? WHERE id = ?`;
 const UPDATE_ATTEMPT = `UPDATE step SET state = ?, attempt = ?, due = ?,
   failure = COALESCE(?, failure), at = ? WHERE id = ?`;
-const UPDATE_CHECKPOINT = `UPDATE step SET state = 'open', attempt = ?, due = NULL,
-  last_processed_id = ?, progress = ?, at = ? WHERE id = ?`;
-const TAKE_EVENT = `UPDATE step SET seq = ?, step = ?, state = 'done', asked = ?, input = ?, at = ?
-  WHERE id = ?`;
+/** Only a checkpoint that got further takes a careful turn's mark away. */
+const UPDATE_CHECKPOINT = `UPDATE step SET
+  state = CASE WHEN last_processed_id IS NOT ?2 THEN 'open' ELSE state END,
+  attempt = ?1, due = NULL, last_processed_id = ?2, progress = ?3, at = ?4 WHERE id = ?5`;
+const TAKE_EVENT = `UPDATE step SET seq = ?, step = ?, state = 'done', asked = ?, input = ?,
+  started_at = ?, at = ? WHERE id = ?`;
 const CANCEL_OPEN = `UPDATE step SET state = 'cancelled', due = NULL, at = ?
   WHERE seq IS NULL AND state <> 'buffered'`;
 const SET_STATE = "UPDATE step SET state = ?, at = ? WHERE id = ?";
@@ -52,9 +63,36 @@ export interface StepEnd {
   readonly at: number;
 }
 
+/** A wait that an event has ended. */
+export type EndedWait = Pick<NewStepRow, "input" | "startedAt" | "at"> & {
+  readonly seq: number;
+  readonly step: StepIdentity;
+  readonly asked: number;
+};
+
+interface Buffered {
+  readonly count: number;
+  readonly length: number;
+}
+
+const BUFFERED_ROW = {
+  seq: null,
+  kind: "event",
+  state: "buffered",
+  asked: null,
+  attempt: 0,
+  due: null,
+  input: null,
+  failure: null,
+  lastProcessedId: null,
+  progress: null,
+  startedAt: null,
+} as const;
+
 export class StepStore {
   readonly #sql: Sql;
   #indexed = false;
+  #buffered: Buffered | undefined;
 
   constructor(sql: Sql) {
     this.#sql = sql;
@@ -75,17 +113,36 @@ export class StepStore {
     return this.#sql.all<StepRow>(SELECT_PAGE, after, limit);
   }
 
-  last(): StepRow | undefined {
-    return this.#sql.all<StepRow>(SELECT_LAST)[0];
+  last(): StepSummary | undefined {
+    return this.#sql.all<StepSummary>(SELECT_LAST)[0];
   }
 
   /** The activity whose row came last. */
-  lastActivity(): StepRow | undefined {
-    return this.#sql.all<StepRow>(SELECT_LAST_ACTIVITY)[0];
+  lastActivity(): StepSummary | undefined {
+    return this.#sql.all<StepSummary>(SELECT_LAST_ACTIVITY)[0];
   }
 
-  bufferedEvents(): number {
-    return this.#sql.all<{ count: number }>(COUNT_BUFFERED)[0]?.count ?? 0;
+  /** The activity of one of these names whose row came last. */
+  lastOf(names: readonly string[]): StepSummary | undefined {
+    return this.#sql.all<StepSummary>(SELECT_LAST_OF, JSON.stringify(names))[0];
+  }
+
+  /** Steps that have not ended, the orphaned among them, without their payloads. */
+  open(): StepSummary[] {
+    return this.#sql.all<StepSummary>(SELECT_OPEN);
+  }
+
+  /** How many events nobody has taken, and the characters of their payloads. Measured once. */
+  buffered(): { readonly count: number; readonly length: number } {
+    this.#buffered ??= this.#sql.all<Buffered>(MEASURE_BUFFERED)[0] ?? { count: 0, length: 0 };
+    return this.#buffered;
+  }
+
+  /** Keeps an event until a step waits for it; returns its id. */
+  bufferEvent(name: string, payload: Encoded, at: number): number {
+    const { count, length } = this.buffered();
+    this.#buffered = { count: count + 1, length: length + payload.length };
+    return this.insert({ ...BUFFERED_ROW, step: name, result: payload, at });
   }
 
   /** Writes a new row and returns its id. */
@@ -128,21 +185,21 @@ export class StepStore {
     this.#sql.run(UPDATE_ATTEMPT, state, count, due, failure, at, id);
   }
 
-  /** Notes how far an attempt came; it is then no longer marked. */
+  /** Notes how far an attempt came; if that is further than before, it is no longer marked. */
   setCheckpoint(
     id: number,
-    checkpoint: { attempt: number; lastProcessedId: string; progress: Encoded | null; at: number },
+    checkpoint: Pick<StepRow, "attempt" | "lastProcessedId" | "progress" | "at">,
   ): void {
     const { attempt, lastProcessedId, progress, at } = checkpoint;
     this.#sql.run(UPDATE_CHECKPOINT, attempt, lastProcessedId, progress, at, id);
   }
 
-  /** Turns a buffered event into the ended wait of a step that has no row of its own. */
-  takeEvent(
-    id: number,
-    wait: { seq: number; step: StepIdentity; asked: number; input: Encoded | null; at: number },
-  ): void {
-    this.#sql.run(TAKE_EVENT, wait.seq, wait.step, wait.asked, wait.input, wait.at, id);
+  /** Turns a buffered event's row into that of the ended wait: ids are never used twice. */
+  takeEvent(event: { id: number; payload: Encoded }, wait: EndedWait): void {
+    const { seq, step, asked, input, startedAt, at } = wait;
+    const { count, length } = this.buffered();
+    this.#buffered = { count: count - 1, length: length - event.payload.length };
+    this.#sql.run(TAKE_EVENT, seq, step, asked, input, startedAt, at, event.id);
   }
 
   setState(id: number, state: "open" | "orphaned", at: number): void {
@@ -159,6 +216,7 @@ export class StepStore {
   }
 
   deleteAll(): void {
+    this.#buffered = undefined;
     this.#sql.run(DELETE_ALL);
   }
 }

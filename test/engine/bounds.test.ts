@@ -1,0 +1,107 @@
+/** What keeps one instance from filling memory, rows or an RPC. */
+import { expect, test } from "vitest";
+import { activity } from "../../src/core/activity.ts";
+import { LIMITS } from "../../src/core/limits.ts";
+import { encode } from "../../src/core/payload.ts";
+import { workflow } from "../../src/core/workflow.ts";
+import { StepStore } from "../../src/store/step-store.ts";
+import { ID, ran, startCommand, started } from "./harness.ts";
+
+const waiting = workflow("Waiting", (ctx) => ctx.waitForEvent("never"));
+
+test("unread events are bounded by their size as well as by their number", async () => {
+  const object = started(waiting);
+  await object.run();
+  const payload = encode("x".repeat(900_000), "an event");
+  const fit = Math.floor(LIMITS.bufferedEventsLength / payload.length);
+  const send = () => object.commands.sendEvent(ID, { event: "flood", payload });
+  for (let event = 0; event < fit; event++) send();
+  expect(send).toThrow(expect.objectContaining({ code: "EVENT_BUFFER_FULL" }));
+  object.commit();
+  object.crash();
+  expect(send).toThrow(expect.objectContaining({ code: "EVENT_BUFFER_FULL" }));
+});
+
+test("taken events make room for others", async () => {
+  const drain = workflow("Drain", async (ctx) => {
+    await ctx.waitForEvent("go");
+    for (let event = 0; event < LIMITS.bufferedEvents; event++) await ctx.waitForEvent("item");
+    await ctx.waitForEvent("end");
+  });
+  const object = started(drain);
+  await object.run();
+  const item = () => object.commands.sendEvent(ID, { event: "item", payload: "[1]" });
+  for (let event = 0; event < LIMITS.bufferedEvents; event++) item();
+  expect(item).toThrow(expect.objectContaining({ code: "EVENT_BUFFER_FULL" }));
+  object.commit();
+  expect(new StepStore(object.sql).buffered().count).toBe(LIMITS.bufferedEvents);
+});
+
+test("a history that is too large fails its instance, which can then still be read", async () => {
+  const hoarder = workflow("Hoarder", async (ctx) => {
+    for (let step = 0; step < 80; step++) await ctx.run("large", () => "x".repeat(900_000));
+  });
+  const { object, document } = await ran(hoarder);
+  expect(document).toMatchObject({ status: "Failed", error: { code: "HISTORY_TOO_LARGE" } });
+  const page = object.commands.history(ID, 0, 1_000);
+  expect(page.items.length).toBeLessThan(20);
+  expect(page.cursor).not.toBeNull();
+});
+
+test("the ids of events and history cursors are never used twice", async () => {
+  const three = workflow("Three", async (ctx) => {
+    for (let event = 0; event < 3; event++) await ctx.waitForEvent("e");
+    await ctx.waitForEvent("end");
+  });
+  const object = started(three);
+  const ids: number[] = [];
+  for (let event = 0; event < 3; event++) {
+    await object.run(object.clock.now() + 10);
+    ids.push(object.commands.sendEvent(ID, { event: "e", payload: "[1]" }).eventId);
+  }
+  expect(new Set(ids).size).toBe(3);
+});
+
+test("an event nobody waits for does not wake a sleeping instance", async () => {
+  const object = started(workflow("Sleeper", (ctx) => ctx.sleep("1 day")));
+  await object.run(object.clock.now() + 10);
+  const { alarm } = object;
+  object.commands.sendEvent(ID, { event: "hello", payload: "[1]" });
+  object.commit();
+  expect(object.alarm).toBe(alarm);
+});
+
+test("a repeated start gets its first answer, also where that was too long to keep", () => {
+  const input = "x".repeat(100_000);
+  const object = started(waiting, input);
+  const idempotency = { key: "k", fingerprint: "f" };
+  const command = startCommand(waiting, input, { onConflict: "existing", idempotency });
+  const first = object.commands.start(command);
+  expect(first.created).toBe(false);
+  expect(object.commands.start(command)).toEqual(first);
+});
+
+test("no activity starts beside rows that are not durable", async () => {
+  const seen: boolean[] = [];
+  let release = () => {};
+  const failing = activity("Failing", { retry: { firstInterval: 1_000 } }, async () => {
+    await new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    throw new Error("no");
+  });
+  const effect = activity("Effect", () => {
+    seen.push(object.sql.dirty);
+  });
+  const object = started(
+    workflow("W", async (ctx) => {
+      const failed = ctx.call(failing);
+      await ctx.call(effect);
+      release();
+      await ctx.call(effect);
+      await failed;
+    }),
+  );
+  await object.run(object.clock.now() + 100);
+  expect(seen).toEqual([false, false]);
+});

@@ -1,0 +1,101 @@
+import { expect, test } from "vitest";
+import { InstanceStore } from "../../src/store/instance-store.ts";
+import { NodeSql } from "../../src/store/node-sql.ts";
+import type { InstanceRow } from "../../src/store/rows.ts";
+import { tablesOf } from "./tables.ts";
+
+const ROW: InstanceRow = {
+  id: "i-1",
+  executionId: "e-1",
+  workflow: "W",
+  version: "1",
+  status: "Pending",
+  input: "[1]",
+  output: null,
+  error: null,
+  tags: '{"a":"b"}',
+  due: 500,
+  suspensions: 0,
+  createdAt: 100,
+  startedAt: null,
+  updatedAt: 100,
+  completedAt: null,
+};
+
+function stored(row: InstanceRow = ROW) {
+  const sql = new NodeSql();
+  const store = new InstanceStore(sql);
+  store.write(row);
+  return { sql, store };
+}
+
+test("reading an object that holds nothing says so and creates no table", () => {
+  const sql = new NodeSql();
+  const store = new InstanceStore(sql);
+  expect(store.exists).toBe(false);
+  expect(store.read()).toBeUndefined();
+  expect(tablesOf(sql)).toEqual([]);
+  expect(sql.dirty).toBe(false);
+});
+
+test("a row is read as it was written, in this memory and in the next", () => {
+  const full: InstanceRow = { ...ROW, output: "[2]", error: "{}", startedAt: 1, completedAt: 2 };
+  const { sql, store } = stored(full);
+  expect(store.exists).toBe(true);
+  expect({ ...store.read() }).toEqual(full);
+  expect({ ...new InstanceStore(sql).read() }).toEqual(full);
+});
+
+test("the first write makes the tables of an instance, and no index", () => {
+  const { sql } = stored();
+  expect(tablesOf(sql)).toEqual(["instance", "step"]);
+});
+
+test("another write takes the place of the row: there is always one", () => {
+  const { sql, store } = stored();
+  store.write({ ...ROW, executionId: "e-2", startedAt: 7 });
+  expect({ ...store.read() }).toEqual({ ...ROW, executionId: "e-2", startedAt: 7 });
+  expect(sql.all("SELECT * FROM instance")).toHaveLength(1);
+});
+
+test("an instance that runs owes nothing any more, and keeps the time of its first start", () => {
+  const { store } = stored({ ...ROW, error: "{}" });
+  store.setRunning(200);
+  const running = { ...ROW, status: "Running", due: null, startedAt: 200, updatedAt: 200 };
+  expect({ ...store.read() }).toEqual(running);
+  store.setRunning(300);
+  expect({ ...store.read() }).toEqual({ ...running, updatedAt: 300 });
+});
+
+test("a suspended instance says why and until when, and running again forgets it", () => {
+  const { store } = stored();
+  store.setRunning(200);
+  store.setSuspended({ error: '{"code":"NONDETERMINISM"}', due: 900, suspensions: 2, at: 300 });
+  expect(store.read()).toMatchObject({
+    status: "Suspended",
+    error: '{"code":"NONDETERMINISM"}',
+    due: 900,
+    suspensions: 2,
+    updatedAt: 300,
+    startedAt: 200,
+  });
+  store.setRunning(400);
+  const running = { status: "Running", error: null, due: null, suspensions: 2 };
+  expect(store.read()).toMatchObject(running); // how often is not forgotten
+});
+
+test.each(["Completed", "Failed", "Terminated"] as const)("an instance ends as %s", (status) => {
+  const { store } = stored();
+  store.setEnded({ status, output: "[3]", error: "{}", at: 700 });
+  const ended = { status, output: "[3]", error: "{}", due: null, updatedAt: 700, completedAt: 700 };
+  expect({ ...store.read() }).toEqual({ ...ROW, ...ended });
+});
+
+test("what was rolled back was never there", () => {
+  const { sql } = stored();
+  sql.rollback();
+  const after = new InstanceStore(sql);
+  expect(after.exists).toBe(false);
+  after.write(ROW);
+  expect(after.read()).toMatchObject({ id: "i-1" });
+});

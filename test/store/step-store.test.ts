@@ -1,0 +1,231 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { NodeSql } from "../../src/store/node-sql.ts";
+import type { NewStepRow } from "../../src/store/rows.ts";
+import { createInstanceTables } from "../../src/store/schema.ts";
+import { StepStore } from "../../src/store/step-store.ts";
+import { stepRow, tablesOf } from "./tables.ts";
+
+let sql: NodeSql;
+let store: StepStore;
+
+beforeEach(() => {
+  sql = new NodeSql();
+  createInstanceTables(sql);
+  store = new StepStore(sql);
+});
+
+const insert = (row: Partial<NewStepRow> = {}): number => store.insert(stepRow(row));
+const row = (id: number) => ({ ...store.page(id - 1, 1)[0] });
+const buffered = (step: string, result = "[1]"): number => store.bufferEvent(step, result, 10);
+
+test("a row is read as it was written, with its id", () => {
+  const full = stepRow({
+    seq: 7,
+    state: "failed",
+    attempt: 3,
+    due: 99,
+    result: "[2]",
+    failure: "{}",
+    lastProcessedId: "41",
+    progress: "[3]",
+    startedAt: 5,
+  });
+  const id = store.insert(full);
+  expect(row(id)).toEqual({ ...full, id });
+});
+
+describe("the index over open rows", () => {
+  test("is made with the first open row, and a finished one needs none", () => {
+    insert({ seq: 1, state: "done" });
+    insert({ seq: 2, state: "failed" });
+    expect(tablesOf(sql)).toEqual(["instance", "step"]);
+    insert();
+    expect(tablesOf(sql)).toEqual(["instance", "step", "step_open"]);
+  });
+
+  test("is made by a buffered event as well", () => {
+    buffered("go");
+    expect(tablesOf(sql)).toContain("step_open");
+  });
+
+  test("is made once, also by another memory", () => {
+    insert();
+    new StepStore(sql).insert(stepRow());
+    expect(store.unended()).toHaveLength(2);
+  });
+
+  test("is what finds the open rows and counts the buffered events", () => {
+    insert();
+    for (const where of ["seq IS NULL ORDER BY id", "seq IS NULL AND kind = 'event'"]) {
+      const plan = sql.all<{ detail: string }>(
+        `EXPLAIN QUERY PLAN SELECT * FROM step WHERE ${where}`,
+      );
+      expect(plan[0]?.detail).toContain("step_open");
+    }
+  });
+});
+
+describe("steps that have ended and steps that have not", () => {
+  test("are told apart by seq; the ended come in its order, the others by age", () => {
+    const open = insert({ step: "open" });
+    insert({ step: "second", seq: 2, state: "done" });
+    const event = buffered("go");
+    insert({ step: "first", seq: 1, state: "failed" });
+    const cancelled = insert({ step: "cancelled", state: "cancelled" });
+    expect(store.ended().map((step) => step.step)).toEqual(["first", "second"]);
+    expect(store.unended().map((step) => step.id)).toEqual([open, event, cancelled]);
+  });
+
+  test("are none where nothing was written", () => {
+    expect([store.ended(), store.unended(), store.page(0, 5)]).toEqual([[], [], []]);
+    expect(store.last()).toBeUndefined();
+    expect(store.lastActivity()).toBeUndefined();
+    expect(store.lastOf(["A"])).toBeUndefined();
+    expect(store.buffered()).toEqual({ count: 0, length: 0 });
+  });
+});
+
+test("a page begins after its cursor and holds as many rows as asked for, ended or not", () => {
+  const ids = [insert(), insert({ seq: 1, state: "done" }), buffered("go"), insert()];
+  const page = (after: number, limit: number) => store.page(after, limit).map((step) => step.id);
+  expect(page(0, 10)).toEqual(ids);
+  expect(page(0, 2)).toEqual(ids.slice(0, 2));
+  expect(page(ids[1] ?? 0, 2)).toEqual(ids.slice(2));
+  expect(page(ids[3] ?? 0, 2)).toEqual([]);
+});
+
+test("the last row and the last activity are those written last", () => {
+  insert({ step: "A", seq: 2, state: "done" });
+  insert({ step: "B" });
+  insert({ step: "nap", kind: "timer" });
+  insert({ step: "inline", kind: "run" });
+  expect(store.lastActivity()?.step).toBe("B");
+  expect(store.last()?.step).toBe("inline");
+});
+
+test("an end fills the row, and leaves its input, its progress and its start alone", () => {
+  const before = stepRow({ due: 50, attempt: 1, progress: "[1]", startedAt: 5, failure: "{}" });
+  const id = store.insert(before);
+  const end = {
+    seq: 4,
+    state: "done",
+    attempt: 2,
+    result: "[9]",
+    failure: null,
+    lastProcessedId: "7",
+    at: 60,
+  } as const;
+  store.end({ id, ...end });
+  expect(row(id)).toEqual({ ...before, ...end, id, due: null });
+});
+
+describe("a note of an attempt", () => {
+  test("keeps the failure before it where it brings none", () => {
+    const id = insert({ failure: '"first"' });
+    store.setAttempt(id, { state: "running", attempt: 2, due: null, failure: null, at: 20 });
+    expect(row(id)).toMatchObject({ state: "running", attempt: 2, due: null, failure: '"first"' });
+    store.setAttempt(id, { state: "open", attempt: 2, due: 90, failure: '"second"', at: 30 });
+    expect(row(id)).toMatchObject({ state: "open", due: 90, failure: '"second"', at: 30 });
+  });
+
+  test("keeps the checkpoint", () => {
+    const id = insert({ lastProcessedId: "7", progress: "[7]" });
+    store.setAttempt(id, { state: "open", attempt: 1, due: 90, failure: "{}", at: 30 });
+    expect(row(id)).toMatchObject({ lastProcessedId: "7", progress: "[7]" });
+  });
+});
+
+test("a checkpoint takes the mark of its attempt away", () => {
+  const id = insert({ state: "running", attempt: 2, due: 5 });
+  store.setCheckpoint(id, { attempt: 2, lastProcessedId: "8", progress: "[8]", at: 40 });
+  expect(row(id)).toMatchObject({
+    state: "open",
+    attempt: 2,
+    due: null,
+    lastProcessedId: "8",
+    progress: "[8]",
+    at: 40,
+  });
+});
+
+describe("buffered events", () => {
+  test("are counted and measured until they are taken, by this memory and by the next", () => {
+    const id = buffered("go", "[1]");
+    buffered("go", "[22]");
+    insert({ kind: "event", step: "go" }); // a wait is none
+    expect(store.buffered()).toEqual({ count: 2, length: 7 });
+    expect(new StepStore(sql).buffered()).toEqual({ count: 2, length: 7 });
+    const wait = { seq: 1, step: "go#3", asked: 5, input: "[null]", startedAt: null, at: 70 };
+    store.takeEvent({ id, payload: "[1]" }, wait);
+    expect(store.buffered()).toEqual({ count: 1, length: 4 });
+    expect(new StepStore(sql).buffered()).toEqual({ count: 1, length: 4 });
+    expect(row(id)).toMatchObject({
+      seq: 1,
+      step: "go#3",
+      kind: "event",
+      state: "done",
+      asked: 5,
+      input: "[null]",
+      result: "[1]",
+      at: 70,
+    });
+  });
+
+  test("can be removed, one alone", () => {
+    const id = buffered("go");
+    const other = buffered("go");
+    store.delete(id);
+    expect(store.unended().map((step) => step.id)).toEqual([other]);
+  });
+});
+
+test("what is still open is cancelled at the end; what has ended and what is buffered is not", () => {
+  const ids = {
+    open: insert({ due: 50 }),
+    running: insert({ state: "running" }),
+    orphaned: insert({ state: "orphaned" }),
+    done: insert({ seq: 1, state: "done" }),
+    buffered: buffered("go"),
+  };
+  store.cancelOpen(80);
+  for (const name of ["open", "running", "orphaned"] as const) {
+    expect(row(ids[name])).toMatchObject({ seq: null, state: "cancelled", due: null, at: 80 });
+  }
+  expect(row(ids.done)).toMatchObject({ state: "done", at: 10 });
+  expect(row(ids.buffered)).toMatchObject({ state: "buffered", at: 10 });
+});
+
+test("a row can be orphaned and found again", () => {
+  const id = insert({ due: 50 });
+  store.setState(id, "orphaned", 20);
+  expect(row(id)).toMatchObject({ state: "orphaned", due: 50, at: 20 });
+  store.setState(id, "open", 30);
+  expect(row(id)).toMatchObject({ state: "open", due: 50, at: 30 });
+});
+
+test("the last activity of some names is found by name, whatever its count or key", () => {
+  const steps = ["One", "Two:a#b", "Two#2", "Twofold", "Other"];
+  for (const step of steps) insert({ step, kind: "activity" });
+  insert({ step: "Two#3", kind: "run" });
+  expect(store.lastActivity()?.step).toBe("Other");
+  expect(store.lastOf(["One"])?.step).toBe("One");
+  expect(store.lastOf(["One", "Two"])?.step).toBe("Two#2");
+  expect(store.lastOf(["Tw"])).toBeUndefined();
+});
+
+test("a checkpoint that came no further leaves a careful turn's mark", () => {
+  const id = insert({ state: "running", attempt: 1, lastProcessedId: "7" });
+  const checkpoint = { attempt: 1, progress: null, at: 40 };
+  store.setCheckpoint(id, { ...checkpoint, lastProcessedId: "7" });
+  expect(row(id)).toMatchObject({ state: "running", at: 40 });
+  store.setCheckpoint(id, { ...checkpoint, lastProcessedId: "8" });
+  expect(row(id)).toMatchObject({ state: "open" });
+});
+
+test("all rows go at once", () => {
+  insert();
+  insert({ seq: 1, state: "done" });
+  buffered("go");
+  store.deleteAll();
+  expect(store.page(0, 10)).toEqual([]);
+});

@@ -1,0 +1,30 @@
+/** What the store's tests share: rows to write, and which tables and indexes there are. */
+import type { NewStepRow } from "../../src/store/rows.ts";
+import type { Sql } from "../../src/store/sql.ts";
+
+/** The names of all tables and indexes that were made by a statement. */
+export function tablesOf(sql: Sql): string[] {
+  const query = "SELECT name FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name";
+  return sql.all<{ name: string }>(query).map((row) => row.name);
+}
+
+/** A row of a step, as it is first written. */
+export function stepRow(row: Partial<NewStepRow> = {}): NewStepRow {
+  return {
+    seq: null,
+    step: "A",
+    kind: "activity",
+    state: "open",
+    asked: 1,
+    attempt: 0,
+    due: null,
+    input: "[1]",
+    result: null,
+    failure: null,
+    lastProcessedId: null,
+    progress: null,
+    startedAt: null,
+    at: 10,
+    ...row,
+  };
+}
