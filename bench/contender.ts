@@ -1,0 +1,87 @@
+/**
+ * Who runs the same jobs side by side. Each is spoken to over HTTP, by the bench from outside and by
+ * the driver inside the Worker, and is waited for in the same way: a request that creates, and one
+ * that is answered at the end.
+ */
+import type { FloorCommits, FloorJob, Job } from "./job.ts";
+
+/** Sends a request to the Worker: POST with a body, GET without. Rejects unless it succeeds. */
+export type Send = (path: string, body?: unknown) => Promise<unknown>;
+
+export interface Contender {
+  /** As the tables call it. */
+  readonly title: string;
+  /** Resolves when the job is accepted. */
+  start(send: Send, id: string, job: Job): Promise<void>;
+  /** Resolves when it has ended, and rejects where it failed. */
+  ended(send: Send, id: string): Promise<void>;
+}
+
+const WAIT_SECONDS = 60;
+
+const waymark: Contender = {
+  title: "Waymark",
+  start: async (send, id, job) => {
+    const [workflow, input] = workflowOf(job);
+    await send(`/v1/workflows/${workflow}/instances`, { id, input });
+  },
+  ended: async (send, id) => {
+    const document = await send(`/v1/instances/${id}?wait=${WAIT_SECONDS}`);
+    const { status, error } = document as { status: string; error: unknown };
+    if (status === "Completed") return;
+    throw new Error(`instance "${id}" is ${status}: ${JSON.stringify(error)}`);
+  },
+};
+
+function workflowOf({ steps, url, millis }: Job): readonly [workflow: string, input: unknown] {
+  if (url !== undefined) return ["Fetches", { steps, url }];
+  return millis === undefined ? ["Chain", steps] : ["Waits", { steps, millis }];
+}
+
+function floor(title: string, commits: FloorCommits): Contender {
+  return {
+    title,
+    start: async (send, id, job) => {
+      const floorJob: FloorJob = { ...job, commits };
+      await send(`/floor/${id}`, floorJob);
+    },
+    ended: async (send, id) => {
+      await send(`/floor/${id}?wait=${WAIT_SECONDS}`);
+    },
+  };
+}
+
+export const CONTENDERS = {
+  waymark,
+  floor: floor("floor", "each step"),
+  floorInOneCommit: floor("floor, one commit", "at the end"),
+  floorWithoutWrites: floor("floor, no writes", "never"),
+} as const;
+
+export type ContenderName = keyof typeof CONTENDERS;
+
+/** The contender of that name. */
+export function contenderOf(name: string): Contender {
+  if (Object.hasOwn(CONTENDERS, name)) return CONTENDERS[name as ContenderName];
+  throw new Error(`there is no contender "${name}"`);
+}
+
+/** Runs a job from its creation to its end. */
+export async function runJob(contender: Contender, send: Send, id: string, job: Job) {
+  await contender.start(send, id, job);
+  await contender.ended(send, id);
+}
+
+/** Runs many, so many at a time. */
+export async function runJobs(
+  contender: Contender,
+  send: Send,
+  jobs: { readonly ids: readonly string[]; readonly job: Job; readonly concurrency: number },
+): Promise<void> {
+  const { job, concurrency } = jobs;
+  const left = jobs.ids.values(); // shared: each lane takes the next id
+  const lane = async () => {
+    for (const id of left) await runJob(contender, send, id, job);
+  };
+  await Promise.all(Array.from({ length: concurrency }, lane));
+}

@@ -1,0 +1,35 @@
+/** One step from the request that creates it to the answer that it is done, one after the other. */
+import { CONTENDERS, runJob } from "./contender.ts";
+import type { Drive } from "./job.ts";
+import { mean, percentile } from "./statistics.ts";
+import { millis, timed, type Workload } from "./workload.ts";
+
+const INSTANCES = 200;
+const JOB = { steps: 1 };
+
+export const create: Workload = {
+  name: "create",
+  title: `Create to complete of one step, ${INSTANCES} one after the other`,
+  figures: [
+    millis("p50", "over HTTP, p50"),
+    millis("p99", "over HTTP, p99"),
+    millis("mean", "over HTTP, mean"),
+    millis("inside", "from within the Worker, mean"),
+  ],
+  contenders: ["waymark", "floor"],
+  run: async ({ send }, contender, tag) => {
+    const latencies: number[] = [];
+    for (let instance = 0; instance < INSTANCES; instance++) {
+      const id = `${tag}-${instance}`;
+      latencies.push(await timed(() => runJob(CONTENDERS[contender], send, id, JOB)));
+    }
+    const inside = { job: JOB, instances: INSTANCES, concurrency: 1, prefix: `${tag}-inside` };
+    const drive: Drive = { contender, ...inside };
+    return {
+      p50: percentile(latencies, 50),
+      p99: percentile(latencies, 99),
+      mean: mean(latencies),
+      inside: (await timed(() => send("/drive", drive))) / INSTANCES,
+    };
+  },
+};

@@ -1,0 +1,78 @@
+/** What the bench asks of its Worker beside Waymark's own API. */
+import { contenderOf, runJobs, type Send } from "../contender.ts";
+import type { Drive, FloorJob, FloorState, StorageCounts } from "../job.ts";
+
+export interface FloorRpc {
+  start(job: FloorJob): Promise<FloorState>;
+  resume(job: FloorJob): Promise<FloorState>;
+  ended(): Promise<FloorState>;
+  read(): Promise<FloorState>;
+  evict(): Promise<void>;
+}
+
+export interface EvictableRpc {
+  evict(): Promise<void>;
+}
+
+export interface CountedRpc {
+  storageCounts(): Promise<StorageCounts>;
+}
+
+/** What lies behind the routes. */
+export interface Backend {
+  floor(id: string): FloorRpc;
+  instance(id: string): EvictableRpc;
+  counted(id: string): CountedRpc;
+  /** The whole Worker, as a client sees it. */
+  worker(request: Request): Promise<Response>;
+}
+
+/** Answers a request of the bench; undefined where it is none. */
+export async function answerBench(
+  request: Request,
+  backend: Backend,
+): Promise<Response | undefined> {
+  const { pathname, searchParams } = new URL(request.url);
+  const [, area, id = ""] = pathname.split("/");
+  switch (`${request.method} /${area}`) {
+    case "POST /drive":
+      return Response.json(await drive(await request.json(), backend));
+    case "POST /floor":
+      return Response.json(await backend.floor(id).start(await request.json()), { status: 202 });
+    case "POST /floor-resume":
+      return Response.json(await backend.floor(id).resume(await request.json()), { status: 202 });
+    case "GET /floor": {
+      const floor = backend.floor(id);
+      return Response.json(await (searchParams.has("wait") ? floor.ended() : floor.read()));
+    }
+    case "POST /evict-floor":
+      return evicted(backend.floor(id));
+    case "POST /evict-instance":
+      return evicted(backend.instance(id));
+    case "GET /storage-counts":
+      return Response.json(await backend.counted(id).storageCounts());
+    default:
+      return undefined;
+  }
+}
+
+/** Runs jobs from here, where no proxy of the development server lies between. */
+async function drive(drive: Drive, { worker }: Backend) {
+  const headers = { "content-type": "application/json" };
+  const send: Send = async (path, body) => {
+    const init = body === undefined ? {} : { method: "POST", headers, body: JSON.stringify(body) };
+    const response = await worker(new Request(`http://bench.test${path}`, init));
+    if (response.ok) return response.json();
+    throw new Error(`${path} answered ${response.status}: ${await response.text()}`);
+  };
+  const { contender, job, concurrency, prefix, instances } = drive;
+  const ids = Array.from({ length: instances }, (_, index) => `${prefix}-${index}`);
+  await runJobs(contenderOf(contender), send, { ids, job, concurrency });
+  return { instances };
+}
+
+/** The call that ends an object fails with it. */
+async function evicted(object: EvictableRpc): Promise<Response> {
+  await object.evict().catch(() => {});
+  return Response.json({ evicted: true });
+}
