@@ -22,8 +22,8 @@ import { StepStore } from "../store/step-store.ts";
 import type { Attempt } from "./attempt.ts";
 import { Breather } from "./breather.ts";
 import { Budget } from "./budget.ts";
-import { isCareful } from "./careful.ts";
 import { Doorbell } from "./doorbell.ts";
+import { isCareful, storedDue } from "./due.ts";
 import { Execution } from "./execution.ts";
 import { DEFAULT_TURN_BUDGET, type Host, SETTLE_MILLIS, type TurnBudget } from "./host.ts";
 import { Reporter, told } from "./reporter.ts";
@@ -84,9 +84,23 @@ export class Engine {
     return this.#execution;
   }
 
-  /** Notes that a request reached this memory. */
+  /** Notes that a request reached this memory. The first one sees to it that an alarm is set. */
   requested(): void {
+    if (!this.#requested && this.#turn === null && this.#alarmAt === undefined) void this.#mend();
     this.#requested = true;
+  }
+
+  /**
+   * Sets the alarm anew where the platform has given it up: after six retries it is gone for good, and
+   * only a request can bring the instance back. Costs a read, once for each memory that a request makes.
+   */
+  async #mend(): Promise<void> {
+    const alarm = await this.host.getAlarm();
+    if (alarm !== null || this.#turn !== null || this.#alarmAt !== undefined) return;
+    const row = this.instance.read();
+    if (row === undefined || isTerminal(row.status)) return;
+    const due = storedDue(row, this.steps.open());
+    if (due !== null) this.#setAlarm(Math.max(due, this.host.now() + 1));
   }
 
   /**

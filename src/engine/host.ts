@@ -22,6 +22,8 @@ export interface Host {
   committed(): Promise<void>;
   /** Lets everything else have its turn: requests, timers, other objects. */
   breathe(): Promise<void>;
+  /** The alarm in storage; null where there is none, and while its handler runs. */
+  getAlarm(): Promise<number | null>;
   /** Sets the one alarm; null removes it. Part of the same commit as the writes around it. */
   setAlarm(at: number | null): void;
   /** Waits in memory, within a turn. */

@@ -18,6 +18,7 @@ export function objectHost(state: DurableObjectState, env: Cloudflare.Env, level
     drain: () => storage.sync(),
     committed: () => storage.sync(),
     breathe: () => new Promise((resolve) => setTimeout(resolve, 0)),
+    getAlarm: () => storage.getAlarm(),
     setAlarm: (at) => {
       // Not awaited: the alarm is part of the commit of the writes around it (design, section 8).
       if (at === null) void storage.deleteAlarm();

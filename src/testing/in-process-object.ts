@@ -5,67 +5,92 @@
  * nothing leaves before it (W9); one alarm, which is part of the commit; an alarm whose handler died
  * without a later alarm runs again; a crash loses memory and what was not committed.
  */
-import { randomUUID } from "node:crypto";
+import type { ActivityContext, AnyActivity } from "../core/activity.ts";
+import { durationMillis } from "../core/duration.ts";
 import type { LogEvent } from "../core/log.ts";
-import type { AnyWorkflow } from "../core/workflow.ts";
-import { createRegistry } from "../core/workflow.ts";
+import { type AnyWorkflow, createRegistry } from "../core/workflow.ts";
 import { Commands } from "../engine/commands.ts";
 import { Engine } from "../engine/engine.ts";
-import type { Host, TurnBudget } from "../engine/host.ts";
+import type { Host, Nap, TurnBudget } from "../engine/host.ts";
 import { NodeSql } from "../store/node-sql.ts";
-import type { Sql, SqlValue } from "../store/sql.ts";
-import { VirtualClock } from "./virtual-clock.ts";
-
-/** Where a crash strikes: before or after the nth commit since the object was made, from 1. */
-export interface CrashPoint {
-  readonly commit: number;
-  readonly when: "before" | "after";
-}
+import { type CrashMoment, type Faults, NO_FAULTS } from "./faults.ts";
+import { fenceBindings, fenceSql, never } from "./fence.ts";
+import { type EffectOptions, type Mock, type MockContext, mockFinder } from "./mock.ts";
+import { Scheduler } from "./scheduler.ts";
+import type { Happening, TraceEvent } from "./trace.ts";
+import type { VirtualClock } from "./virtual-clock.ts";
 
 export interface InProcessOptions {
+  /** What its faults and its trace call it. */
+  readonly name?: string;
   readonly workflows: readonly AnyWorkflow[];
-  readonly clock?: VirtualClock;
-  readonly turn?: Partial<TurnBudget>;
-  readonly crashes?: readonly CrashPoint[];
+  readonly activities?: readonly Mock[];
   readonly env?: Cloudflare.Env;
+  readonly turn?: Partial<TurnBudget>;
+  /** Shared by the objects of a cluster; one of its own if left out. */
+  readonly scheduler?: Scheduler;
+  readonly clock?: VirtualClock;
+  readonly faults?: Faults;
   readonly onLog?: (event: LogEvent) => void;
+  readonly onEvent?: (event: TraceEvent) => void;
 }
 
 /** One life of the object's memory. A dead one must do nothing more, whoever still holds it. */
 interface Life {
   dead: boolean;
+  /** Milliseconds by which its machine's clock is ahead. */
+  readonly clockError: number;
+  /** Waits in memory: an object at rest holds none (W11). */
+  naps: number;
+  /** Waits for storage. */
+  settling: number;
+  /** Something was written that nobody waits for; it is committed all the same. */
+  committing: boolean;
+  /** Attempts whose function has not ended. One that was stopped may never end, and holds nothing. */
+  readonly attempts: Set<ActivityContext>;
   readonly engine: Engine;
   readonly commands: Commands;
-  /** Says that this life has ended. */
-  readonly died: Promise<void>;
-  readonly die: () => void;
 }
 
-/** Made anew for each who waits: one shared by all would hold them all. */
-const never = (): Promise<never> => new Promise(() => {});
+/** How long the platform waits before it runs an alarm again whose object was reset: 2 s, doubling. */
+const RERUN_MILLIS = 2_000;
 
 export class InProcessObject {
-  readonly clock: VirtualClock;
+  readonly name: string;
+  readonly scheduler: Scheduler;
   readonly sql = new NodeSql();
   readonly logs: LogEvent[] = [];
   /** Commits so far that wrote something. */
   commits = 0;
   crashes = 0;
   readonly #options: InProcessOptions;
+  readonly #faults: Faults;
+  readonly #mockOf: (activity: AnyActivity) => Mock | undefined;
   #workflows: readonly AnyWorkflow[];
   #life: Life;
+  #executions = 0;
   /** The alarm as committed, and as set since the last commit. */
   #alarm: number | null = null;
   #alarmSet: { readonly at: number | null } | undefined;
-  #napping = 0;
-  /** Waits for commits that are under way: as long as there is one, time stands still. */
-  #settling = 0;
+  /** Told apart by its number: a handler that sets the same moment again has set an alarm. */
+  #alarmNumber = 0;
+  #disarm: () => void = () => {};
+  #handler: { readonly alarmNumber: number; readonly retries: number } | undefined;
 
   constructor(options: InProcessOptions) {
     this.#options = options;
+    this.name = options.name ?? "instance-1";
     this.#workflows = options.workflows;
-    this.clock = options.clock ?? new VirtualClock();
+    this.#faults = options.faults ?? NO_FAULTS;
+    this.#mockOf = mockFinder(options.activities ?? []);
+    this.scheduler =
+      options.scheduler ??
+      new Scheduler(options.clock === undefined ? {} : { clock: options.clock });
     this.#life = this.#live();
+  }
+
+  get clock(): VirtualClock {
+    return this.scheduler.clock;
   }
 
   /** The commands of the present life. Commit with {@link commit} what they write. */
@@ -78,6 +103,24 @@ export class InProcessObject {
     return this.#alarm;
   }
 
+  /** Whether the alarm's handler runs. */
+  get ringing(): boolean {
+    return this.#handler !== undefined;
+  }
+
+  /** What its memory still waits for: an object at rest waits for nothing (W11). */
+  get memory(): { readonly naps: number; readonly settling: number; readonly attempts: number } {
+    const { naps, settling, attempts } = this.#life;
+    const running = [...attempts].filter((attempt) => !attempt.signal.aborted);
+    return { naps, settling, attempts: running.length };
+  }
+
+  /** Runs until nothing is left to do, or nothing before that moment. */
+  run(until?: number): Promise<void> {
+    this.commit();
+    return this.scheduler.run(until);
+  }
+
   /** Replaces the code, as a deployment does: memory is lost, rows stay. */
   deploy(workflows: readonly AnyWorkflow[]): void {
     this.#workflows = workflows;
@@ -85,168 +128,233 @@ export class InProcessObject {
   }
 
   /** Loses memory and everything not committed. */
-  crash(): void {
+  crash(moment: CrashMoment | null = null): void {
     this.crashes++;
+    this.#tell({ kind: "crash", moment });
+    const handler = this.#handler;
+    this.#replaceLife();
+    if (handler !== undefined) this.#rerun(handler);
+  }
+
+  /** Loses the memory of an object at rest. Returns whether it was at rest. */
+  evict(): boolean {
+    const { naps, settling, attempts } = this.memory;
+    if (this.ringing || this.sql.dirty || naps + settling + attempts > 0) return false;
+    this.#tell({ kind: "evicted" });
+    this.#replaceLife();
+    return true;
+  }
+
+  #replaceLife(): void {
     this.#life.dead = true;
     this.sql.rollback();
     this.#alarmSet = undefined;
-    this.#napping = 0;
-    this.#settling = 0;
-    const { die } = this.#life;
+    this.#handler = undefined;
     this.#life = this.#live();
-    die();
   }
 
   /** Makes durable what was written, unless a crash is planned for here. Returns whether it lived. */
   commit(): boolean {
     if (!this.sql.dirty && this.#alarmSet === undefined) return true;
     const commit = ++this.commits;
-    const planned = this.#options.crashes?.find((point) => point.commit === commit);
-    if (planned?.when === "before") {
-      this.crash();
-      return false;
-    }
+    if (this.#strikes({ kind: "commit", when: "before", commit })) return false;
     this.sql.flush();
-    if (this.#alarmSet !== undefined) this.#alarm = this.#alarmSet.at;
-    this.#alarmSet = undefined;
-    if (planned === undefined) return true;
-    this.crash();
-    return false;
+    this.#tell({ kind: "commit", commit });
+    if (this.#alarmSet !== undefined) {
+      this.#alarm = this.#alarmSet.at;
+      this.#alarmSet = undefined;
+      this.#alarmNumber++;
+      if (!this.ringing) this.#arm();
+    }
+    return !this.#strikes({ kind: "commit", when: "after", commit });
   }
 
-  /**
-   * Runs alarms, and moves the clock from wait to wait, until nothing is left to do or that moment
-   * is reached. Activities may wait for promises and for this clock, for nothing else.
-   */
-  async run(until = Number.POSITIVE_INFINITY): Promise<void> {
-    this.commit();
-    while (this.#alarm !== null && this.#alarm <= until) {
-      await this.#moveTo(this.#alarm);
-      if (!(await this.#ring(until))) break;
-    }
-    if (Number.isFinite(until)) await this.#moveTo(until);
-    while (this.#settling > 0) await macrotask();
+  /** Asks the plan of faults whether the object is lost here, and loses it. */
+  #strikes(moment: CrashMoment): boolean {
+    if (this.#faults.crash?.(this.name, moment) !== true) return false;
+    this.crash(moment);
+    return true;
   }
 
-  async #moveTo(moment: number): Promise<void> {
-    while (this.clock.next() <= moment) {
-      this.clock.moveTo(this.clock.next());
-      await macrotask();
-    }
-    this.clock.moveTo(moment);
+  #tell(happening: Happening): void {
+    this.#options.onEvent?.({ at: this.clock.now(), object: this.name, ...happening });
   }
 
-  /**
-   * Runs the alarm as the platform does: again, as a retry, where its handler died under it. Returns
-   * false where the handler still waits for a moment after `until`; the next run joins it.
-   */
-  async #ring(until: number): Promise<boolean> {
-    for (let retries = 0; ; retries++) {
-      const life = this.#life;
-      const rungFor = this.#alarm;
-      const handler = life.engine.wake({ retries });
-      let over = false;
-      const ended = Promise.race([handler, life.died]).then(() => {
-        over = true;
-      });
-      while (!over) {
-        await macrotask();
-        await macrotask();
-        // All that can run has run: the turn waits for the clock, or for what never comes.
-        if (!over && this.#napping > 0 && this.#settling === 0) {
-          const next = this.clock.next();
-          if (next > until || next === Number.POSITIVE_INFINITY) return false;
-          this.clock.moveTo(next);
-        }
-      }
-      await ended;
-      // A handler removes its alarm when it ends, unless it has set another one.
-      if (!life.dead && this.#alarmSet === undefined && this.#alarm === rungFor) {
-        this.#alarmSet = { at: null };
-      }
-      if (!life.dead && this.commit()) return true;
-      if (this.#alarm !== rungFor) return true; // it had set a later one: only that runs
+  /** Rings at the alarm's moment; not while its handler runs. */
+  #arm(): void {
+    this.#disarm();
+    if (this.#alarm === null) return;
+    const delay = this.#faults.alarmDelay?.(this.name) ?? 0;
+    const due = Math.max(this.#alarm + delay, this.clock.now());
+    this.#disarm = this.clock.at(due, () => this.#ring(0));
+  }
+
+  #ring(retries: number): void {
+    if (this.#faults.alarmLost?.(this.name, retries) === true) {
+      this.#alarm = null;
+      return;
     }
+    const life = this.#life;
+    this.#handler = { alarmNumber: this.#alarmNumber, retries };
+    this.#tell({ kind: "alarm", retries });
+    life.engine.wake({ retries }).then(
+      () => this.#rang(life),
+      (error: unknown) => {
+        this.#tell({ kind: "alarm failed", error });
+        return this.#rang(life);
+      },
+    );
+  }
+
+  /** A handler that has ended removes its alarm, unless it has set another one. */
+  async #rang(life: Life): Promise<void> {
+    if (life.dead) return;
+    if (this.#alarmSet === undefined && this.#alarmNumber === this.#handler?.alarmNumber) {
+      this.#alarmSet = { at: null };
+    }
+    await this.#settle(life);
+    this.#handler = undefined;
+    if (this.#faults.alarmDoubled?.(this.name) === true) {
+      this.#disarm();
+      this.#disarm = this.clock.at(this.clock.now(), () => this.#ring(0));
+      return;
+    }
+    this.#arm();
+    if (this.#faults.evicted?.(this.name) === true) this.evict();
+  }
+
+  /** A handler died: its alarm runs again, or the later one that it had set. */
+  #rerun({ alarmNumber, retries }: { alarmNumber: number; retries: number }): void {
+    if (this.#alarmNumber !== alarmNumber) {
+      this.#arm();
+      return;
+    }
+    const restarted = this.#faults.processLost?.(this.name);
+    const wait = restarted === false ? RERUN_MILLIS * 2 ** retries : 0;
+    const count = restarted === true ? 0 : retries + 1;
+    this.#disarm();
+    this.#disarm = this.clock.at(this.clock.now() + wait, () => this.#ring(count));
   }
 
   #live(): Life {
-    let die = () => {};
-    const died = new Promise<void>((resolve) => {
-      die = resolve;
+    const life = {
+      dead: false,
+      clockError: this.#faults.clockError?.(this.name) ?? 0,
+      naps: 0,
+      settling: 0,
+      committing: false,
+      attempts: new Set<ActivityContext>(),
+    };
+    const engine = new Engine({
+      sql: fenceSql(this.sql, life, () => this.#commitSoon(life)),
+      host: this.#host(life),
+      registry: createRegistry(this.#workflows),
+      turn: this.#options.turn ?? {},
     });
-    const flag = { dead: false };
-    const host = this.#host(flag);
-    const registry = createRegistry(this.#workflows);
-    const turn = this.#options.turn ?? {};
-    const engine = new Engine({ sql: fenced(this.sql, flag), host, registry, turn });
-    return Object.assign(flag, { engine, commands: new Commands(engine), died, die });
+    return Object.assign(life, { engine, commands: new Commands(engine) });
   }
 
-  #host(life: { dead: boolean }): Host {
-    const { clock } = this;
-    const settle = async (): Promise<void> => {
-      if (life.dead) return never();
-      this.#settling++;
-      await macrotask(); // whatever else is written until then is part of the same commit
-      if (life.dead || !this.commit()) return never();
-      this.#settling--;
-    };
+  #host(life: Omit<Life, "engine" | "commands">): Host {
+    const now = () => this.clock.now() + life.clockError;
+    const settle = () => this.#settle(life);
     return {
-      env: this.#options.env ?? ({} as Cloudflare.Env),
-      now: () => clock.now(),
-      randomId: () => randomUUID(),
+      env: fenceBindings(this.#options.env ?? ({} as Cloudflare.Env), life),
+      now,
+      randomId: () => `${this.name}/${++this.#executions}`,
       drain: settle,
       committed: settle,
       breathe: settle,
-      setAlarm: (at) => {
-        if (!life.dead) this.#alarmSet = { at };
+      getAlarm: async () => {
+        await settle();
+        return this.ringing ? null : this.#alarm;
       },
-      napUntil: (at) => this.#nap(at, life),
-      runActivity: async (activity, input, ctx) => activity.run(input, ctx),
+      setAlarm: (at) => {
+        if (life.dead) return;
+        this.#alarmSet = { at };
+        this.#commitSoon(life);
+      },
+      napUntil: (at) => this.#nap(at - life.clockError, life),
+      runActivity: (activity, input, ctx) => this.#attempt(activity, input, ctx, life),
       log: (event) => {
         if (life.dead) return;
         this.logs.push(event);
+        this.#tell({ kind: "log", event });
         this.#options.onLog?.(event);
       },
     };
   }
 
-  #nap(at: number, life: { dead: boolean }) {
+  /** Waits for storage: whatever else is written until then is part of the same commit. */
+  async #settle(life: Pick<Life, "dead" | "settling">): Promise<void> {
+    if (life.dead) return never();
+    life.settling++;
+    await this.scheduler.turn();
+    if (life.dead || this.#strikes({ kind: "await" }) || !this.commit()) return never();
+    life.settling--;
+  }
+
+  /** What is written is committed at the next wait, whether or not its writer waits. */
+  #commitSoon(life: Pick<Life, "dead" | "settling" | "committing">): void {
+    if (life.committing) return;
+    life.committing = true;
+    void this.#settle(life).then(() => {
+      life.committing = false;
+    });
+  }
+
+  #nap(at: number, life: Pick<Life, "dead" | "naps">): Nap {
     if (life.dead) return { over: never(), cancel: () => {} };
     let wake = () => {};
     const over = new Promise<void>((resolve) => {
       wake = resolve;
     });
     const stop = at === Number.POSITIVE_INFINITY ? () => {} : this.clock.at(at, wake);
-    this.#napping++;
+    life.naps++;
     const cancel = () => {
       stop();
-      if (!life.dead) this.#napping--;
+      life.naps--;
     };
     return { over, cancel };
   }
-}
 
-/** Storage as one life sees it: what is left of a dead one can no longer reach it. */
-function fenced(sql: Sql, life: { readonly dead: boolean }): Sql {
-  const guard = (): void => {
-    if (life.dead) throw new Error("this object's memory was lost; its storage is out of reach");
-  };
-  return {
-    all: <Row>(statement: string, ...bindings: SqlValue[]) => {
-      guard();
-      return sql.all<Row>(statement, ...bindings);
-    },
-    run: (statement, ...bindings) => {
-      guard();
-      sql.run(statement, ...bindings);
-    },
-    transaction: (body) => {
-      guard();
-      return sql.transaction(body);
-    },
-  };
-}
+  async #attempt(
+    activity: AnyActivity,
+    input: unknown,
+    ctx: ActivityContext,
+    life: Pick<Life, "dead" | "attempts">,
+  ): Promise<unknown> {
+    const { step, attempt } = ctx;
+    const moment = (when: "before" | "after") =>
+      ({ kind: "attempt", when, step, attempt }) as const;
+    this.#tell({ ...moment("before"), dirty: this.sql.dirty });
+    if (this.#strikes(moment("before"))) return never();
+    const mocked = this.#mockOf(activity);
+    const run = async (): Promise<unknown> =>
+      mocked === undefined
+        ? activity.run(input, ctx)
+        : mocked.run(input, this.#mockContext(ctx, life));
+    life.attempts.add(ctx);
+    const [outcome] = await Promise.allSettled([run()]);
+    life.attempts.delete(ctx);
+    if (life.dead) return never();
+    this.#tell({ ...moment("after"), dirty: this.sql.dirty });
+    if (this.#strikes(moment("after"))) return never();
+    if (outcome.status === "rejected") throw outcome.reason;
+    return outcome.value;
+  }
 
-/** Runs after every promise job that can run has run. */
-const macrotask = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  #mockContext(ctx: ActivityContext, life: { readonly dead: boolean }): MockContext {
+    const own = {
+      effect: (what: string, { key, value }: EffectOptions = {}) => {
+        if (life.dead) return;
+        this.#tell({ kind: "effect", what, key, value });
+        this.#strikes({ kind: "effect", what });
+      },
+      sleep: async (duration: Parameters<MockContext["sleep"]>[0]) => {
+        await this.clock.sleep(durationMillis(duration));
+        if (life.dead) return never();
+      },
+    };
+    return Object.assign(Object.create(ctx), own) as MockContext;
+  }
+}

@@ -2,14 +2,13 @@
 
 interface Timer {
   readonly at: number;
-  readonly order: number;
   readonly fire: () => void;
 }
 
 export class VirtualClock {
   #now: number;
-  #timers: Timer[] = [];
-  #order = 0;
+  /** In the order in which they fire: by moment, then by age. */
+  readonly #timers: Timer[] = [];
 
   /** @param start milliseconds since 1970 */
   constructor(start = Date.UTC(2026, 0, 1)) {
@@ -22,10 +21,12 @@ export class VirtualClock {
 
   /** Calls `fire` when the clock gets there; returns how to give it up. */
   at(moment: number, fire: () => void): () => void {
-    const timer: Timer = { at: moment, order: this.#order++, fire };
-    this.#timers.push(timer);
+    const timer: Timer = { at: moment, fire };
+    const later = this.#timers.findIndex((other) => other.at > moment);
+    this.#timers.splice(later === -1 ? this.#timers.length : later, 0, timer);
     return () => {
-      this.#timers = this.#timers.filter((other) => other !== timer);
+      const index = this.#timers.indexOf(timer);
+      if (index !== -1) this.#timers.splice(index, 1);
     };
   }
 
@@ -38,15 +39,20 @@ export class VirtualClock {
 
   /** When the next timer fires; infinity where there is none. */
   next(): number {
-    return this.#timers.reduce((next, timer) => Math.min(next, timer.at), Number.POSITIVE_INFINITY);
+    return this.#timers[0]?.at ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Moves to the next timer and fires that one alone. */
+  fireNext(): void {
+    const timer = this.#timers.shift();
+    if (timer === undefined) return;
+    this.#now = Math.max(this.#now, timer.at);
+    timer.fire();
   }
 
   /** Moves to that moment and fires what is due, oldest first. */
   moveTo(moment: number): void {
+    while (this.next() <= moment) this.fireNext();
     this.#now = Math.max(this.#now, moment);
-    const due = this.#timers.filter((timer) => timer.at <= this.#now);
-    this.#timers = this.#timers.filter((timer) => timer.at > this.#now);
-    due.sort((a, b) => a.at - b.at || a.order - b.order);
-    for (const timer of due) timer.fire();
   }
 }

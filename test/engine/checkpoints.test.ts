@@ -4,7 +4,7 @@ import { LIMITS } from "../../src/core/limits.ts";
 import { workflow } from "../../src/core/workflow.ts";
 import type { InProcessObject } from "../../src/testing/in-process-object.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
-import { ID, ran, started } from "./harness.ts";
+import { crashesAt, ID, ran, started } from "./harness.ts";
 import { eachRecord, NEVER, upTo, type Visit } from "./records.ts";
 
 /** A workflow over ten records whose object dies when those records are visited for the first time. */
@@ -72,7 +72,9 @@ test("a checkpoint is durable when it returns, whatever commit the object dies a
   for (const when of ["before", "after"] as const) {
     for (let commit = 2; commit <= commits; commit++) {
       const { single, repeated } = passing();
-      const { document, object } = await ran(single, undefined, { crashes: [{ commit, when }] });
+      const { document, object } = await ran(single, undefined, {
+        faults: crashesAt({ commit, when }),
+      });
       expect(document.status).toBe("Completed");
       expect(object.crashes).toBe(1);
       expect(repeated).toEqual([]);

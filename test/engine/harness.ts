@@ -3,9 +3,23 @@ import type { InstanceDocument } from "../../src/core/documents.ts";
 import { encode } from "../../src/core/payload.ts";
 import type { AnyWorkflow } from "../../src/core/workflow.ts";
 import type { StartCommand } from "../../src/engine/commands.ts";
+import type { Faults } from "../../src/testing/faults.ts";
 import { InProcessObject, type InProcessOptions } from "../../src/testing/in-process-object.ts";
 
 export const ID = "instance-1";
+
+/** Where a crash strikes: before or after the nth commit of the object, from 1. */
+export interface CrashPoint {
+  readonly commit: number;
+  readonly when: "before" | "after";
+}
+
+/** A plan of faults that loses the object at these commits. */
+export const crashesAt = (...points: readonly CrashPoint[]): Faults => ({
+  crash: (_object, moment) =>
+    moment.kind === "commit" &&
+    points.some(({ commit, when }) => commit === moment.commit && when === moment.when),
+});
 
 export function startCommand(
   workflow: AnyWorkflow,

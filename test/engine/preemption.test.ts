@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { activity } from "../../src/core/activity.ts";
 import { workflow } from "../../src/core/workflow.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
-import { ID, ran, started } from "./harness.ts";
+import { crashesAt, ID, ran, started } from "./harness.ts";
 import { eachRecord, upTo, type Visit } from "./records.ts";
 
 /** A workflow over so many records, and what its activity saw. */
@@ -80,7 +80,7 @@ describe("an activity whose checkpoints use up the turn", () => {
         const again = migration(8);
         const crashed = await ran(again.single, undefined, {
           turn: { checkpoints: 3 },
-          crashes: [{ commit, when }],
+          faults: crashesAt({ commit, when }),
         });
         expect(crashed.document).toMatchObject({ status: "Completed", output: "8" });
         expect(crashed.object.crashes).toBe(1);

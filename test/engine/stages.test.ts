@@ -3,7 +3,7 @@ import { type ActivityContext, activity } from "../../src/core/activity.ts";
 import { type ActivityStatus, initialStatus } from "../../src/core/activity-status.ts";
 import { NonRetryableError } from "../../src/core/failure.ts";
 import { type AnyWorkflow, workflow } from "../../src/core/workflow.ts";
-import { ID, ran, started } from "./harness.ts";
+import { crashesAt, ID, ran, started } from "./harness.ts";
 import { eachRecord, upTo } from "./records.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
@@ -101,8 +101,8 @@ describe("the resilient workflow", () => {
     for (const when of ["before", "after"] as const) {
       for (let commit = 2; commit <= commits; commit++) {
         const { migrate, done } = resilient();
-        const crashes = [{ commit, when }];
-        const { document } = await ran(migrate, START, { turn: { checkpoints: 4 }, crashes });
+        const faults = crashesAt({ commit, when });
+        const { document } = await ran(migrate, START, { turn: { checkpoints: 4 }, faults });
         expect(document.output).toMatchObject(at("ActivityThree", "Complete", "6"));
         const every = [...all("ActivityOne"), ...all("ActivityTwo"), ...all("ActivityThree")];
         expect([...new Set(done)]).toEqual(every);

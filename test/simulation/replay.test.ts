@@ -8,9 +8,9 @@ import { decode } from "../../src/core/payload.ts";
 import { InstanceStore } from "../../src/store/instance-store.ts";
 import type { StepRow } from "../../src/store/rows.ts";
 import { StepStore } from "../../src/store/step-store.ts";
-import { type CrashPoint, InProcessObject } from "../../src/testing/in-process-object.ts";
+import { InProcessObject } from "../../src/testing/in-process-object.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
-import { ID, startCommand } from "../engine/harness.ts";
+import { type CrashPoint, crashesAt, ID, startCommand } from "../engine/harness.ts";
 import { type Program, programs, workflowOf } from "./programs.ts";
 import { replayHistory } from "./replay-history.ts";
 
@@ -21,7 +21,11 @@ const RUNS = Number(process.env.RUNS ?? 2_000);
 async function outcomeOf(program: Program, crashes: readonly CrashPoint[]) {
   const clock = new VirtualClock();
   const workflow = workflowOf(program, clock);
-  const object = new InProcessObject({ workflows: [workflow], clock, crashes });
+  const object = new InProcessObject({
+    workflows: [workflow],
+    clock,
+    faults: crashesAt(...crashes),
+  });
   const begun = clock.now();
   const command = startCommand(workflow);
   while (object.commands.start({ ...command, onConflict: "existing" }) && !object.commit());

@@ -1,4 +1,6 @@
 /**
+ * What the rows say about a turn: when one is due, and whether it must be careful.
+ *
  * Careful turns (design, section 6): after memory was lost at an unexpected moment, the attempt that
  * was running may be what killed the object. The turn then marks attempts before it starts them, so
  * that one which kills the object every time is counted and ends. A false alarm costs one row.
@@ -6,9 +8,11 @@
 import type { InstanceRow, StepSummary } from "../store/rows.ts";
 import { LATE_MILLIS } from "./host.ts";
 
+type OpenRow = Pick<StepSummary, "state" | "due" | "kind">;
+
 export function isCareful(
   row: InstanceRow,
-  open: readonly Pick<StepSummary, "state" | "due">[],
+  open: readonly OpenRow[],
   wake: { readonly disturbed: boolean; readonly now: number },
 ): boolean {
   if (wake.disturbed) return true;
@@ -17,4 +21,20 @@ export function isCareful(
   const due = Math.min(...[row.due, ...dues].map((at) => at ?? Number.POSITIVE_INFINITY));
   // Nothing is due yet, or it is long past: a turn was under way when memory was lost.
   return due > wake.now || wake.now - due > LATE_MILLIS;
+}
+
+/**
+ * When a turn is owed, as far as rows can say, in milliseconds since 1970; null where nothing but an
+ * event can go on with the instance. A running instance without any open row was in the middle of
+ * short steps: a turn is owed at once.
+ */
+export function storedDue(row: InstanceRow, open: readonly OpenRow[]): number | null {
+  if (row.due !== null) return row.due;
+  const waits = open.filter((step) => step.state !== "orphaned");
+  if (waits.length === 0) return row.updatedAt;
+  const dues = waits.flatMap((step) => {
+    if (step.due !== null) return [step.due];
+    return step.kind === "event" ? [] : [row.updatedAt];
+  });
+  return dues.length === 0 ? null : Math.min(...dues);
 }

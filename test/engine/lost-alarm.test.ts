@@ -1,0 +1,78 @@
+/** The platform gives an alarm up after six retries: the next request brings the instance back. */
+import { expect, test } from "vitest";
+import { activity } from "../../src/core/activity.ts";
+import { type AnyWorkflow, workflow } from "../../src/core/workflow.ts";
+import { ID, started } from "./harness.ts";
+
+/** An instance whose nth alarm, from 1, is lost. */
+async function bereft(definition: AnyWorkflow, nth: number) {
+  let alarms = 0;
+  const object = started(definition, undefined, { faults: { alarmLost: () => ++alarms === nth } });
+  await object.run();
+  expect(object.alarm).toBeNull();
+  expect(object.commands.get(ID).completedAt).toBeNull();
+  object.crash(); // the request finds a new memory
+  return object;
+}
+
+const napping = workflow("Napping", async (ctx) => {
+  await ctx.sleep("1 hour");
+  return "woke";
+});
+
+test("a start whose alarm was lost begins at the next request", async () => {
+  const object = await bereft(napping, 1);
+  object.commands.get(ID);
+  await object.run();
+  expect(object.commands.get(ID)).toMatchObject({ status: "Completed", output: "woke" });
+});
+
+test("a sleeper whose alarm was lost wakes at the next request", async () => {
+  const object = await bereft(napping, 2);
+  object.commands.get(ID);
+  await object.run();
+  expect(object.commands.get(ID)).toMatchObject({ status: "Completed", output: "woke" });
+});
+
+test("a chain lost between two short steps goes on with the next one", async () => {
+  const step = activity("Step", (count: number) => count);
+  const chain = workflow("Chain", async (ctx) => {
+    for (let count = 1; count <= 5; count++) await ctx.call(step, count);
+    return "done";
+  });
+  let losing: boolean | undefined;
+  const object = started(chain, undefined, {
+    faults: {
+      crash: (_name, { kind }) => losing === true && kind === "await",
+      alarmLost: () => losing === true,
+    },
+    onLog: ({ step: ended }) => {
+      if (ended === "Step#3") losing ??= true;
+    },
+  });
+  await object.run();
+  expect(object.alarm).toBeNull();
+  losing = false;
+  expect(object.commands.get(ID).status).toBe("Running");
+  await object.run();
+  expect(object.commands.get(ID)).toMatchObject({ status: "Completed", output: "done" });
+});
+
+test("a request to one that only waits for an event sets no alarm", async () => {
+  const waiting = workflow("Waiting", (ctx) => ctx.waitForEvent("go"));
+  const object = started(waiting);
+  await object.run();
+  object.crash();
+  object.commands.get(ID);
+  await object.run();
+  expect(object.alarm).toBeNull();
+});
+
+test("a request to one that has ended sets no alarm", async () => {
+  const object = started(workflow("Short", () => "done"));
+  await object.run();
+  object.crash();
+  object.commands.get(ID);
+  await object.run();
+  expect(object.alarm).toBeNull();
+});
