@@ -1,11 +1,11 @@
 /** Workflow definitions: registered async functions, with their stages, version and input schema. */
 
 import type { Activity } from "./activity.ts";
-import type { ActivityStatus } from "./activity-status.ts";
+import { type ActivityStatus, initialStatus } from "./activity-status.ts";
 import type { WorkflowContext } from "./context.ts";
 import { WaymarkError } from "./errors.ts";
 import { checkName } from "./names.ts";
-import type { Schema } from "./schema.ts";
+import { parseWith, type Schema } from "./schema.ts";
 
 /** An activity that works on an ActivityStatus: one stage of a resilient workflow. */
 export type StageActivity = Activity<ActivityStatus, ActivityStatus>;
@@ -85,6 +85,25 @@ export function workflow<Input, Output>(
     throw new WaymarkError("DEFINITION_INVALID", `workflow "${name}" names a stage twice`);
   }
   return { kind: "workflow", name, version, options, stages, run };
+}
+
+/**
+ * The input of a start as the workflow gets it: through its schema, and for a staged workflow that is
+ * started without one the first stage's initial status.
+ *
+ * @param at milliseconds since 1970, the `lastUpdated` of that status
+ * @throws WaymarkError `INPUT_INVALID`
+ */
+export async function startInput(
+  workflow: AnyWorkflow,
+  input: unknown,
+  at: number,
+): Promise<unknown> {
+  const [stage] = workflow.stages;
+  const left = input === undefined || input === null;
+  const given = stage !== undefined && left ? initialStatus(stage, at) : input;
+  const { input: schema } = workflow.options;
+  return schema === undefined ? given : parseWith(schema, given);
 }
 
 /** The workflows of one Worker, by name and version. */

@@ -9,6 +9,7 @@ import { createContext } from "../core/context.ts";
 import { Driver } from "../core/driver.ts";
 import { WaymarkError } from "../core/errors.ts";
 import { decodeFailure, engineFailure } from "../core/failure.ts";
+import { completionOf } from "../core/history.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { StepIdentity } from "../core/names.ts";
 import { decode } from "../core/payload.ts";
@@ -321,11 +322,4 @@ const mayStart = (now: number) => (step: OpenStep) =>
 const isLost = (failure: string | null): boolean =>
   failure !== null && decodeFailure(failure).code === "ATTEMPT_LOST";
 
-function toCompletion(row: StepRow): Completion {
-  const { seq, step, kind, at } = row;
-  const outcome =
-    row.failure !== null && row.state === "failed"
-      ? { ok: false as const, failure: decodeFailure(row.failure), attempts: row.attempt }
-      : { ok: true as const, result: row.result ?? "-1" };
-  return { seq: seq ?? 0, step, kind, at, outcome };
-}
+const toCompletion = (row: StepRow): Completion => completionOf({ ...row, seq: row.seq ?? 0 });

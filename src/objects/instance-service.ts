@@ -1,9 +1,8 @@
 /** The service behind the HTTP surface: finds the object of an instance and talks to it. */
-import { initialStatus } from "../core/activity-status.ts";
 import { WaymarkError } from "../core/errors.ts";
 import { encode } from "../core/payload.ts";
-import { jsonSchemaOf, parseWith } from "../core/schema.ts";
-import type { AnyWorkflow, Registry } from "../core/workflow.ts";
+import { jsonSchemaOf } from "../core/schema.ts";
+import { type Registry, startInput } from "../core/workflow.ts";
 import type { Service, WorkflowDescription } from "../http/service.ts";
 import { type Reply, unwrap } from "./reply.ts";
 import type { InstanceRpc } from "./workflow-instance.ts";
@@ -21,7 +20,7 @@ export function createInstanceService(registry: Registry, find: FindInstance): S
       const workflow = registry.latest(request.workflow);
       if (workflow === undefined) throw unknownWorkflow(request.workflow, registry);
       const { id, tags, onConflict, startAt, idempotency } = request;
-      const input = encode(await inputOf(workflow, request.input), "the input");
+      const input = encode(await startInput(workflow, request.input, Date.now()), "the input");
       const { name, version } = workflow;
       const command = {
         id,
@@ -47,17 +46,6 @@ export function createInstanceService(registry: Registry, find: FindInstance): S
     terminate: (id, reason, idempotency) =>
       write(() => find(id).terminate(id, { reason, idempotency })),
   };
-}
-
-/** The input as the workflow gets it: through its schema, or a staged workflow's first status. */
-async function inputOf(workflow: AnyWorkflow, input: unknown): Promise<unknown> {
-  const [stage] = workflow.stages;
-  const given =
-    stage !== undefined && (input === undefined || input === null)
-      ? initialStatus(stage, Date.now())
-      : input;
-  const { input: schema } = workflow.options;
-  return schema === undefined ? given : parseWith(schema, given);
 }
 
 async function write<Value>(act: () => Promise<Reply<Value>>): Promise<Value> {

@@ -16,6 +16,8 @@ export type CrashMoment =
     }
   /** An effect of a mocked activity has just happened. */
   | { readonly kind: "effect"; readonly what: string }
+  /** A binding has answered a call, such as `DB.batch`. */
+  | { readonly kind: "call"; readonly call: string }
   /** The object waits: for its storage, or to let others in. */
   | { readonly kind: "await" };
 

@@ -37,45 +37,64 @@ export function fenceSql(sql: Sql, life: Mortal, onWrite: () => void): Sql {
   };
 }
 
-/** Bindings as one life sees them: a call by the dead has no effect and never returns. */
-export function fenceBindings<Bindings extends object>(bindings: Bindings, life: Mortal): Bindings {
-  const known = new WeakMap();
-  const fenced = Object.entries(bindings).map(([name, one]) => [name, fence(one, life, known)]);
+/**
+ * Bindings as one life sees them: a call by the dead has no effect and never returns.
+ *
+ * @param onAnswer told which call, such as `DB.batch`, was just answered
+ */
+export function fenceBindings<Bindings extends object>(
+  bindings: Bindings,
+  life: Mortal,
+  onAnswer: (call: string) => void,
+): Bindings {
+  const fence = new BindingFence(life, onAnswer);
+  const fenced = Object.entries(bindings).map(([name, one]) => [name, fence.around(one, name)]);
   return Object.fromEntries(fenced) as Bindings;
 }
 
 type Callable = (...args: unknown[]) => unknown;
 
-function fence(value: unknown, life: Mortal, known: WeakMap<object, unknown>): unknown {
-  if (typeof value === "function") return fenceCall(value as Callable, undefined, life, known);
-  if (typeof value !== "object" || value === null || !isFenceable(value)) return value;
-  const made = known.get(value);
-  if (made !== undefined) return made;
-  const fenced = new Proxy(value, {
-    get: (target, name) => {
-      const member: unknown = Reflect.get(target, name, target);
-      return typeof member === "function"
-        ? fenceCall(member as Callable, target, life, known)
-        : fence(member, life, known);
-    },
-  });
-  known.set(value, fenced);
-  return fenced;
-}
+class BindingFence {
+  readonly #life: Mortal;
+  readonly #onAnswer: (call: string) => void;
+  readonly #known = new WeakMap<object, unknown>();
 
-function fenceCall(
-  call: Callable,
-  on: unknown,
-  life: Mortal,
-  known: WeakMap<object, unknown>,
-): Callable {
-  return (...args) => {
-    if (life.dead) return never();
-    const result = call.apply(on, args);
-    return result instanceof Promise
-      ? result.then((value) => (life.dead ? never() : value))
-      : fence(result, life, known);
-  };
+  constructor(life: Mortal, onAnswer: (call: string) => void) {
+    this.#life = life;
+    this.#onAnswer = onAnswer;
+  }
+
+  around(value: unknown, path: string): unknown {
+    if (typeof value === "function") return this.#call(value as Callable, undefined, path);
+    if (typeof value !== "object" || value === null || !isFenceable(value)) return value;
+    const known = this.#known.get(value);
+    if (known !== undefined) return known;
+    const fenced = new Proxy(value, {
+      get: (target, name) => {
+        const member: unknown = Reflect.get(target, name, target);
+        const named = `${path}.${String(name)}`;
+        return typeof member === "function"
+          ? this.#call(member as Callable, target, named)
+          : this.around(member, named);
+      },
+    });
+    this.#known.set(value, fenced);
+    return fenced;
+  }
+
+  #call(call: Callable, on: unknown, path: string): Callable {
+    return (...args) => {
+      if (this.#life.dead) return never();
+      const result = call.apply(on, args);
+      return result instanceof Promise ? this.#answer(result, path) : this.around(result, path);
+    };
+  }
+
+  async #answer(result: Promise<unknown>, path: string): Promise<unknown> {
+    const value = await result;
+    if (!this.#life.dead) this.#onAnswer(path);
+    return this.#life.dead ? never() : value;
+  }
 }
 
 /** Plain data goes through as it is; what has methods of its own is a binding or made by one. */

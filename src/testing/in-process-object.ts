@@ -35,6 +35,12 @@ export interface InProcessOptions {
   readonly onEvent?: (event: TraceEvent) => void;
 }
 
+/** The answer to a request, which may be an error; undefined where none came. */
+export type Delivered<Answer> =
+  | { readonly ok: true; readonly value: Answer }
+  | { readonly ok: false; readonly error: unknown }
+  | undefined;
+
 /** One life of the object's memory. A dead one must do nothing more, whoever still holds it. */
 interface Life {
   dead: boolean;
@@ -113,6 +119,18 @@ export class InProcessObject {
     const { naps, settling, attempts } = this.#life;
     const running = [...attempts].filter((attempt) => !attempt.signal.aborted);
     return { naps, settling, attempts: running.length };
+  }
+
+  /**
+   * Brings a request to the object, as an RPC does: it answers when what it wrote is durable. Undefined
+   * where the object was lost before that, so that the sender cannot know.
+   */
+  async deliver<Answer>(request: (commands: Commands) => Answer): Promise<Delivered<Answer>> {
+    const life = this.#life;
+    const answer = attempt(() => request(life.commands));
+    await this.scheduler.turn();
+    if (life.dead || this.#strikes({ kind: "await" }) || !this.commit()) return undefined;
+    return answer;
   }
 
   /** Runs until nothing is left to do, or nothing before that moment. */
@@ -258,7 +276,9 @@ export class InProcessObject {
     const now = () => this.clock.now() + life.clockError;
     const settle = () => this.#settle(life);
     return {
-      env: fenceBindings(this.#options.env ?? ({} as Cloudflare.Env), life),
+      env: fenceBindings(this.#options.env ?? ({} as Cloudflare.Env), life, (call) => {
+        this.#strikes({ kind: "call", call });
+      }),
       now,
       randomId: () => `${this.name}/${++this.#executions}`,
       drain: settle,
@@ -356,5 +376,13 @@ export class InProcessObject {
       },
     };
     return Object.assign(Object.create(ctx), own) as MockContext;
+  }
+}
+
+function attempt<Answer>(request: () => Answer): Delivered<Answer> {
+  try {
+    return { ok: true, value: request() };
+  } catch (error) {
+    return { ok: false, error };
   }
 }

@@ -83,6 +83,8 @@ export function crashWords(moment: CrashMoment | null): string {
         : `as attempt ${moment.attempt} at ${moment.step} has ended, before that is recorded`;
     case "effect":
       return `right after the effect "${moment.what}"`;
+    case "call":
+      return `right after ${moment.call} has answered`;
     case "await":
       return "between two awaits";
   }

@@ -1,0 +1,50 @@
+/** The history of one execution as it is stored, in a form that can be kept in a file. */
+import type { InstanceStatus, StepState } from "./documents.ts";
+import { decodeFailure } from "./failure.ts";
+import type { StepIdentity } from "./names.ts";
+import { ENCODED_UNDEFINED, type Encoded } from "./payload.ts";
+import type { Completion, StepKind } from "./step.ts";
+
+/** One step of a stored history. Times are milliseconds since 1970; payloads are encoded text. */
+export interface StoredStep {
+  /** The order of delivery; null for what has not ended. */
+  readonly seq: number | null;
+  readonly step: StepIdentity;
+  readonly kind: StepKind;
+  readonly state: StepState;
+  readonly attempt: number;
+  readonly input: Encoded | null;
+  readonly result: Encoded | null;
+  /** A failure as JSON. */
+  readonly failure: string | null;
+  readonly at: number;
+}
+
+/** A whole execution: all that a replay needs, and how it stood when it was exported. */
+export interface StoredHistory {
+  /** The version of this format. */
+  readonly format: 1;
+  readonly id: string;
+  readonly executionId: string;
+  readonly workflow: string;
+  readonly version: string;
+  readonly status: InstanceStatus;
+  readonly input: Encoded;
+  readonly output: Encoded | null;
+  /** A failure as JSON. */
+  readonly error: string | null;
+  readonly startedAt: number | null;
+  readonly steps: readonly StoredStep[];
+}
+
+/** What the driver is told of a step that has ended. */
+export function completionOf(
+  step: Omit<StoredStep, "input"> & { readonly seq: number },
+): Completion {
+  const { seq, step: identity, kind, state, attempt, result, failure, at } = step;
+  const outcome =
+    failure !== null && state === "failed"
+      ? { ok: false as const, failure: decodeFailure(failure), attempts: attempt }
+      : { ok: true as const, result: result ?? ENCODED_UNDEFINED };
+  return { seq, step: identity, kind, at, outcome };
+}

@@ -1,0 +1,94 @@
+/** Replays a stored history with the code as it is now, and says whether the two fit (W6, W7). */
+import { createContext } from "../core/context.ts";
+import { Driver, type WorkflowEnd } from "../core/driver.ts";
+import { toFailure } from "../core/failure.ts";
+import { completionOf, type StoredHistory, type StoredStep } from "../core/history.ts";
+import { decode, encode } from "../core/payload.ts";
+import type { AnyWorkflow } from "../core/workflow.ts";
+
+/** What became of a replay. */
+export interface HistoryCheck {
+  /** Whether an instance with this history can go on with this code. */
+  readonly fits: boolean;
+  /** What does not fit, in plain words; null where it fits. */
+  readonly problem: string | null;
+  /** Recorded steps that the code no longer asks for. They do no harm: the instance goes on. */
+  readonly unasked: readonly string[];
+  /** Steps the code asks for next, of which nothing is recorded. */
+  readonly next: readonly string[];
+}
+
+/**
+ * Checks that instances with this history can go on with the workflow's present code. Keep histories
+ * of real runs beside your tests, and a change that would suspend running instances fails there.
+ *
+ * The workflow's function runs, its activities do not: their recorded results are delivered.
+ *
+ * @param workflow the definition as it is now
+ * @param history one exported with `GET /v1/instances/{id}/history?encoding=stored`, or by a test
+ * @example
+ * const history = JSON.parse(readFileSync("test/histories/order-17.json", "utf8"));
+ * expect(await checkHistory(order, history)).toMatchObject({ fits: true });
+ */
+export async function checkHistory(
+  workflow: AnyWorkflow,
+  history: StoredHistory,
+): Promise<HistoryCheck> {
+  const recorded = new Map(
+    history.steps.filter(({ state }) => state !== "buffered").map((step) => [step.step, step]),
+  );
+  const driver = new Driver({
+    executionId: history.executionId,
+    startedAt: history.startedAt ?? 0,
+    history: history.steps.filter(hasEnded).map(completionOf),
+    recorded: (identity) => recorded.get(identity),
+    resumed: true,
+  });
+  const { id: instanceId, executionId, version } = history;
+  const { stages } = workflow;
+  const ctx = createContext(driver, { instanceId, executionId, version, stages });
+  driver.start(() => workflow.run(ctx, decode(history.input)));
+  do await drained();
+  while (driver.deliverNext());
+  const asked = driver.takeAsked().map((ask) => ask.identity);
+  const problem = driver.divergence?.message ?? endProblem(history, driver.end);
+  return {
+    fits: problem === null,
+    problem,
+    unasked: [...recorded.keys()].filter((step) => !asked.includes(step)),
+    next: asked.filter((step) => !recorded.has(step)),
+  };
+}
+
+const hasEnded = (step: StoredStep): step is StoredStep & { readonly seq: number } =>
+  step.seq !== null;
+
+/** An execution that ended must end the same way on replay; one that did not may not end at all yet. */
+function endProblem(history: StoredHistory, end: WorkflowEnd | undefined): string | null {
+  const was = recordedEnd(history);
+  if (was === null) return null;
+  const is = end === undefined ? "waits for another step" : presentEnd(end);
+  return was === is ? null : `the instance ${was}; on replay the code ${is}`;
+}
+
+function recordedEnd({ status, output, error }: StoredHistory): string | null {
+  if (status === "Completed") return `completed with ${output}`;
+  if (status !== "Failed" || error === null) return null;
+  const { type, message } = JSON.parse(error) as { type: string; message: string };
+  return `failed with ${type}: ${message}`;
+}
+
+function presentEnd(end: WorkflowEnd): string {
+  if (end.ok) return `completed with ${encode(end.output, "the output")}`;
+  const { type, message } = toFailure(end.error);
+  return `failed with ${type}: ${message}`;
+}
+
+/** Resolves when every promise job that can run has run. */
+function drained(): Promise<void> {
+  const { setImmediate: soon } = globalThis as { setImmediate?: (job: () => void) => unknown };
+  return new Promise((resolve) => {
+    if (soon === undefined) setTimeout(resolve, 0);
+    else soon(resolve);
+  });
+}

@@ -1,0 +1,190 @@
+/**
+ * A simulated cluster: many instances in one process, each with the real engine and store on
+ * node:sqlite, on one virtual clock. Days pass in milliseconds, and nothing is random unless asked for.
+ */
+
+import { isTerminal } from "../core/documents.ts";
+import { type Duration, durationMillis } from "../core/duration.ts";
+import { WaymarkError } from "../core/errors.ts";
+import { checkInstanceId } from "../core/names.ts";
+import { encode } from "../core/payload.ts";
+import { type AnyWorkflow, startInput, type Workflow } from "../core/workflow.ts";
+import type { StartCommand } from "../engine/commands.ts";
+import { storedDue } from "../engine/due.ts";
+import { InstanceStore } from "../store/instance-store.ts";
+import { StepStore } from "../store/step-store.ts";
+import { type Effect, effectsOf } from "./effects.ts";
+import { type Faults, NO_FAULTS } from "./faults.ts";
+import { InProcessObject, type InProcessOptions } from "./in-process-object.ts";
+import { type Message, sendMessage } from "./network.ts";
+import { Scheduler } from "./scheduler.ts";
+import { TestInstance } from "./test-instance.ts";
+import type { TraceEvent } from "./trace.ts";
+import type { VirtualClock } from "./virtual-clock.ts";
+
+export interface ClusterOptions
+  extends Pick<InProcessOptions, "workflows" | "activities" | "env" | "turn" | "faults" | "clock"> {
+  /** Which of so many things that could go on goes on next, from 0; the oldest if left out. */
+  readonly choose?: (count: number) => number;
+  /** Told of each thing that happens, as it happens. */
+  readonly onEvent?: (event: TraceEvent) => void;
+}
+
+export interface TestStartOptions
+  extends Partial<Pick<StartCommand, "id" | "tags" | "onConflict">> {
+  readonly startAt?: Date;
+}
+
+/** A workflow that runs in a test. */
+export class Cluster {
+  readonly #options: ClusterOptions;
+  readonly #scheduler: Scheduler;
+  readonly #faults: Faults;
+  readonly #objects = new Map<string, InProcessObject>();
+  readonly #trace: TraceEvent[] = [];
+  #workflows: readonly AnyWorkflow[];
+
+  /**
+   * @param options the workflows that may be started, and mocks for the activities they call. An
+   *   activity without a mock runs as it is, with `env` as its bindings. Activities may wait for
+   *   promises and for the cluster's clock; what waits for real time never ends here.
+   * @example
+   * const cluster = new Cluster({ workflows: [order], activities: [mock(charge, () => "receipt")] });
+   * const instance = await cluster.start(order, { amount: 10 });
+   * await cluster.run();
+   * expect(instance.output()).toEqual({ receipt: "receipt" });
+   */
+  constructor(options: ClusterOptions) {
+    const { clock, choose } = options;
+    this.#options = options;
+    this.#workflows = options.workflows;
+    this.#faults = options.faults ?? NO_FAULTS;
+    this.#scheduler = new Scheduler({
+      ...(clock === undefined ? {} : { clock }),
+      ...(choose === undefined ? {} : { choose }),
+    });
+  }
+
+  /** The clock of all instances: it stands still but for {@link run} and {@link advance}. */
+  get clock(): VirtualClock {
+    return this.#scheduler.clock;
+  }
+
+  /** What happened so far, in order. */
+  get trace(): readonly TraceEvent[] {
+    return this.#trace;
+  }
+
+  /** What mocks did to the outside world so far; what has a key counts once for each key. */
+  get effects(): readonly Effect[] {
+    return effectsOf(this.#trace);
+  }
+
+  /** The objects of all instances so far. */
+  get objects(): readonly InProcessObject[] {
+    return [...this.#objects.values()];
+  }
+
+  /**
+   * Starts an instance, as `POST /v1/workflows/{name}/instances` does. It runs in the next run.
+   *
+   * @throws WaymarkError `INPUT_INVALID`, `PAYLOAD_UNSUPPORTED`, `INSTANCE_ID_INVALID`,
+   *   `INSTANCE_EXISTS`
+   */
+  async start<Input, Output>(
+    workflow: Workflow<Input, Output>,
+    ...[input, options = {}]: undefined extends Input
+      ? [input?: Input, options?: TestStartOptions]
+      : [input: Input, options?: TestStartOptions]
+  ): Promise<TestInstance<Output>> {
+    const { startAt, ...others } = options;
+    const id = options.id ?? `${workflow.name}-${this.#objects.size + 1}`;
+    checkInstanceId(id);
+    const given = await startInput(workflow, input, this.clock.now());
+    const { name, version } = workflow;
+    const command: StartCommand = {
+      workflow: name,
+      version,
+      tags: {},
+      onConflict: "reject",
+      ...others,
+      id,
+      input: encode(given, "the input"),
+      startAt: startAt?.getTime(),
+    };
+    const object = this.object(id);
+    const retried = { ...command, onConflict: "existing" } as const;
+    object.commands.start(command);
+    while (!object.commit()) object.commands.start(retried);
+    return new TestInstance<Output>(object);
+  }
+
+  /**
+   * The instance of that id.
+   *
+   * @throws WaymarkError `INSTANCE_NOT_FOUND`
+   */
+  instance(id: string): TestInstance {
+    const object = this.#objects.get(id);
+    if (object !== undefined) return new TestInstance(object);
+    throw new WaymarkError("INSTANCE_NOT_FOUND", `nothing was started with the id "${id}"`);
+  }
+
+  /** The object of that id, made where there is none. */
+  object(id: string): InProcessObject {
+    const known = this.#objects.get(id);
+    if (known !== undefined) return known;
+    const { activities = [], env, turn = {} } = this.#options;
+    const object = new InProcessObject({
+      name: id,
+      workflows: this.#workflows,
+      activities,
+      turn,
+      scheduler: this.#scheduler,
+      faults: this.#faults,
+      onEvent: (event) => {
+        this.#trace.push(event);
+        this.#options.onEvent?.(event);
+      },
+      ...(env === undefined ? {} : { env }),
+    });
+    this.#objects.set(id, object);
+    return object;
+  }
+
+  /** Sends a message until it is acknowledged, through whatever the faults do to it. */
+  send<Answer>(id: string, message: Message<Answer>): Promise<Answer> {
+    return sendMessage(this.object(id), message, this.#faults, this.clock);
+  }
+
+  /** Runs until nothing is left to do, or nothing before that moment. */
+  run(until?: Date): Promise<void> {
+    return this.#scheduler.run(until?.getTime());
+  }
+
+  /** Runs what is due within a length of time, and moves the clock by it. */
+  advance(duration: Duration): Promise<void> {
+    return this.#scheduler.run(this.clock.now() + durationMillis(duration));
+  }
+
+  /** Replaces the code of all instances, as a deployment does: memory is lost, rows stay. */
+  deploy(workflows: readonly AnyWorkflow[]): void {
+    this.#workflows = workflows;
+    for (const object of this.#objects.values()) object.deploy(workflows);
+  }
+
+  /**
+   * Instances that will never go on: not ended, without an alarm, and not merely waiting for an event.
+   * After {@link run} there may be none.
+   */
+  stuck(): readonly TestInstance[] {
+    return this.objects.filter(isStuck).map((object) => new TestInstance(object));
+  }
+}
+
+function isStuck(object: InProcessObject): boolean {
+  if (object.alarm !== null || object.ringing) return false;
+  const row = new InstanceStore(object.sql).read();
+  if (row === undefined || isTerminal(row.status)) return false;
+  return storedDue(row, new StepStore(object.sql).open()) !== null;
+}

@@ -1,0 +1,234 @@
+/**
+ * The crash explorer. It runs a workflow once, then again and again with a crash at every point at
+ * which state is written, an attempt begins or ends, or a mock has an effect. A workflow is crash-proof
+ * where no crash changes how it ends or what the outside world sees.
+ */
+
+import { decodeFailure } from "../core/failure.ts";
+import { decode, encode } from "../core/payload.ts";
+import type { Workflow } from "../core/workflow.ts";
+import { checkHistory } from "../engine/check-history.ts";
+import type { TurnBudget } from "../engine/host.ts";
+import { InstanceStore } from "../store/instance-store.ts";
+import { Cluster } from "./cluster.ts";
+import { differences, type RunResult } from "./difference.ts";
+import type { CrashMoment, Faults } from "./faults.ts";
+import type { Mock } from "./mock.ts";
+import { crashWords, type TraceEvent, tellTrace } from "./trace.ts";
+
+/** What one run needs beside the workflow; made anew for each run, so that no run sees another's. */
+export interface Scene {
+  readonly activities?: readonly Mock[];
+  readonly env?: Cloudflare.Env;
+  /** What the outside world looks like in the end, such as the rows of a table. */
+  readonly observe?: () => unknown;
+}
+
+/** An event that each run sends, so many milliseconds after the start, on the clock of the run. */
+export interface PlannedEvent {
+  readonly name: string;
+  readonly payload?: unknown;
+  readonly afterMillis?: number;
+}
+
+export interface ExploreOptions<Output> {
+  /** Mocks that keep nothing from one run to the next; for others see `scene`. */
+  readonly activities?: readonly Mock[];
+  readonly scene?: () => Scene;
+  readonly events?: readonly PlannedEvent[];
+  /** What of the output must be the same in every run; all of it if left out. */
+  readonly compare?: (output: Output) => unknown;
+  /** When a turn hands over to the next, as in `createWaymark`. */
+  readonly turn?: Partial<TurnBudget>;
+  /** How long a run may take on its own clock: 30 days if left out. In milliseconds. */
+  readonly untilMillis?: number;
+  /** The most runs; 10,000 if left out. With more points than that some are left out, evenly. */
+  readonly mostRuns?: number;
+}
+
+/** A run that ended otherwise than the one without a crash. */
+export interface ExploredFailure {
+  /** What was done to it. */
+  readonly fault: string;
+  readonly differences: readonly string[];
+  /** What happened, in plain words, a line each. */
+  readonly trace: readonly string[];
+}
+
+export interface Exploration {
+  /** Points at which a crash was tried. */
+  readonly points: number;
+  readonly runs: number;
+  /** Those whose story is shortest first. */
+  readonly failures: readonly ExploredFailure[];
+  /** All of it in words, with the shortest failing story. */
+  readonly report: string;
+}
+
+const ID = "explored";
+const DEFAULT_UNTIL_MILLIS = 30 * 86_400_000;
+const DEFAULT_MOST_RUNS = 10_000;
+/** Longer than any clock is coarse: code that reads the real one sees another time in the next run. */
+const APART_MILLIS = 2;
+
+/**
+ * Tries every crash on a workflow and reports what differs.
+ *
+ * @param workflow the workflow, with its own activities
+ * @param input what each run is started with
+ * @throws WaymarkError where the start itself is refused
+ * @example
+ * const { failures, report } = await explore(transfer, { from: "a", to: "b", amount: 10 }, {
+ *   activities: [mock(debit, (order, ctx) => ctx.effect("debit", { key: ctx.idempotencyKey }))],
+ * });
+ * expect(failures, report).toEqual([]);
+ */
+export async function explore<Input, Output>(
+  workflow: Workflow<Input, Output>,
+  input: Input,
+  options: ExploreOptions<NoInfer<Output>> = {},
+): Promise<Exploration> {
+  const moments: CrashMoment[] = [];
+  const run = (faults: Faults, turn = options.turn) =>
+    runOnce(workflow, input, { ...options, ...(turn === undefined ? {} : { turn }) }, faults);
+  const usual = await run({
+    crash: (_object, moment) => {
+      if (moment.kind !== "await") moments.push(moment);
+      return false;
+    },
+  });
+  const failures: ExploredFailure[] = [];
+  const judge = (fault: string, { result, trace }: Run, extra: readonly string[] = []) => {
+    const found = [...extra, ...differences(usual.result, result)];
+    if (found.length > 0) failures.push({ fault, differences: found, trace: tellTrace(trace) });
+  };
+  await apart();
+  judge("nothing", await run({}), await replayProblem(workflow, usual));
+  let runs = 2;
+  if (failures.length === 0) {
+    judge("its memory evicted after every step", await run({ evicted: () => true }, { steps: 1 }));
+    const chosen = spread(moments.length, (options.mostRuns ?? DEFAULT_MOST_RUNS) - 3);
+    for (const nth of chosen) {
+      judge(`a crash ${crashWords(moments[nth] ?? null)}`, await run(crashAt(nth)));
+      runs++;
+    }
+    runs++;
+  }
+  failures.sort((a, b) => a.trace.length - b.trace.length);
+  const explored = { points: moments.length, runs, failures };
+  return { ...explored, report: tellReport(explored) };
+}
+
+/** Loses the object at the nth moment at which it could be lost, from 0. */
+function crashAt(nth: number): Faults {
+  let moments = 0;
+  return { crash: (_object, { kind }) => kind !== "await" && moments++ === nth };
+}
+
+/** So many of the numbers below `count`, evenly. */
+function spread(count: number, most: number): number[] {
+  const step = Math.max(1, count / most);
+  return Array.from({ length: Math.min(count, most) }, (_, index) => Math.floor(index * step));
+}
+
+interface Run {
+  readonly result: RunResult;
+  readonly trace: readonly TraceEvent[];
+  readonly cluster: Cluster;
+}
+
+async function runOnce<Input, Output>(
+  workflow: Workflow<Input, Output>,
+  input: Input,
+  options: ExploreOptions<Output>,
+  faults: Faults,
+): Promise<Run> {
+  const scene = options.scene?.() ?? {};
+  const { turn } = options;
+  let begun = false;
+  const cluster: Cluster = new Cluster({
+    workflows: [workflow],
+    activities: [...(options.activities ?? []), ...(scene.activities ?? [])],
+    // The start itself is the caller's to repeat: faults begin once it is acknowledged.
+    faults: { ...faults, crash: (...at) => begun && (faults.crash?.(...at) ?? false) },
+    ...(turn === undefined ? {} : { turn }),
+    ...(scene.env === undefined ? {} : { env: scene.env }),
+    onEvent: ({ kind }) => {
+      if (kind === "crash") waitApart(); // as code sees it, time has passed when it runs again
+    },
+  });
+  const startedAt = cluster.clock.now();
+  await cluster.start(workflow as Workflow<unknown, Output>, input, { id: ID });
+  begun = true;
+  void sendEvents(cluster, options.events ?? []);
+  await cluster.run(new Date(startedAt + (options.untilMillis ?? DEFAULT_UNTIL_MILLIS)));
+  const outcome = outcomeOf(cluster, options.compare);
+  const { effects, trace } = cluster;
+  return { result: { outcome, effects, observed: scene.observe?.() }, trace, cluster };
+}
+
+/** One client sends them all, each until it is acknowledged, and with a key that makes it one event. */
+async function sendEvents(cluster: Cluster, events: readonly PlannedEvent[]): Promise<void> {
+  const startedAt = cluster.clock.now();
+  for (const [index, { name, payload, afterMillis = 0 }] of events.entries()) {
+    const encoded = encode(payload, `the event "${name}"`);
+    const idempotency = { key: `event ${index}`, fingerprint: encoded };
+    const command = { event: name, payload: encoded, idempotency };
+    await cluster.clock.sleep(Math.max(0, startedAt + afterMillis - cluster.clock.now()));
+    await cluster
+      .send(ID, { what: `event ${name}`, request: (commands) => commands.sendEvent(ID, command) })
+      .catch(() => {}); // the instance has ended: that is for the outcome to tell
+  }
+}
+
+function outcomeOf<Output>(
+  cluster: Cluster,
+  compare: ((output: Output) => unknown) | undefined,
+): RunResult["outcome"] {
+  const row = new InstanceStore(cluster.object(ID).sql).read();
+  const status = row?.status ?? "lost";
+  if (row?.error != null) {
+    const { type, message, code } = decodeFailure(row.error);
+    return { status, detail: { type, message, code } };
+  }
+  if (status !== "Completed" || row?.output == null) return { status, detail: null };
+  const output = decode(row.output) as Output;
+  return { status, detail: compare === undefined ? output : compare(output) };
+}
+
+/** A replay of the run without a crash finds code that does not do the same again, and names the step. */
+async function replayProblem<Input, Output>(
+  workflow: Workflow<Input, Output>,
+  { cluster }: Run,
+): Promise<string[]> {
+  const history = cluster.instance(ID).export();
+  if (history === undefined) return [];
+  const { problem } = await checkHistory(workflow, history);
+  return problem === null ? [] : [`a replay of what was recorded does not fit: ${problem}`];
+}
+
+const apart = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, APART_MILLIS));
+
+function waitApart(): void {
+  const end = performance.now() + APART_MILLIS;
+  while (performance.now() < end);
+}
+
+function tellReport({ points, runs, failures }: Omit<Exploration, "report">): string {
+  const tried = `${runs} runs, with a crash at each of ${points} points`;
+  const [shortest, ...others] = failures;
+  if (shortest === undefined) return `Crash-proof: ${tried}, and every one ended the same.`;
+  const unrepeatable = shortest.fault === "nothing";
+  return [
+    unrepeatable
+      ? "Two runs without any crash differ. Does the workflow read a clock, randomness or anything " +
+        "else but ctx, or does a mock? Then no crash can be judged."
+      : `Not crash-proof: ${failures.length} of ${tried} ended otherwise. The shortest story:`,
+    "",
+    `With ${shortest.fault}:`,
+    ...shortest.differences.map((difference) => `- ${difference}`),
+    "",
+    ...shortest.trace,
+    ...(others.length === 0 ? [] : ["", `And ${others.length} more.`]),
+  ].join("\n");
+}

@@ -1,0 +1,22 @@
+/** `waymark/testing`: runs workflows in process, on a clock of their own, through any crash. Needs Node. */
+
+export type { HistoryCheck } from "../engine/check-history.ts";
+export { checkHistory } from "../engine/check-history.ts";
+export type { ClusterOptions, TestStartOptions } from "./cluster.ts";
+export { Cluster } from "./cluster.ts";
+export type { Effect } from "./effects.ts";
+export type {
+  Exploration,
+  ExploredFailure,
+  ExploreOptions,
+  PlannedEvent,
+  Scene,
+} from "./explore.ts";
+export { explore } from "./explore.ts";
+export type { CrashMoment, Faults, MessageFate } from "./faults.ts";
+export type { EffectOptions, Mock, MockContext, MockFunction } from "./mock.ts";
+export { mock } from "./mock.ts";
+export type { TestInstance } from "./test-instance.ts";
+export type { Happening, TraceEvent } from "./trace.ts";
+export { tellTrace } from "./trace.ts";
+export { VirtualClock } from "./virtual-clock.ts";

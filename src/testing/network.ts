@@ -1,0 +1,42 @@
+/**
+ * Messages to objects, as a client sends them: again and again until they are acknowledged. So a
+ * message that must have its effect once carries an idempotency key.
+ */
+import type { Commands } from "../engine/commands.ts";
+import type { Faults } from "./faults.ts";
+import type { InProcessObject } from "./in-process-object.ts";
+import type { VirtualClock } from "./virtual-clock.ts";
+
+/** How long a sender waits for an answer before it sends again. */
+const RESEND_MILLIS = 500;
+
+export interface Message<Answer> {
+  /** What it is, for the plan of faults. */
+  readonly what: string;
+  readonly request: (commands: Commands) => Answer;
+}
+
+/**
+ * Sends a message until it is answered.
+ *
+ * @throws whatever the request threw where it arrived
+ */
+export async function sendMessage<Answer>(
+  object: InProcessObject,
+  { what, request }: Message<Answer>,
+  faults: Faults,
+  clock: VirtualClock,
+): Promise<Answer> {
+  for (;;) {
+    const fate = faults.message?.(object.name, what) ?? {};
+    if (fate.delayMillis !== undefined) await clock.sleep(fate.delayMillis);
+    const answer = fate.lost === true ? undefined : await object.deliver(request);
+    if (fate.doubled === true) await object.deliver(request);
+    if (answer === undefined || fate.unanswered === true) {
+      await clock.sleep(RESEND_MILLIS);
+      continue;
+    }
+    if (answer.ok) return answer.value;
+    throw answer.error;
+  }
+}

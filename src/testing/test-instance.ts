@@ -1,0 +1,95 @@
+/** One instance of a cluster, as a test sees it. */
+import type { HistoryItem, HistoryPage, InstanceDocument } from "../core/documents.ts";
+import { decodeFailure, fromFailure } from "../core/failure.ts";
+import type { StoredHistory } from "../core/history.ts";
+import { decode, encode } from "../core/payload.ts";
+import type { Commands } from "../engine/commands.ts";
+import { exportHistory } from "../engine/export-history.ts";
+import { InstanceStore } from "../store/instance-store.ts";
+import { StepStore } from "../store/step-store.ts";
+import type { InProcessObject } from "./in-process-object.ts";
+
+/** Steps of a history that are read at a time. */
+const PAGE = 1_000;
+
+/** A started instance. Get one from {@link Cluster.start} or {@link Cluster.instance}. */
+export class TestInstance<Output = unknown> {
+  readonly #object: InProcessObject;
+
+  constructor(object: InProcessObject) {
+    this.#object = object;
+  }
+
+  get id(): string {
+    return this.#object.name;
+  }
+
+  /** What `GET /v1/instances/{id}` answers. */
+  document(): InstanceDocument {
+    return this.#ask((commands) => commands.get(this.id));
+  }
+
+  /** What `GET /v1/instances/{id}/history` answers, all pages of it. */
+  history(): readonly HistoryItem[] {
+    const items: HistoryItem[] = [];
+    let after = 0;
+    for (;;) {
+      const page: HistoryPage = this.#ask((commands) => commands.history(this.id, after, PAGE));
+      items.push(...page.items);
+      if (page.cursor === null) return items;
+      after = Number(page.cursor);
+    }
+  }
+
+  /**
+   * What the workflow returned.
+   *
+   * @throws Error where it has not completed; where it failed, with the reason as `cause`
+   */
+  output(): Output {
+    const row = new InstanceStore(this.#object.sql).read();
+    if (row?.status === "Completed" && row.output !== null) return decode(row.output) as Output;
+    const cause = row?.error == null ? undefined : fromFailure(decodeFailure(row.error));
+    const why = cause === undefined ? "" : `: ${cause.message}`;
+    throw new Error(`the instance "${this.id}" is ${row?.status ?? "not there"}${why}`, { cause });
+  }
+
+  /**
+   * Sends an event, as `POST /v1/instances/{id}/events/{name}` does. It takes effect in the next run.
+   *
+   * @throws WaymarkError `INSTANCE_TERMINAL`, `EVENT_BUFFER_FULL`, `PAYLOAD_UNSUPPORTED`
+   */
+  send(event: string, payload?: unknown): void {
+    const encoded = encode(payload, `the event "${event}"`);
+    this.#ask((commands) => commands.sendEvent(this.id, { event, payload: encoded }));
+  }
+
+  /** @throws WaymarkError `INSTANCE_TERMINAL` */
+  terminate(reason: string | null = null): void {
+    this.#ask((commands) => commands.terminate(this.id, { reason }));
+  }
+
+  /** Loses the object's memory and what it has not committed, as a crash does. */
+  crash(): void {
+    this.#object.crash();
+  }
+
+  /** Loses the memory of an object at rest. Returns whether it was at rest. */
+  evict(): boolean {
+    return this.#object.evict();
+  }
+
+  /** The execution as it is stored, for {@link checkHistory}; undefined before a start. */
+  export(): StoredHistory | undefined {
+    const { sql } = this.#object;
+    return exportHistory(new InstanceStore(sql), new StepStore(sql));
+  }
+
+  /** A request, repeated where a planned crash swallows it. */
+  #ask<Answer>(request: (commands: Commands) => Answer): Answer {
+    for (;;) {
+      const answer = request(this.#object.commands);
+      if (this.#object.commit()) return answer;
+    }
+  }
+}
