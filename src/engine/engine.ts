@@ -25,7 +25,13 @@ import { Budget } from "./budget.ts";
 import { Doorbell } from "./doorbell.ts";
 import { isCareful, storedDue } from "./due.ts";
 import { Execution } from "./execution.ts";
-import { DEFAULT_TURN_BUDGET, type Host, SETTLE_MILLIS, type TurnBudget } from "./host.ts";
+import {
+  DEFAULT_TURN_BUDGET,
+  EARLY_MILLIS,
+  type Host,
+  SETTLE_MILLIS,
+  type TurnBudget,
+} from "./host.ts";
 import { Reporter, told } from "./reporter.ts";
 import { runTurn, type TurnEnd } from "./turn.ts";
 
@@ -205,7 +211,7 @@ export class Engine {
     const now = this.host.now();
     const row = this.instance.read();
     if (row === undefined || isTerminal(row.status)) return null;
-    if (row.due !== null && row.due > now) {
+    if (row.due !== null && row.due > now + EARLY_MILLIS) {
       this.#setAlarm(row.due);
       return null;
     }

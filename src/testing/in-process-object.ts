@@ -115,10 +115,10 @@ export class InProcessObject {
   }
 
   /** What its memory still waits for: an object at rest waits for nothing (W11). */
-  get memory(): { readonly naps: number; readonly settling: number; readonly attempts: number } {
+  get memory(): { readonly naps: number; readonly settling: number; readonly steps: string[] } {
     const { naps, settling, attempts } = this.#life;
     const running = [...attempts].filter((attempt) => !attempt.signal.aborted);
-    return { naps, settling, attempts: running.length };
+    return { naps, settling, steps: running.map(({ step }) => step) };
   }
 
   /**
@@ -156,8 +156,8 @@ export class InProcessObject {
 
   /** Loses the memory of an object at rest. Returns whether it was at rest. */
   evict(): boolean {
-    const { naps, settling, attempts } = this.memory;
-    if (this.ringing || this.sql.dirty || naps + settling + attempts > 0) return false;
+    const { naps, settling, steps } = this.memory;
+    if (this.ringing || this.sql.dirty || naps + settling + steps.length > 0) return false;
     this.#tell({ kind: "evicted" });
     this.#replaceLife();
     return true;
@@ -177,13 +177,13 @@ export class InProcessObject {
     const commit = ++this.commits;
     if (this.#strikes({ kind: "commit", when: "before", commit })) return false;
     this.sql.flush();
-    this.#tell({ kind: "commit", commit });
     if (this.#alarmSet !== undefined) {
       this.#alarm = this.#alarmSet.at;
       this.#alarmSet = undefined;
       this.#alarmNumber++;
       if (!this.ringing) this.#arm();
     }
+    this.#tell({ kind: "commit", commit });
     return !this.#strikes({ kind: "commit", when: "after", commit });
   }
 
@@ -210,6 +210,8 @@ export class InProcessObject {
   #ring(retries: number): void {
     if (this.#faults.alarmLost?.(this.name, retries) === true) {
       this.#alarm = null;
+      this.#tell({ kind: "alarm lost" });
+      this.#replaceLife(); // it is given up where each of its handlers has died
       return;
     }
     const life = this.#life;

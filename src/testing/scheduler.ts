@@ -12,7 +12,7 @@ export interface SchedulerOptions {
 }
 
 /** Continuations after which a run is taken for one that never comes to rest. */
-const MOST_TURNS = 10_000_000;
+const MOST_TURNS = 1_000_000;
 
 export class Scheduler {
   readonly clock: VirtualClock;

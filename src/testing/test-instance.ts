@@ -12,6 +12,8 @@ import type { InProcessObject } from "./in-process-object.ts";
 /** Steps of a history that are read at a time. */
 const PAGE = 1_000;
 
+let requests = 0;
+
 /** A started instance. Get one from {@link Cluster.start} or {@link Cluster.instance}. */
 export class TestInstance<Output = unknown> {
   readonly #object: InProcessObject;
@@ -61,7 +63,10 @@ export class TestInstance<Output = unknown> {
    */
   send(event: string, payload?: unknown): void {
     const encoded = encode(payload, `the event "${event}"`);
-    this.#ask((commands) => commands.sendEvent(this.id, { event, payload: encoded }));
+    // Of one request, however often it is repeated.
+    const idempotency = { key: `test ${++requests}`, fingerprint: encoded };
+    const command = { event, payload: encoded, idempotency };
+    this.#ask((commands) => commands.sendEvent(this.id, command));
   }
 
   /** @throws WaymarkError `INSTANCE_TERMINAL` */

@@ -23,6 +23,7 @@ export type Happening =
     }
   | { readonly kind: "crash"; readonly moment: CrashMoment | null }
   | { readonly kind: "evicted" }
+  | { readonly kind: "alarm lost" }
   /** The alarm's handler threw, which it never may (W4). */
   | { readonly kind: "alarm failed"; readonly error: unknown };
 
@@ -32,9 +33,12 @@ export type TraceEvent = { readonly at: number; readonly object: string } & Happ
 /** A trace in plain words, a line each; commits and alarms, which mean little by themselves, left out. */
 export function tellTrace(trace: readonly TraceEvent[]): string[] {
   const begun = trace[0]?.at ?? 0;
+  const several = trace.some(({ object }) => object !== trace[0]?.object);
   return trace.flatMap((event) => {
     const text = words(event);
-    return text === null ? [] : [`${clockTime(event.at - begun)}  ${text}`];
+    if (text === null) return [];
+    const who = several ? `${event.object}  ` : "";
+    return [`${clockTime(event.at - begun)}  ${who}${text}`];
   });
 }
 
@@ -48,6 +52,8 @@ function words(event: TraceEvent): string | null {
       return `CRASH ${crashWords(event.moment)}`;
     case "evicted":
       return "the object is evicted: its memory is gone";
+    case "alarm lost":
+      return "the platform gives the alarm up";
     case "alarm failed":
       return `the alarm's handler threw ${String(event.error)}`;
     case "alarm":

@@ -1,20 +1,30 @@
 /**
- * Random racy workflow programs. Each observes the order in which results reach it, and sends what it
- * has seen so far as the input of its next step: a replay in another order asks for another input,
- * which the engine reports as a contradiction (W7).
+ * Random workflow programs, and the workflow that runs one. Each observes the order in which results
+ * reach it, and sends what it has seen so far as the input of its next step: a replay in another
+ * order asks for another input, which the engine reports as a contradiction (W7).
  */
-import fc from "fast-check";
 import { activity } from "../../src/core/activity.ts";
 import type { WorkflowContext } from "../../src/core/context.ts";
 import { NonRetryableError } from "../../src/core/failure.ts";
-import { type AnyWorkflow, workflow } from "../../src/core/workflow.ts";
-import type { VirtualClock } from "../../src/testing/virtual-clock.ts";
+import { workflow } from "../../src/core/workflow.ts";
+import { type Mock, mock } from "../../src/testing/mock.ts";
 
+/** What a workflow may do. Times are milliseconds. */
 export type Program =
-  | { readonly kind: "call"; readonly millis: number; readonly fails: boolean }
+  /** An activity that fails so many times and then succeeds, or fails for good. */
+  | {
+      readonly kind: "call";
+      readonly millis: number;
+      readonly failures: number;
+      readonly fatal: boolean;
+    }
+  /** An activity that is slower than its timeout, but for its third attempt. */
+  | { readonly kind: "slow"; readonly timeout: number }
+  /** An activity that goes through records with a checkpoint after each. */
+  | { readonly kind: "records"; readonly count: number; readonly millis: number }
   | { readonly kind: "run"; readonly millis: number }
   | { readonly kind: "sleep"; readonly millis: number }
-  | { readonly kind: "wait"; readonly event: "a" | "b"; readonly millis: number }
+  | { readonly kind: "wait"; readonly event: "a" | "b"; readonly timeout: number | null }
   | { readonly kind: "noise"; readonly jobs: number }
   | { readonly kind: "draw" }
   | {
@@ -22,87 +32,94 @@ export type Program =
       readonly parts: readonly Program[];
     };
 
-const millis = fc.constantFrom(0, 0, 1, 5, 5, 10, 30, 100);
-
-/** Programs of a few dozen steps at most. */
-export const programs: fc.Arbitrary<Program> = fc.letrec<{ program: Program }>((tie) => ({
-  program: fc.oneof(
-    { depthSize: "small", withCrossShrink: true },
-    fc.record({ kind: fc.constant("call" as const), millis, fails: fc.boolean() }),
-    fc.record({ kind: fc.constant("run" as const), millis }),
-    fc.record({ kind: fc.constant("sleep" as const), millis }),
-    fc.record({
-      kind: fc.constant("wait" as const),
-      event: fc.constantFrom("a" as const, "b" as const),
-      millis,
-    }),
-    fc.record({ kind: fc.constant("noise" as const), jobs: fc.integer({ min: 1, max: 12 }) }),
-    fc.record({ kind: fc.constant("draw" as const) }),
-    fc.record({
-      kind: fc.constantFrom("seq", "seq", "all", "race", "settled", "detach"),
-      parts: fc.array(tie("program"), { minLength: 1, maxLength: 4 }),
-    }),
-  ),
-})).program;
+/** Patient enough for any number of lost attempts: what is tried is whether the outcome is the same. */
+const retry = { maxAttempts: 1_000, firstInterval: 3, backoff: 1 };
 
 interface Work {
+  readonly path: string;
   readonly seen: string;
-  readonly millis: number;
-  readonly fails: boolean;
+  readonly program: Program;
 }
 
-/** The workflow of a program; its activities take their time on the clock. */
-export function workflowOf(program: Program, clock: VirtualClock): AnyWorkflow {
-  const retry = { maxAttempts: 1_000, firstInterval: 3, backoff: 1 };
-  const work = activity("work", { retry }, async (input: Work) => {
-    if (input.millis > 0) await clock.sleep(input.millis);
-    if (input.fails) throw new NonRetryableError(`failed after ${input.seen.length}`);
-    return new Date(input.millis);
-  });
-  return workflow("Racy", async (ctx) => {
-    const seen: string[] = [];
-    const interpreter = { ctx, seen, work, clock, retry };
-    await interpret(program, "0", interpreter).catch((error: Error) => seen.push(error.message));
-    await ctx.call(work, { seen: digest(seen), millis: 0, fails: false });
-    return seen;
-  });
-}
+const notHere = (): never => {
+  throw new Error("a simulation mocks this");
+};
+const work = activity("work", { retry }, (_: Work): string => notHere());
+const slow = activity("slow", { retry }, (_: Work): string => notHere());
+const records = activity("records", { retry }, (_: Work): string => notHere());
 
-interface Interpreter {
+/** What the activities do. Their effects tell which part of the program they belong to. */
+export const MOCKS: readonly Mock[] = [
+  mock(work, async ({ path, program }, ctx) => {
+    if (program.kind !== "call") return "nothing";
+    if (program.millis > 0) await ctx.sleep(program.millis);
+    if (program.fatal) throw new NonRetryableError("fatal");
+    if (ctx.attempt <= program.failures) throw new Error("not yet");
+    ctx.effect("worked", { key: ctx.idempotencyKey, value: path });
+    return "done";
+  }),
+  mock(slow, async ({ path, program }, ctx) => {
+    if (program.kind === "slow" && ctx.attempt < 3) await ctx.sleep(program.timeout * 4);
+    ctx.effect("worked", { key: ctx.idempotencyKey, value: path });
+    return "done";
+  }),
+  mock(records, async ({ path, program }, ctx) => {
+    if (program.kind !== "records") return "nothing";
+    const after = ctx.status.lastProcessedId;
+    let record = after === "initialId" ? 0 : Number(after);
+    while (record < program.count) {
+      record++;
+      if (program.millis > 0) await ctx.sleep(program.millis);
+      ctx.effect("record", { key: `${ctx.idempotencyKey}/${record}`, value: [path, record] });
+      await ctx.checkpoint(record, { done: record });
+      ctx.effect("kept", { key: `${ctx.idempotencyKey}/${record}/kept`, value: [path, record] });
+    }
+    return String(record);
+  }),
+];
+
+/** The workflow of a program. What it returns is all that it saw, in order. */
+export const racy = workflow("Racy", async (ctx, program: Program): Promise<readonly string[]> => {
+  const seen: string[] = [];
+  await interpret(program, "0", { ctx, seen }).catch((error: Error) => seen.push(error.message));
+  const rest = { path: "end", seen: digest(seen), program: { kind: "draw" } } as const;
+  await ctx.call(work, rest);
+  return seen;
+});
+
+interface World {
   readonly ctx: WorkflowContext;
   readonly seen: string[];
-  readonly work: ReturnType<typeof activity<Work, Date>>;
-  readonly clock: VirtualClock;
-  readonly retry: { readonly maxAttempts: number };
 }
 
-async function interpret(program: Program, path: string, world: Interpreter): Promise<unknown> {
-  const { ctx, seen, work, clock, retry } = world;
+async function interpret(program: Program, path: string, world: World): Promise<unknown> {
+  const { ctx, seen } = world;
   const parts = () =>
     "parts" in program
-      ? program.parts.map((part, i) => interpret(part, `${path}.${i}`, world))
+      ? program.parts.map((part, index) => interpret(part, `${path}.${index}`, world))
       : [];
+  const result = (promise: Promise<string>) =>
+    promise.then(
+      (value) => seen.push(`${path}=${value}@${ctx.now.getTime()}`),
+      (error) => seen.push(`${path}=${error.failure?.message ?? error.message}`),
+    );
   switch (program.kind) {
-    case "call": {
-      const { millis, fails } = program;
-      const result = await ctx.call(work, { seen: digest(seen), millis, fails }).then(
-        (date) => date.getTime(),
-        (error: Error) => error.message,
-      );
-      seen.push(`${path}=${result}@${ctx.now.getTime()}`);
-      return result;
+    case "call":
+      return result(ctx.call(work, { path, seen: digest(seen), program }));
+    case "slow": {
+      const { timeout } = program;
+      return result(ctx.call(slow, { path, seen: digest(seen), program }, { timeout }));
     }
-    case "run": {
-      const sleep = () => (program.millis > 0 ? clock.sleep(program.millis) : undefined);
-      await ctx.run("inline", sleep, { retry });
-      return seen.push(`${path} ran`);
-    }
+    case "records":
+      return result(ctx.call(records, { path, seen: digest(seen), program }));
+    case "run":
+      return result(ctx.run("inline", () => "ran", { retry }));
     case "sleep":
       await ctx.sleep(program.millis);
       return seen.push(`${path} woke`);
     case "wait": {
-      const timeout = program.millis;
-      const event = await ctx.waitForEvent(program.event, { timeout }).catch(() => "late");
+      const options = program.timeout === null ? {} : { timeout: program.timeout };
+      const event = await ctx.waitForEvent(program.event, options).catch(() => "late");
       return seen.push(`${path} got ${event}`);
     }
     case "noise":

@@ -4,69 +4,49 @@
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { decode } from "../../src/core/payload.ts";
-import { InstanceStore } from "../../src/store/instance-store.ts";
-import type { StepRow } from "../../src/store/rows.ts";
-import { StepStore } from "../../src/store/step-store.ts";
-import { InProcessObject } from "../../src/testing/in-process-object.ts";
-import { VirtualClock } from "../../src/testing/virtual-clock.ts";
-import { type CrashPoint, crashesAt, ID, startCommand } from "../engine/harness.ts";
-import { type Program, programs, workflowOf } from "./programs.ts";
-import { replayHistory } from "./replay-history.ts";
+import { Cluster } from "../../src/testing/cluster.ts";
+import { type CrashPoint, crashesAt } from "../engine/harness.ts";
+import { programs } from "./arbitrary.ts";
+import { eventsAreThereOnce, replaysTheSame, rowsAreSound } from "./invariants.ts";
+import { MOCKS, type Program, racy } from "./programs.ts";
 
 const SEED = Number(process.env.SEED ?? 20_261_124);
 const RUNS = Number(process.env.RUNS ?? 2_000);
 
-/** Runs a program with events sent on the way, and says what became of it. */
-async function outcomeOf(program: Program, crashes: readonly CrashPoint[]) {
-  const clock = new VirtualClock();
-  const workflow = workflowOf(program, clock);
-  const object = new InProcessObject({
-    workflows: [workflow],
-    clock,
-    faults: crashesAt(...crashes),
-  });
-  const begun = clock.now();
-  const command = startCommand(workflow);
-  while (object.commands.start({ ...command, onConflict: "existing" }) && !object.commit());
-  for (const [millis, event] of [
-    [0, "a"],
-    [4, "b"],
-    [7, "a"],
-    [40, "a"],
-    [90, "b"],
-  ] as const) {
-    await object.run(begun + millis);
-    const payload = JSON.stringify([millis]);
-    if (object.commands.get(ID).completedAt !== null) break;
-    // Sent until it is acknowledged, as a client would; the key makes it one event.
-    const idempotency = { key: payload, fingerprint: payload };
-    while (object.commands.sendEvent(ID, { event, payload, idempotency }) && !object.commit());
-  }
-  await object.run(begun + 86_400_000);
-  const instance = new InstanceStore(object.sql).read();
-  const rows = new StepStore(object.sql).ended();
-  return { object, workflow, instance, rows };
-}
+/** When which event is sent, in milliseconds after the start. */
+const EVENTS = [
+  [0, "a"],
+  [4, "b"],
+  [7, "a"],
+  [40, "a"],
+  [90, "b"],
+] as const;
 
+/** Runs a program with events sent on the way, and checks what became of it. */
 async function check(program: Program, crashes: readonly CrashPoint[]) {
-  const { object, workflow, instance, rows } = await outcomeOf(program, crashes);
-  const document = object.commands.get(ID);
-  expect(document.error).toBeNull();
-  expect(document.status).toBe("Completed");
-  if (instance === undefined || instance.output === null) throw new Error("no instance");
-  expect(rows.map((row) => row.seq)).toEqual(rows.map((_, index) => index + 1));
-  expect(new Set(rows.map((row) => row.step)).size).toBe(rows.length);
-  const events = rows.filter((row) => row.kind === "event" && row.state === "done");
-  expect(new Set(events.map((row) => row.result)).size).toBe(events.length);
-  expect(new StepStore(object.sql).unended().filter(isOpen)).toEqual([]);
-  const replayed = await replayHistory(workflow, instance, rows);
-  expect(replayed.divergence).toBeUndefined();
-  expect(replayed.end).toEqual({ ok: true, output: decode(instance.output) });
-  return object;
+  const faults = crashesAt(...crashes);
+  const cluster = new Cluster({ workflows: [racy], activities: MOCKS, faults });
+  const begun = cluster.clock.now();
+  const instance = await cluster.start(racy, program);
+  for (const [millis, event] of EVENTS) {
+    await cluster.run(new Date(begun + millis));
+    if (instance.document().completedAt !== null) break;
+    instance.send(event, millis);
+  }
+  await cluster.run(new Date(begun + 86_400_000));
+  const { status, error } = instance.document();
+  expect(error).toBeNull();
+  expect(status).toBe("Completed");
+  const history = instance.export();
+  if (history === undefined) throw new Error("no history");
+  expect([
+    ...rowsAreSound(history),
+    ...eventsAreThereOnce(history, new Set()),
+    ...(await replaysTheSame(history, program)),
+    ...history.steps.filter(({ state }) => state === "open" || state === "running"),
+  ]).toEqual([]);
+  return cluster.object(instance.id);
 }
-
-const isOpen = (row: StepRow): boolean => row.state === "open" || row.state === "running";
 
 /** Which commits are followed by a crash, and which are lost to one. */
 const crashPlans = fc

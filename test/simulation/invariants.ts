@@ -1,0 +1,143 @@
+/**
+ * The invariants of the design as small predicates over the stored rows. Each says, in words, what it
+ * found broken. The first ones are asked as things happen, the others when all is at rest.
+ */
+import { isTerminal } from "../../src/core/documents.ts";
+import type { StoredHistory } from "../../src/core/history.ts";
+import { LIMITS } from "../../src/core/limits.ts";
+import { decode } from "../../src/core/payload.ts";
+import { checkHistory } from "../../src/engine/check-history.ts";
+import { storedDue } from "../../src/engine/due.ts";
+import { InstanceStore } from "../../src/store/instance-store.ts";
+import { StepStore } from "../../src/store/step-store.ts";
+import type { InProcessObject } from "../../src/testing/in-process-object.ts";
+import type { TraceEvent } from "../../src/testing/trace.ts";
+import { mispredicted, retell } from "./model.ts";
+import { type Program, racy } from "./programs.ts";
+
+/** An alarm may be this much later than the due of its row: clocks differ between machines. */
+const TOLERANCE_MILLIS = 1_002;
+
+/** W4: the alarm's handler never throws. */
+export const handlerNeverThrows = (event: TraceEvent): string[] =>
+  event.kind === "alarm failed" ? [`W4: the alarm's handler threw: ${String(event.error)}`] : [];
+
+/** W6: code that did not change always fits its history. */
+export const neverDiverges = (event: TraceEvent): string[] =>
+  event.kind === "log" && event.event.code === "NONDETERMINISM"
+    ? [`W6: suspended: ${event.event.error}`]
+    : [];
+
+/** W2, W5, and what a terminate promises: when an attempt may begin. */
+export function mayBegin(event: TraceEvent, object: InProcessObject): string[] {
+  if (event.kind !== "attempt" || event.when !== "before") return [];
+  const { step } = event;
+  const problems: string[] = [];
+  const ended = "SELECT COUNT(*) AS count FROM step WHERE step = ? AND seq IS NOT NULL";
+  if (object.sql.all<{ count: number }>(ended, step)[0]?.count !== 0) {
+    problems.push(`W2: ${step} begins again though it has ended`);
+  }
+  if (object.memory.steps.includes(step)) problems.push(`W5: ${step} runs twice at once`);
+  const status = new InstanceStore(object.sql).read()?.status;
+  if (status !== "Running") problems.push(`${step} begins in an instance that is ${status}`);
+  return problems;
+}
+
+/** W9: an attempt begins only when every result before it is committed. */
+export class StoredResults {
+  readonly #stored = new Map<string, number>();
+
+  see(event: TraceEvent, object: InProcessObject): string[] {
+    if (event.kind === "commit") this.#stored.set(event.object, lastSeq(object));
+    if (event.kind !== "attempt" || event.when !== "before" || !event.dirty) return [];
+    const stored = this.#stored.get(event.object) ?? 0;
+    const written = lastSeq(object);
+    return written === stored
+      ? []
+      : [`W9: ${event.step} begins before result ${written} is stored`];
+  }
+}
+
+function lastSeq(object: InProcessObject): number {
+  if (!new InstanceStore(object.sql).exists) return 0;
+  const [row] = object.sql.all<{ last: number | null }>("SELECT MAX(seq) AS last FROM step");
+  return row?.last ?? 0;
+}
+
+/** W3: whatever is due has an alarm, or a turn that is covered by one. */
+export function isCovered(event: TraceEvent, object: InProcessObject, bereft: boolean): string[] {
+  if (event.kind !== "commit" || object.ringing || bereft) return [];
+  const row = new InstanceStore(object.sql).read();
+  if (row === undefined || isTerminal(row.status)) return [];
+  const due = storedDue(row, new StepStore(object.sql).open());
+  if (due === null) return [];
+  if (object.alarm === null) return [`W3: something is due at ${due} and no alarm is set`];
+  const latest = Math.max(due, event.at) + TOLERANCE_MILLIS;
+  return object.alarm <= latest ? [] : [`W3: the alarm is at ${object.alarm}, the due at ${due}`];
+}
+
+/** W2: a record whose checkpoint has returned is never visited again. */
+export class Checkpoints {
+  readonly #kept = new Set<string>();
+
+  see(event: TraceEvent): string[] {
+    if (event.kind !== "effect" || event.key === undefined) return [];
+    if (event.what === "kept") this.#kept.add(event.key);
+    const again = event.what === "record" && this.#kept.has(`${event.key}/kept`);
+    return again ? [`W2: ${event.key} is visited again after its checkpoint`] : [];
+  }
+}
+
+/** W1: what memory says is what the rows say. */
+export function memoryAgrees(object: InProcessObject): string[] {
+  const before = JSON.stringify(object.commands.get(object.name));
+  object.crash();
+  const after = JSON.stringify(object.commands.get(object.name));
+  return before === after ? [] : [`W1: memory says ${before}, and the rows ${after}`];
+}
+
+/** W7, W10: rows are numbered without a gap, named once, and within their bounds. */
+export function rowsAreSound({ steps }: StoredHistory): string[] {
+  const problems: string[] = [];
+  const ended = steps.filter(({ seq }) => seq !== null);
+  if (ended.some(({ seq }, index) => seq !== index + 1)) problems.push("W7: seq has a gap");
+  const names = steps.filter(({ state }) => state !== "buffered").map(({ step }) => step);
+  if (new Set(names).size !== names.length) problems.push("W7: two rows have the same name");
+  for (const { step, input, result } of steps) {
+    const longest = Math.max(input?.length ?? 0, result?.length ?? 0);
+    if (longest > LIMITS.payloadBytes) problems.push(`W10: ${step} holds too much`);
+  }
+  return problems;
+}
+
+/** W8: an acknowledged event is there once: taken, or kept for later. */
+export function eventsAreThereOnce(history: StoredHistory, sent: ReadonlySet<string>): string[] {
+  const there = history.steps.filter(
+    ({ kind, state }) => kind === "event" && (state === "done" || state === "buffered"),
+  );
+  const payloads = there.map(({ result }) => result ?? "");
+  return [...new Set([...payloads, ...sent])].flatMap((payload) => {
+    const times = payloads.filter((other) => other === payload).length;
+    return times === 1 ? [] : [`W8: the event ${payload} is there ${times} times`];
+  });
+}
+
+/** W6: a replay does the same, and so does the plain model, which shares no code with it. */
+export async function replaysTheSame(history: StoredHistory, program: Program): Promise<string[]> {
+  const { fits, problem } = await checkHistory(racy, history);
+  if (!fits) return [`W6: ${problem}`];
+  if (history.status !== "Completed" || history.output === null) return [];
+  const run = racy.run as (ctx: unknown, input: unknown) => Promise<unknown>;
+  const told = await retell(history, run);
+  if (told.problem !== undefined) return [`W6: retold by the model: ${told.problem}`];
+  const seen = told.output as readonly string[];
+  const same = JSON.stringify(seen) === JSON.stringify(decode(history.output));
+  return [...(same ? [] : [`W6: the model tells ${seen}`]), ...mispredicted(program, seen)];
+}
+
+/** W11: an object at rest holds nothing in memory. */
+export function restsEmpty(object: InProcessObject): string[] {
+  const { naps, settling, steps } = object.memory;
+  const idle = !object.ringing && naps + settling + steps.length === 0;
+  return idle ? [] : [`W11: at rest it holds ${naps} naps, ${settling} waits and ${steps}`];
+}

@@ -1,0 +1,94 @@
+/** What one seed stands for: programs, what clients do meanwhile, and how the engine is set. */
+import type { TurnBudget } from "../../src/engine/host.ts";
+import type { Program } from "./programs.ts";
+import type { Random } from "./random.ts";
+
+/** Something a client does. Times are milliseconds after the start of the simulation. */
+export interface ClientAct {
+  readonly at: number;
+  readonly verb: "event a" | "event b" | "terminate" | "replace" | "read";
+}
+
+export interface Scenario {
+  readonly instances: readonly {
+    readonly id: string;
+    readonly program: Program;
+    readonly acts: readonly ClientAct[];
+    /** Milliseconds after the start of the simulation. */
+    readonly startAfter: number;
+  }[];
+  readonly turn: Partial<TurnBudget>;
+}
+
+const MILLIS = [0, 0, 1, 5, 5, 10, 30, 100, 2_000] as const;
+/** How deep parts may lie in parts. */
+const DEPTH = 3;
+
+export function scenarioOf(random: Random): Scenario {
+  const count = random.pick([1, 1, 1, 2, 3]);
+  return {
+    instances: Array.from({ length: count }, (_, index) => ({
+      id: `i${index + 1}`,
+      program: composite(random, DEPTH),
+      acts: actsOf(random),
+      startAfter: random.pick([0, 0, 3, 60_000]),
+    })),
+    turn: turnOf(random),
+  };
+}
+
+function composite(random: Random, depth: number): Program {
+  const kind = random.pick(["seq", "seq", "seq", "all", "all", "settled", "race", "detach"]);
+  const parts = Array.from({ length: 1 + random.below(4) }, () => programOf(random, depth - 1));
+  return { kind, parts };
+}
+
+function programOf(random: Random, depth: number): Program {
+  if (depth > 0 && random.chance(0.35)) return composite(random, depth);
+  const millis = random.pick(MILLIS);
+  const event = random.pick(["a", "b"]);
+  switch (random.below(12)) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+      return { kind: "call", millis, failures: random.pick([0, 0, 0, 1, 2]), fatal: false };
+    case 4:
+      return { kind: "call", millis, failures: 0, fatal: true };
+    case 5:
+      return { kind: "slow", timeout: random.pick([5, 50]) };
+    case 6:
+      return { kind: "records", count: 1 + random.below(6), millis: random.pick([0, 1, 40]) };
+    case 7:
+      return { kind: "run", millis };
+    case 8:
+      return { kind: "sleep", millis: random.pick([0, 1, 5, 30, 5_000, 3_600_000]) };
+    case 9:
+      return { kind: "wait", event, timeout: random.pick([0, 5, 40, 2_000, null]) };
+    case 10:
+      return { kind: "noise", jobs: 1 + random.below(12) };
+    default:
+      return { kind: "draw" };
+  }
+}
+
+function actsOf(random: Random): ClientAct[] {
+  const count = random.below(6);
+  const acts = Array.from({ length: count }, (): ClientAct => {
+    const verb = random.pick(["event a", "event a", "event b", "event b", "read", "read"]);
+    return { at: random.pick([0, 1, 4, 20, 90, 900, 5_000]) + random.below(3), verb };
+  });
+  const at = random.pick([0, 2, 30, 400]);
+  if (random.chance(0.07)) acts.push({ at, verb: "terminate" });
+  if (random.chance(0.07)) acts.push({ at: at * 2, verb: "replace" });
+  return acts.sort((a, b) => a.at - b.at);
+}
+
+function turnOf(random: Random): Partial<TurnBudget> {
+  if (random.chance(0.4)) return {};
+  return {
+    steps: random.pick([1, 2, 5, 1_000]),
+    checkpoints: random.pick([1, 2, 300]),
+    millis: random.pick([20, 200, 300_000]),
+  };
+}

@@ -1,0 +1,213 @@
+/** Runs one seed: a scenario with its faults, watched by every invariant, to its very end. */
+import { type InstanceStatus, isTerminal } from "../../src/core/documents.ts";
+import { isWaymarkError } from "../../src/core/errors.ts";
+import { encode } from "../../src/core/payload.ts";
+import type { Commands } from "../../src/engine/commands.ts";
+import { InstanceStore } from "../../src/store/instance-store.ts";
+import { Cluster } from "../../src/testing/cluster.ts";
+import type { InProcessObject } from "../../src/testing/in-process-object.ts";
+import { type TraceEvent, tellTrace } from "../../src/testing/trace.ts";
+import { type FaultPlan, faultPlan } from "./fault-plan.ts";
+import * as invariants from "./invariants.ts";
+import { MOCKS, racy } from "./programs.ts";
+import { Random } from "./random.ts";
+import { type ClientAct, type Scenario, scenarioOf } from "./scenario.ts";
+
+/** What became of a seed. */
+export interface SeedReport {
+  readonly seed: number;
+  /** What is broken, in words; empty where nothing is. */
+  readonly problems: readonly string[];
+  readonly crashes: number;
+  readonly commits: number;
+  readonly steps: number;
+  /** What happened, in words; only where something is broken. */
+  readonly story: readonly string[];
+}
+
+const MINUTE = 60_000;
+/** From here on nothing fails any more. */
+const FAULTY_MILLIS = 10 * MINUTE;
+/** Longer than any sleep of a program and any wait between two tries of a suspended instance. */
+const ROUND_MILLIS = 120 * MINUTE;
+/** Rounds, each with an event for those that wait without a timeout. */
+const MOST_ROUNDS = 200;
+
+export async function simulate(seed: number): Promise<SeedReport> {
+  const random = new Random(seed);
+  const scenario = scenarioOf(random);
+  const faults = faultPlan(random);
+  const simulation = new Simulation(scenario, faults, random);
+  await simulation.run();
+  const { cluster, problems } = simulation;
+  const objects = cluster.objects;
+  const sum = (of: (object: InProcessObject) => number) =>
+    objects.reduce((total, object) => total + of(object), 0);
+  const story = () => [JSON.stringify(scenario), ...tellTrace(cluster.trace)];
+  return {
+    seed,
+    problems,
+    crashes: sum((object) => object.crashes),
+    commits: sum((object) => object.commits),
+    steps: cluster.trace.filter(({ kind }) => kind === "attempt").length,
+    story: problems.length === 0 ? [] : story(),
+  };
+}
+
+/** Read from the rows: a request would stir the object. */
+const statusOf = (object: InProcessObject): InstanceStatus =>
+  new InstanceStore(object.sql).read()?.status ?? "Pending";
+
+type Instance = Scenario["instances"][number];
+
+class Simulation {
+  readonly cluster: Cluster;
+  readonly problems: string[] = [];
+  readonly #scenario: Scenario;
+  readonly #faults: FaultPlan;
+  readonly #checkpoints = new invariants.Checkpoints();
+  readonly #results = new invariants.StoredResults();
+  /** The payloads of acknowledged events to the present execution of each instance. */
+  readonly #sent = new Map<string, Set<string>>();
+  #events = 0;
+
+  constructor(scenario: Scenario, faults: FaultPlan, random: Random) {
+    this.#scenario = scenario;
+    this.#faults = faults;
+    this.cluster = new Cluster({
+      workflows: [racy],
+      activities: MOCKS,
+      turn: scenario.turn,
+      faults,
+      choose: (count) => random.below(count),
+      onEvent: (event) => this.#watch(event),
+    });
+  }
+
+  async run(): Promise<void> {
+    const { cluster } = this;
+    const begun = cluster.clock.now();
+    const clients = this.#scenario.instances.map((instance) => this.#client(instance, begun));
+    await cluster.run(new Date(begun + FAULTY_MILLIS));
+    this.#faults.stop();
+    await cluster.run(new Date(begun + FAULTY_MILLIS + MINUTE));
+    await Promise.all(clients); // whatever is not acknowledged by now never will be: see `stuck`
+    for (let round = 0; round < MOST_ROUNDS && this.#unended().length > 0; round++) {
+      await this.#nudge();
+      await cluster.advance(ROUND_MILLIS);
+    }
+    await this.#judge();
+  }
+
+  /** One client of one instance: it starts it, and does one thing after the other. */
+  async #client({ id, program, acts, startAfter }: Instance, begun: number): Promise<void> {
+    const { clock } = this.cluster;
+    await clock.sleep(startAfter);
+    this.#sent.set(id, new Set());
+    await this.#start(id, program, "existing");
+    for (const { at, verb } of acts) {
+      await clock.sleep(Math.max(0, begun + startAfter + at - clock.now()));
+      await this.#act(id, verb, program);
+    }
+  }
+
+  #start(id: string, program: Instance["program"], onConflict: "existing" | "replace") {
+    const { name: workflow, version } = racy;
+    const input = encode(program, "the input");
+    const idempotency = { key: `${onConflict} ${id}`, fingerprint: input };
+    const command = { id, workflow, version, input, tags: {}, onConflict, idempotency };
+    return this.#send(id, onConflict, (commands) => commands.start(command));
+  }
+
+  async #act(id: string, verb: ClientAct["verb"], program: Instance["program"]): Promise<void> {
+    switch (verb) {
+      case "read":
+        await this.#send(id, verb, (commands) => commands.get(id));
+        return;
+      case "terminate":
+        await this.#send(id, verb, (commands) => commands.terminate(id, { reason: "simulated" }));
+        return;
+      case "replace":
+        await this.#start(id, program, "replace");
+        this.#sent.set(id, new Set()); // events of the execution before are gone with it
+        return;
+      default:
+        await this.#event(id, verb === "event a" ? "a" : "b");
+    }
+  }
+
+  async #event(id: string, event: string): Promise<void> {
+    const payload = encode(`event ${++this.#events}`, "the event");
+    const idempotency = { key: payload, fingerprint: payload };
+    const answer = await this.#send(id, `event ${event}`, (commands) =>
+      commands.sendEvent(id, { event, payload, idempotency }),
+    );
+    if (answer !== undefined) this.#sent.get(id)?.add(payload);
+  }
+
+  /** Sends until it is acknowledged. Undefined where the instance has ended before. */
+  async #send<Answer>(
+    id: string,
+    what: string,
+    request: (commands: Commands) => Answer,
+  ): Promise<Answer | undefined> {
+    try {
+      return await this.cluster.send(id, { what, request });
+    } catch (error) {
+      if (isWaymarkError(error, "INSTANCE_TERMINAL")) return undefined;
+      throw error;
+    }
+  }
+
+  #watch(event: TraceEvent): void {
+    const object = this.cluster.object(event.object);
+    const bereft = this.#faults.bereft.has(event.object);
+    this.problems.push(
+      ...invariants.handlerNeverThrows(event),
+      ...invariants.neverDiverges(event),
+      ...invariants.mayBegin(event, object),
+      ...invariants.isCovered(event, object, bereft),
+      ...this.#checkpoints.see(event),
+      ...this.#results.see(event, object),
+    );
+  }
+
+  #unended(): InProcessObject[] {
+    return this.cluster.objects.filter((object) => !isTerminal(statusOf(object)));
+  }
+
+  /** A look at an instance mends its lost alarm; one that waits for events gets one of each. */
+  async #nudge(): Promise<void> {
+    for (const object of this.#unended()) {
+      const { waitingFor } = object.commands.get(object.name);
+      for (const { kind, name, due } of waitingFor) {
+        if (kind !== "event" || due !== undefined) continue;
+        const event = this.#event(object.name, name);
+        await this.cluster.run(new Date(this.cluster.clock.now() + MINUTE));
+        await event;
+        break;
+      }
+    }
+  }
+
+  async #judge(): Promise<void> {
+    const { cluster, problems } = this;
+    for (const instance of cluster.stuck()) problems.push(`W3: ${instance.id} is stuck`);
+    for (const { id, program } of this.#scenario.instances) {
+      const object = cluster.object(id);
+      problems.push(...invariants.restsEmpty(object));
+      const status = statusOf(object);
+      if (!isTerminal(status)) problems.push(`${id} has not ended: it is ${status}`);
+      if (status === "Failed")
+        problems.push(`${id} failed: ${object.commands.get(id).error?.message}`);
+      problems.push(...invariants.memoryAgrees(object));
+      const history = cluster.instance(id).export();
+      if (history === undefined) continue;
+      problems.push(
+        ...invariants.rowsAreSound(history),
+        ...invariants.eventsAreThereOnce(history, this.#sent.get(id) ?? new Set()),
+        ...(await invariants.replaysTheSame(history, program)),
+      );
+    }
+  }
+}
