@@ -4,6 +4,7 @@
  * every run comes to its end.
  */
 import type { CrashMoment, Faults, MessageFate } from "../../src/testing/faults.ts";
+import { POISON } from "./programs.ts";
 import type { Random } from "./random.ts";
 
 /** The platform runs an alarm again six times; after that it is gone. */
@@ -49,7 +50,8 @@ export function faultPlan(random: Random): FaultPlan {
     stop: () => {
       stopped = true;
     },
-    crash: (_object, { kind }) => happens(crashes[kind]),
+    crash: (_object, moment) =>
+      (moment.kind === "effect" && moment.what === POISON) || happens(crashes[moment.kind]),
     processLost: () => random.chance(rates.process),
     alarmDelay: () => (happens(rates.late) ? random.pick([1, 100, 400, 30_000]) : 0),
     alarmDoubled: () => happens(rates.doubled),

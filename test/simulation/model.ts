@@ -33,7 +33,10 @@ function visit(
 ): void {
   switch (program.kind) {
     case "call":
-      found(path, program.fatal ? "fatal" : "done", sure);
+      found(path, program.fatal ? "NON_RETRYABLE" : "done", sure);
+      return;
+    case "poison":
+      found(path, "ATTEMPT_LOST", sure);
       return;
     case "slow":
       found(path, "done", sure);

@@ -22,6 +22,8 @@ export type Program =
   | { readonly kind: "slow"; readonly timeout: number }
   /** An activity that goes through records with a checkpoint after each. */
   | { readonly kind: "records"; readonly count: number; readonly millis: number }
+  /** An activity that kills its object whenever it runs. */
+  | { readonly kind: "poison" }
   | { readonly kind: "run"; readonly millis: number }
   | { readonly kind: "sleep"; readonly millis: number }
   | { readonly kind: "wait"; readonly event: "a" | "b"; readonly timeout: number | null }
@@ -35,6 +37,9 @@ export type Program =
 /** Patient enough for any number of lost attempts: what is tried is whether the outcome is the same. */
 const retry = { maxAttempts: 1_000, firstInterval: 3, backoff: 1 };
 
+/** The effect by which an activity kills its object: the plan of faults sees to it. */
+export const POISON = "poison";
+
 interface Work {
   readonly path: string;
   readonly seen: string;
@@ -46,6 +51,7 @@ const notHere = (): never => {
 };
 const work = activity("work", { retry }, (_: Work): string => notHere());
 const slow = activity("slow", { retry }, (_: Work): string => notHere());
+const poison = activity("poison", { retry: { maxAttempts: 2 } }, (_: Work): string => notHere());
 const records = activity("records", { retry }, (_: Work): string => notHere());
 
 /** What the activities do. Their effects tell which part of the program they belong to. */
@@ -62,6 +68,10 @@ export const MOCKS: readonly Mock[] = [
     if (program.kind === "slow" && ctx.attempt < 3) await ctx.sleep(program.timeout * 4);
     ctx.effect("worked", { key: ctx.idempotencyKey, value: path });
     return "done";
+  }),
+  mock(poison, (_work, ctx) => {
+    ctx.effect(POISON);
+    return "survived";
   }),
   mock(records, async ({ path, program }, ctx) => {
     if (program.kind !== "records") return "nothing";
@@ -101,7 +111,7 @@ async function interpret(program: Program, path: string, world: World): Promise<
   const result = (promise: Promise<string>) =>
     promise.then(
       (value) => seen.push(`${path}=${value}@${ctx.now.getTime()}`),
-      (error) => seen.push(`${path}=${error.failure?.message ?? error.message}`),
+      (error) => seen.push(`${path}=${error.failure?.code ?? error.failure?.message}`),
     );
   switch (program.kind) {
     case "call":
@@ -112,6 +122,8 @@ async function interpret(program: Program, path: string, world: World): Promise<
     }
     case "records":
       return result(ctx.call(records, { path, seen: digest(seen), program }));
+    case "poison":
+      return result(ctx.call(poison, { path, seen: digest(seen), program }));
     case "run":
       return result(ctx.run("inline", () => "ran", { retry }));
     case "sleep":

@@ -47,7 +47,7 @@ function programOf(random: Random, depth: number): Program {
   if (depth > 0 && random.chance(0.35)) return composite(random, depth);
   const millis = random.pick(MILLIS);
   const event = random.pick(["a", "b"]);
-  switch (random.below(12)) {
+  switch (random.below(13)) {
     case 0:
     case 1:
     case 2:
@@ -66,6 +66,8 @@ function programOf(random: Random, depth: number): Program {
     case 9:
       return { kind: "wait", event, timeout: random.pick([0, 5, 40, 2_000, null]) };
     case 10:
+      return { kind: "poison" };
+    case 11:
       return { kind: "noise", jobs: 1 + random.below(12) };
     default:
       return { kind: "draw" };

@@ -1,0 +1,174 @@
+/**
+ * `npm run mutations`: breaks the engine on purpose, one fault at a time, in a copy, and sees whether the
+ * simulation notices within 1,000 seeds. A fault that nothing notices means that something is not tried.
+ */
+import { spawn } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+interface Mutation {
+  readonly fault: string;
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+const MUTATIONS: readonly Mutation[] = [
+  {
+    fault: "replay in the order of rows, not of delivery",
+    file: "store/step-store.ts",
+    find: "WHERE seq IS NOT NULL ORDER BY seq",
+    replace: "WHERE seq IS NOT NULL ORDER BY id",
+  },
+  {
+    fault: "deliver two results without a drain in between",
+    file: "engine/turn.ts",
+    find: "if (driver.deliverNext()) {",
+    replace: "if (driver.deliverNext()) {\n      driver.deliverNext();",
+  },
+  {
+    fault: "forget to store a failure that the workflow catches",
+    file: "engine/recorder.ts",
+    find: "if (step.row === null) this.#steps.insert({ ...newRow(step, at), ...written });",
+    replace:
+      "if (!outcome.ok) this.#seq--;\n    else if (step.row === null) this.#steps.insert({ ...newRow(step, at), ...written });",
+  },
+  {
+    fault: "set the alarm of the next turn late",
+    file: "engine/engine.ts",
+    find: "this.#setAlarm(now + 1);",
+    replace: "this.#setAlarm(now + 60_000);",
+  },
+  {
+    fault: "forget the alarm of a retry",
+    file: "engine/execution.ts",
+    find: "for (const step of this.#timed) next = Math.min(next, step.due ?? next);",
+    replace:
+      'for (const step of this.#timed) if (step.ask.request.kind !== "activity") next = Math.min(next, step.due ?? next);',
+  },
+  {
+    fault: "forget which messages were applied",
+    file: "store/key-store.ts",
+    find: "if (row === undefined) return undefined;",
+    replace: "return undefined;\n    if (row === undefined) return undefined;",
+  },
+  {
+    fault: "start an attempt without its mark in a careful turn",
+    file: "engine/execution.ts",
+    find: "this.#recorder.mark(step, now);",
+    replace: "",
+  },
+  {
+    fault: "start the attempt before its mark is durable",
+    file: "engine/execution.ts",
+    find: "await this.#options.host.committed();",
+    replace: "await undefined;",
+  },
+  {
+    fault: "let a checkpoint return before it is durable",
+    file: "engine/runner.ts",
+    find: "await host.committed();",
+    replace: "await undefined;",
+  },
+  {
+    fault: "take the outcome of an attempt that is over",
+    file: "engine/runner.ts",
+    find: "if (step.attempt !== attempt) continue;",
+    replace: "step.attempt ??= attempt;",
+  },
+  {
+    fault: "leave the row of a wait when its event is taken",
+    file: "engine/recorder.ts",
+    find: "if (row !== null) this.#steps.delete(row.id);",
+    replace: "",
+  },
+  {
+    fault: "run a step again that has ended",
+    file: "engine/execution.ts",
+    find: "if (this.#endedRows.delete(ask.identity)) continue;",
+    replace: "this.#endedRows.delete(ask.identity);",
+  },
+  {
+    fault: "draw random numbers that a replay does not repeat",
+    file: "core/driver.ts",
+    find: "++this.#draws}",
+    replace: "++this.#draws + (this.#replaying ? 1 : 0)}",
+  },
+  {
+    fault: "let the time of a replay be the present",
+    file: "core/driver.ts",
+    find: "this.#now = Math.max(this.#now, completion.at);",
+    replace: "this.#now = Math.max(this.#now, completion.at) + (this.#replaying ? 1 : 0);",
+  },
+  {
+    fault: "keep the steps of the execution that was replaced",
+    file: "engine/commands.ts",
+    find: "if (existing !== undefined) this.#engine.steps.deleteAll();",
+    replace: "",
+  },
+  {
+    fault: "leave attempts running when their instance has ended",
+    file: "engine/engine.ts",
+    find: "this.#execution = null;\n    this.#doorbell.ring();",
+    replace: "this.#doorbell.ring();",
+  },
+  {
+    fault: "never look at a suspended instance again",
+    file: "engine/engine.ts",
+    find: 'this.#setAlarm(now + wait);\n    reporter.instance("instance.suspended"',
+    replace: 'reporter.instance("instance.suspended"',
+  },
+];
+
+const ROOT = join(import.meta.dirname, "../..");
+const SEEDS = "1000";
+const LONGEST_MILLIS = 120_000;
+
+const folder = mkdtempSync(join(tmpdir(), "waymark-mutations-"));
+process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+for (const name of ["src", "test", "package.json"]) {
+  cpSync(join(ROOT, name), join(folder, name), {
+    recursive: true,
+    filter: (path) => !path.includes(".wrangler"),
+  });
+}
+symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+
+let unnoticed = 0;
+for (const mutation of MUTATIONS) {
+  const verdict = await tryOut(mutation);
+  unnoticed += verdict === null ? 1 : 0;
+  console.log(`${verdict === null ? "UNNOTICED" : "noticed"}: ${mutation.fault}`);
+  if (verdict !== null) console.log(`  ${verdict}`);
+}
+console.log(`${MUTATIONS.length - unnoticed} of ${MUTATIONS.length} faults were noticed`);
+process.exitCode = unnoticed === 0 ? 0 : 1;
+
+/** What the simulation says to a fault; null where it does not notice. */
+async function tryOut({ file, find, replace }: Mutation): Promise<string | null> {
+  const path = join(folder, "src", file);
+  const sound = readFileSync(path, "utf8");
+  if (sound.split(find).length !== 2) throw new Error(`${file} does not hold once: ${find}`);
+  writeFileSync(
+    path,
+    sound.replace(find, () => replace),
+  );
+  try {
+    return await firstWords();
+  } finally {
+    writeFileSync(path, sound);
+  }
+}
+
+async function firstWords(): Promise<string | null> {
+  const args = [join(folder, "test/simulation/main.ts"), "--seeds", SEEDS];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] });
+  const limit = setTimeout(() => child.kill("SIGKILL"), LONGEST_MILLIS);
+  let told = "";
+  for await (const chunk of child.stderr) told += chunk;
+  clearTimeout(limit);
+  if (child.exitCode === 0) return null;
+  const lines = told.split("\n").filter((line) => /^seed|^- |Error/.test(line));
+  return lines.slice(0, 2).join(" ").slice(0, 300) || "it never ended";
+}
