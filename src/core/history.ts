@@ -34,7 +34,14 @@ export interface StoredHistory {
   /** A failure as JSON. */
   readonly error: string | null;
   readonly startedAt: number | null;
+  /** In any order: `seq` says in which they were delivered. */
   readonly steps: readonly StoredStep[];
+}
+
+/** A part of a stored history: the steps of the next page follow those of this one. */
+export interface StoredHistoryPage extends StoredHistory {
+  /** Hand it back for the next page; null at the end. */
+  readonly cursor: string | null;
 }
 
 /** What the driver is told of a step that has ended. */

@@ -25,7 +25,7 @@ export interface HistoryCheck {
  * The workflow's function runs, its activities do not: their recorded results are delivered.
  *
  * @param workflow the definition as it is now
- * @param history one exported with `GET /v1/instances/{id}/history?encoding=stored`, or by a test
+ * @param history one exported with `GET /v1/instances/{id}/export`, or by a test
  * @example
  * const history = JSON.parse(readFileSync("test/histories/order-17.json", "utf8"));
  * expect(await checkHistory(order, history)).toMatchObject({ fits: true });
@@ -40,7 +40,7 @@ export async function checkHistory(
   const driver = new Driver({
     executionId: history.executionId,
     startedAt: history.startedAt ?? 0,
-    history: history.steps.filter(hasEnded).map(completionOf),
+    history: history.steps.filter(hasEnded).sort(bySeq).map(completionOf),
     recorded: (identity) => recorded.get(identity),
     resumed: true,
   });
@@ -56,12 +56,15 @@ export async function checkHistory(
     fits: problem === null,
     problem,
     unasked: [...recorded.keys()].filter((step) => !asked.includes(step)),
-    next: asked.filter((step) => !recorded.has(step)),
+    next: driver.end === undefined ? asked.filter((step) => !recorded.has(step)) : [],
   };
 }
 
-const hasEnded = (step: StoredStep): step is StoredStep & { readonly seq: number } =>
-  step.seq !== null;
+type EndedStep = StoredStep & { readonly seq: number };
+
+const hasEnded = (step: StoredStep): step is EndedStep => step.seq !== null;
+
+const bySeq = (a: EndedStep, b: EndedStep): number => a.seq - b.seq;
 
 /** An execution that ended must end the same way on replay; one that did not may not end at all yet. */
 function endProblem(history: StoredHistory, end: WorkflowEnd | undefined): string | null {

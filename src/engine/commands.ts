@@ -4,7 +4,6 @@
  */
 import {
   type EventReceipt,
-  type HistoryItem,
   type HistoryPage,
   type Idempotency,
   type InstanceDocument,
@@ -14,11 +13,13 @@ import {
 } from "../core/documents.ts";
 import { WaymarkError } from "../core/errors.ts";
 import { encodeFailure, type Failure } from "../core/failure.ts";
+import type { StoredHistoryPage } from "../core/history.ts";
 import { LIMITS } from "../core/limits.ts";
 import { nameOf } from "../core/names.ts";
 import type { Encoded } from "../core/payload.ts";
-import type { InstanceRow } from "../store/rows.ts";
+import type { InstanceRow, StepRow } from "../store/rows.ts";
 import type { Engine } from "./engine.ts";
+import { storedHistory } from "./export-history.ts";
 import { historyItem, instanceDocument } from "./view.ts";
 
 /** A start, with its input already checked and encoded. */
@@ -109,20 +110,40 @@ export class Commands {
   history(id: string, after: number, limit: number): HistoryPage {
     this.#engine.requested();
     this.#row(id);
-    const items: HistoryItem[] = [];
+    const { rows, cursor } = this.#page(after, limit);
+    return { items: rows.map(historyItem), cursor };
+  }
+
+  /**
+   * The execution as it is stored, a page of its steps at a time.
+   *
+   * @throws WaymarkError `INSTANCE_NOT_FOUND`
+   */
+  export(id: string, after: number, limit: number): StoredHistoryPage {
+    this.#engine.requested();
+    const { rows, cursor } = this.#page(after, limit);
+    return { ...storedHistory(this.#row(id), rows), cursor };
+  }
+
+  /** Rows after an id; fewer than asked for where they are large. */
+  #page(
+    after: number,
+    limit: number,
+  ): { readonly rows: StepRow[]; readonly cursor: string | null } {
+    const page: StepRow[] = [];
     let last = after;
     let length = 0;
     for (;;) {
       const rows = this.#engine.steps.page(last, HISTORY_CHUNK);
       for (const row of rows) {
-        if (items.length === limit || length > LIMITS.historyPageLength) {
-          return { items, cursor: String(last) };
+        if (page.length === limit || length > LIMITS.historyPageLength) {
+          return { rows: page, cursor: String(last) };
         }
-        items.push(historyItem(row));
+        page.push(row);
         length += (row.input?.length ?? 0) + (row.result?.length ?? 0);
         last = row.id;
       }
-      if (rows.length < HISTORY_CHUNK) return { items, cursor: null };
+      if (rows.length < HISTORY_CHUNK) return { rows: page, cursor: null };
     }
   }
 

@@ -1,16 +1,9 @@
-/** Takes a whole execution out of its rows, to be kept in a file and checked against later code. */
+/** Rows in the form that is kept in a file and checked against later code. */
 import type { StoredHistory, StoredStep } from "../core/history.ts";
-import type { InstanceStore } from "../store/instance-store.ts";
-import type { StepRow } from "../store/rows.ts";
-import type { StepStore } from "../store/step-store.ts";
+import type { InstanceRow, StepRow } from "../store/rows.ts";
 
-/** The history of the instance's present execution; undefined where there is no instance. */
-export function exportHistory(
-  instance: InstanceStore,
-  steps: StepStore,
-): StoredHistory | undefined {
-  const row = instance.read();
-  if (row === undefined) return undefined;
+/** The history of an execution with these of its steps. */
+export function storedHistory(row: InstanceRow, steps: readonly StepRow[]): StoredHistory {
   const { id, executionId, workflow, version, status, input, output, error, startedAt } = row;
   return {
     format: 1,
@@ -23,7 +16,7 @@ export function exportHistory(
     output,
     error,
     startedAt,
-    steps: [...steps.ended(), ...steps.unended()].map(storedStep),
+    steps: steps.map(storedStep),
   };
 }
 

@@ -15,6 +15,7 @@ import type {
 } from "../core/documents.ts";
 import { ERROR_CODES, type ErrorCode } from "../core/errors.ts";
 import type { Failure } from "../core/failure.ts";
+import type { StoredHistoryPage } from "../core/history.ts";
 import type { StepKind } from "../core/step.ts";
 import type { LinkedDocument } from "./links.ts";
 import type { Problem } from "./problem.ts";
@@ -151,6 +152,39 @@ export const historySchema = named(
     cursor: z.string().nullable().describe("For the next page; null at the end"),
   }),
 ) satisfies z.ZodType<HistoryPage>;
+
+const encodedSchema = z.string().describe("As it is stored: the format of npm devalue");
+const epochSchema = z.number().describe("Milliseconds since 1970");
+
+export const storedHistorySchema = named(
+  "StoredHistory",
+  z.object({
+    format: z.literal(1),
+    id: z.string(),
+    executionId: z.string(),
+    workflow: z.string(),
+    version: z.string(),
+    status: instanceStatusSchema,
+    input: encodedSchema,
+    output: encodedSchema.nullable(),
+    error: z.string().nullable().describe("A failure as JSON text"),
+    startedAt: epochSchema.nullable(),
+    steps: z.array(
+      z.object({
+        seq: z.int().nullable().describe("The order of delivery; null while it is open"),
+        step: z.string(),
+        kind: stepKindSchema,
+        state: stepStateSchema,
+        attempt: z.int(),
+        input: encodedSchema.nullable(),
+        result: encodedSchema.nullable(),
+        failure: z.string().nullable().describe("A failure as JSON text"),
+        at: epochSchema,
+      }),
+    ),
+    cursor: z.string().nullable().describe("For the next page; null at the end"),
+  }),
+) satisfies z.ZodType<StoredHistoryPage>;
 
 export const workflowListSchema = named(
   "WorkflowList",

@@ -1,5 +1,6 @@
 /** The example answers of the OpenAPI document. */
 import type { EventReceipt, HistoryPage } from "../core/documents.ts";
+import type { StoredHistoryPage } from "../core/history.ts";
 import { type LinkedDocument, withLinks } from "./links.ts";
 import type { WorkflowDescription } from "./service.ts";
 
@@ -50,6 +51,33 @@ export const HISTORY_EXAMPLE: HistoryPage = {
       error: { type: "TypeError", message: "Network connection lost" },
       activityStatus,
       progress,
+    },
+  ],
+  cursor: null,
+};
+
+export const EXPORT_EXAMPLE: StoredHistoryPage = {
+  format: 1,
+  id: "order-17",
+  executionId: "6f1c1f9e-2d1b-4f57-9c43-0a8f6f5f0c11",
+  workflow: "Order",
+  version: "1",
+  status: "Running",
+  input: '[{"amount":1},10]',
+  output: null,
+  error: null,
+  startedAt: 1_769_851_800_004,
+  steps: [
+    {
+      seq: 1,
+      step: "Charge",
+      kind: "activity",
+      state: "done",
+      attempt: 1,
+      input: '[{"amount":1},10]',
+      result: '["receipt-1"]',
+      failure: null,
+      at: 1_769_851_800_125,
     },
   ],
   cursor: null,

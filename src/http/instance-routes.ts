@@ -1,11 +1,17 @@
 /** Routes of one instance: reading it, sending it events, ending it. */
 import type { ErrorCode } from "../core/errors.ts";
-import { eventReceiptSchema, historySchema, instanceSchema } from "./document-schemas.ts";
-import { EVENT_EXAMPLE, HISTORY_EXAMPLE, INSTANCE_EXAMPLE } from "./examples.ts";
+import {
+  eventReceiptSchema,
+  historySchema,
+  instanceSchema,
+  storedHistorySchema,
+} from "./document-schemas.ts";
+import { EVENT_EXAMPLE, EXPORT_EXAMPLE, HISTORY_EXAMPLE, INSTANCE_EXAMPLE } from "./examples.ts";
 import { withLinks } from "./links.ts";
 import { EVENT_NAME, INSTANCE_ID } from "./parameter.ts";
 import {
   eventBodySchema,
+  exportQuerySchema,
   historyQuerySchema,
   instanceQuerySchema,
   terminateBodySchema,
@@ -53,6 +59,27 @@ const getHistory = route({
   },
 });
 
+const exportHistory = route({
+  method: "GET",
+  path: "/v1/instances/{id}/export",
+  operation: "exportHistory",
+  summary: "An execution as it is stored, to be kept and checked against later code",
+  parameters: { id: INSTANCE_ID },
+  query: exportQuerySchema,
+  successes: {
+    200: {
+      description: "A page of its steps; each page repeats what is said of the execution",
+      schema: storedHistorySchema,
+      example: EXPORT_EXAMPLE,
+    },
+  },
+  errors: READ_ERRORS,
+  handle: async ({ scope, parameters, query }) => {
+    const { limit, cursor = null } = query;
+    return Response.json(await scope.service().export(parameters.id, limit, cursor));
+  },
+});
+
 const sendEvent = route({
   method: "POST",
   path: "/v1/instances/{id}/events/{name}",
@@ -89,4 +116,10 @@ const terminate = route({
   },
 });
 
-export const INSTANCE_ROUTES: readonly Route[] = [getInstance, getHistory, sendEvent, terminate];
+export const INSTANCE_ROUTES: readonly Route[] = [
+  getInstance,
+  getHistory,
+  exportHistory,
+  sendEvent,
+  terminate,
+];

@@ -85,14 +85,19 @@ export const instanceQuerySchema = z.strictObject({
     .describe("Seconds to wait for the instance to end before it is answered as it is"),
 });
 
-export const historyQuerySchema = z.strictObject({
-  limit: z
-    .preprocess(numeric, z.int().min(1).max(LIMITS.historyPage))
-    .default(DEFAULT_PAGE)
-    .describe("Items in the page"),
-  cursor: z
-    .string()
-    .regex(/^\d{1,15}$/, "not a cursor of an earlier page")
-    .describe("The cursor of the page before")
-    .optional(),
-});
+const pageQuerySchema = (limit: number) =>
+  z.strictObject({
+    limit: z
+      .preprocess(numeric, z.int().min(1).max(LIMITS.historyPage))
+      .default(limit)
+      .describe("Steps in the page"),
+    cursor: z
+      .string()
+      .regex(/^\d{1,15}$/, "not a cursor of an earlier page")
+      .describe("The cursor of the page before")
+      .optional(),
+  });
+
+export const historyQuerySchema = pageQuerySchema(DEFAULT_PAGE);
+
+export const exportQuerySchema = pageQuerySchema(LIMITS.historyPage);

@@ -10,6 +10,7 @@ import type {
   OnConflict,
   StartReceipt,
 } from "../core/documents.ts";
+import type { StoredHistoryPage } from "../core/history.ts";
 
 export interface StartRequest {
   readonly workflow: string;
@@ -38,6 +39,8 @@ export interface Service {
   /** With `waitMillis` above 0: answers when the instance is terminal, or after that time. */
   get(id: string, waitMillis: number): Promise<InstanceDocument>;
   history(id: string, limit: number, cursor: string | null): Promise<HistoryPage>;
+  /** The execution as it is stored, for `checkHistory`. */
+  export(id: string, limit: number, cursor: string | null): Promise<StoredHistoryPage>;
   sendEvent(
     id: string,
     event: string,

@@ -37,5 +37,8 @@ function napUntil(at: number): Nap {
   const over = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, millis);
   });
-  return { over, cancel: () => clearTimeout(timer) };
+  const cancel = () => {
+    if (timer !== null) clearTimeout(timer);
+  };
+  return { over, cancel };
 }

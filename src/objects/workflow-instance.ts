@@ -6,6 +6,7 @@ import type {
   InstanceDocument,
   StartReceipt,
 } from "../core/documents.ts";
+import type { StoredHistoryPage } from "../core/history.ts";
 import type { Registry } from "../core/workflow.ts";
 import {
   Commands,
@@ -32,6 +33,7 @@ export interface InstanceRpc {
   start(command: StartCommand): Promise<Reply<StartReceipt>>;
   get(id: string, waitMillis: number): Promise<Reply<InstanceDocument>>;
   history(id: string, after: number, limit: number): Promise<Reply<HistoryPage>>;
+  export(id: string, after: number, limit: number): Promise<Reply<StoredHistoryPage>>;
   sendEvent(id: string, command: EventCommand): Promise<Reply<EventReceipt>>;
   terminate(id: string, command: TerminateCommand): Promise<Reply<InstanceDocument>>;
 }
@@ -69,6 +71,10 @@ export function workflowInstanceClass(config: InstanceConfig) {
 
     history(id: string, after: number, limit: number): Promise<Reply<HistoryPage>> {
       return replyOf(() => this.#commands.history(id, after, limit));
+    }
+
+    export(id: string, after: number, limit: number): Promise<Reply<StoredHistoryPage>> {
+      return replyOf(() => this.#commands.export(id, after, limit));
     }
 
     sendEvent(id: string, command: EventCommand): Promise<Reply<EventReceipt>> {

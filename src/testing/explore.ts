@@ -201,9 +201,7 @@ async function replayProblem<Input, Output>(
   workflow: Workflow<Input, Output>,
   { cluster }: Run,
 ): Promise<string[]> {
-  const history = cluster.instance(ID).export();
-  if (history === undefined) return [];
-  const { problem } = await checkHistory(workflow, history);
+  const { problem } = await checkHistory(workflow, cluster.instance(ID).export());
   return problem === null ? [] : [`a replay of what was recorded does not fit: ${problem}`];
 }
 

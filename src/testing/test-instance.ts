@@ -1,12 +1,10 @@
 /** One instance of a cluster, as a test sees it. */
 import type { HistoryItem, HistoryPage, InstanceDocument } from "../core/documents.ts";
 import { decodeFailure, fromFailure } from "../core/failure.ts";
-import type { StoredHistory } from "../core/history.ts";
+import type { StoredHistory, StoredHistoryPage } from "../core/history.ts";
 import { decode, encode } from "../core/payload.ts";
 import type { Commands } from "../engine/commands.ts";
-import { exportHistory } from "../engine/export-history.ts";
 import { InstanceStore } from "../store/instance-store.ts";
-import { StepStore } from "../store/step-store.ts";
 import type { InProcessObject } from "./in-process-object.ts";
 
 /** Steps of a history that are read at a time. */
@@ -84,10 +82,24 @@ export class TestInstance<Output = unknown> {
     return this.#object.evict();
   }
 
-  /** The execution as it is stored, for {@link checkHistory}; undefined before a start. */
-  export(): StoredHistory | undefined {
-    const { sql } = this.#object;
-    return exportHistory(new InstanceStore(sql), new StepStore(sql));
+  /**
+   * The execution as it is stored, for {@link checkHistory}: what `GET /v1/instances/{id}/export` answers.
+   *
+   * @throws WaymarkError `INSTANCE_NOT_FOUND`
+   */
+  export(): StoredHistory {
+    const { cursor, ...history } = this.#exportPage(0);
+    const steps = [...history.steps];
+    for (let next = cursor; next !== null; ) {
+      const page = this.#exportPage(Number(next));
+      steps.push(...page.steps);
+      next = page.cursor;
+    }
+    return { ...history, steps };
+  }
+
+  #exportPage(after: number): StoredHistoryPage {
+    return this.#ask((commands) => commands.export(this.id, after, PAGE));
   }
 
   /** A request, repeated where a planned crash swallows it. */

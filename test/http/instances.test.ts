@@ -59,7 +59,7 @@ describe("reading an instance", () => {
 
   it("answers 404 where there is none", async () => {
     const { send } = surface();
-    for (const path of ["/v1/instances/a", "/v1/instances/a/history"]) {
+    for (const path of ["/v1/instances/a", "/v1/instances/a/history", "/v1/instances/a/export"]) {
       await problemIn(await send("GET", path), "INSTANCE_NOT_FOUND");
     }
   });
@@ -103,6 +103,22 @@ describe("a history", () => {
       expect(service.calls).toEqual([]);
     });
   }
+});
+
+describe("an export", () => {
+  it("is as large a page as there is, where nothing else is asked", async () => {
+    const { send, service } = await surfaceWith("a");
+    const response = await send("GET", "/v1/instances/a/export");
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject({ format: 1, id: "a", steps: [], cursor: null });
+    expect(service.onlyCall().arguments).toEqual(["a", LIMITS.historyPage, null]);
+  });
+
+  it("takes a limit and the cursor of the page before", async () => {
+    const { send, service } = await surfaceWith("a");
+    await send("GET", "/v1/instances/a/export?limit=7&cursor=42");
+    expect(service.onlyCall().arguments).toEqual(["a", 7, "42"]);
+  });
 });
 
 describe("an event", () => {

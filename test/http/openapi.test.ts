@@ -16,6 +16,7 @@ const SUCCESSES: readonly (readonly [operation: string, status: number, ...Examp
   ["startInstance", 200, "POST", START, { id: "a", onConflict: "existing" }],
   ["getInstance", 200, "GET", "/v1/instances/a"],
   ["getHistory", 200, "GET", "/v1/instances/a/history"],
+  ["exportHistory", 200, "GET", "/v1/instances/a/export"],
   ["sendEvent", 202, "POST", "/v1/instances/a/events/go", { any: "JSON" }],
   ["terminateInstance", 202, "POST", "/v1/instances/a/terminate", { reason: "why" }],
 ];

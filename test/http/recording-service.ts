@@ -1,6 +1,7 @@
 /** A service that keeps instances in memory, never runs them, and remembers what it was asked. */
 import type { HistoryPage, InstanceDocument, StartReceipt } from "../../src/core/documents.ts";
 import { WaymarkError } from "../../src/core/errors.ts";
+import type { StoredHistoryPage } from "../../src/core/history.ts";
 import type { Service, StartRequest } from "../../src/http/service.ts";
 
 export const NOW = Date.parse("2026-01-31T09:30:00.000Z");
@@ -63,6 +64,14 @@ export class RecordingService implements Service {
     this.#record("history", [id, limit, cursor]);
     this.#find(id);
     return { items: [], cursor: null };
+  }
+
+  async export(id: string, limit: number, cursor: string | null): Promise<StoredHistoryPage> {
+    this.#record("export", [id, limit, cursor]);
+    const { executionId, workflow, version, status } = this.#find(id);
+    const ended = { output: null, error: null, startedAt: null };
+    const execution = { format: 1, id, executionId, workflow, version, status } as const;
+    return { ...execution, ...ended, input: "-1", steps: [], cursor: null };
   }
 
   async sendEvent(...parameters: Parameters<Service["sendEvent"]>) {

@@ -12,7 +12,7 @@ import { InstanceStore } from "../../src/store/instance-store.ts";
 import { StepStore } from "../../src/store/step-store.ts";
 import type { InProcessObject } from "../../src/testing/in-process-object.ts";
 import type { TraceEvent } from "../../src/testing/trace.ts";
-import { mispredicted, retell } from "./model.ts";
+import { inOrder, mispredicted, retell } from "./model.ts";
 import { type Program, racy } from "./programs.ts";
 
 /** An alarm may be this much later than the due of its row: clocks differ between machines. */
@@ -99,7 +99,7 @@ export function memoryAgrees(object: InProcessObject): string[] {
 /** W7, W10: rows are numbered without a gap, named once, and within their bounds. */
 export function rowsAreSound({ steps }: StoredHistory): string[] {
   const problems: string[] = [];
-  const ended = steps.filter(({ seq }) => seq !== null);
+  const ended = inOrder(steps);
   if (ended.some(({ seq }, index) => seq !== index + 1)) problems.push("W7: seq has a gap");
   const names = steps.filter(({ state }) => state !== "buffered").map(({ step }) => step);
   if (new Set(names).size !== names.length) problems.push("W7: two rows have the same name");

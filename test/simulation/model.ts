@@ -80,6 +80,10 @@ export function mispredicted(program: Program, seen: readonly string[]): string[
   return problems;
 }
 
+/** The steps that have ended, in the order in which they were delivered. */
+export const inOrder = (steps: readonly StoredStep[]): StoredStep[] =>
+  steps.filter(({ seq }) => seq !== null).sort((a, b) => (a.seq ?? 0) - (b.seq ?? 0));
+
 /** What a step's promise does in a retelling. */
 interface Teller {
   readonly resolve: (value: unknown) => void;
@@ -135,7 +139,7 @@ export async function retell(
     },
   );
   await settled();
-  for (const step of history.steps.filter(({ seq }) => seq !== null)) {
+  for (const step of inOrder(history.steps)) {
     const teller = tellers.get(step.step);
     if (ended !== undefined || problem !== undefined) break;
     if (teller === undefined) return { problem: `${step.step} was delivered before it was asked` };

@@ -202,7 +202,6 @@ class Simulation {
         problems.push(`${id} failed: ${object.commands.get(id).error?.message}`);
       problems.push(...invariants.memoryAgrees(object));
       const history = cluster.instance(id).export();
-      if (history === undefined) continue;
       problems.push(
         ...invariants.rowsAreSound(history),
         ...invariants.eventsAreThereOnce(history, this.#sent.get(id) ?? new Set()),

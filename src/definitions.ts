@@ -1,0 +1,36 @@
+/**
+ * What workflows, activities and their tests import. It runs wherever JavaScript does, so that the same
+ * definitions work in a Worker and in a test on Node; what needs the Workers runtime is in index.ts.
+ */
+
+export type { Activity, ActivityContext, ActivityOptions } from "./core/activity.ts";
+export { activity } from "./core/activity.ts";
+export type { ActivityStatus, ProcessingStatus } from "./core/activity-status.ts";
+export { INITIAL_ID, initialStatus } from "./core/activity-status.ts";
+export type {
+  CallOptions,
+  StepOptions,
+  WaitOptions,
+  WorkflowContext,
+} from "./core/context.ts";
+export type { HistoryItem, HistoryPage, InstanceDocument } from "./core/documents.ts";
+export type { Duration } from "./core/duration.ts";
+export type { ErrorCode } from "./core/errors.ts";
+export { ERROR_CODES, isWaymarkError, WaymarkError } from "./core/errors.ts";
+export type { Failure } from "./core/failure.ts";
+export {
+  ActivityFailedError,
+  NonRetryableError,
+  PreemptedError,
+  RetryAfterError,
+} from "./core/failure.ts";
+export type { StoredHistory, StoredStep } from "./core/history.ts";
+export { LIMITS } from "./core/limits.ts";
+export type { LogFields } from "./core/log.ts";
+export type { RetryPolicy } from "./core/retry.ts";
+export type { Schema } from "./core/schema.ts";
+export type { Workflow, WorkflowOptions } from "./core/workflow.ts";
+export { workflow } from "./core/workflow.ts";
+export type { HistoryCheck } from "./engine/check-history.ts";
+export { checkHistory } from "./engine/check-history.ts";
+export type { TurnBudget } from "./engine/host.ts";
