@@ -69,12 +69,13 @@ class BindingFence {
     if (typeof value !== "object" || value === null || !isFenceable(value)) return value;
     const known = this.#known.get(value);
     if (known !== undefined) return known;
-    const fenced = new Proxy(value, {
-      get: (target, name) => {
-        const member: unknown = Reflect.get(target, name, target);
+    // A proxy may not change what a frozen target holds: an empty object stands in for that.
+    const fenced = new Proxy(Object.isFrozen(value) ? Object.create(value) : value, {
+      get: (_target, name) => {
+        const member: unknown = Reflect.get(value, name, value);
         const named = `${path}.${String(name)}`;
         return typeof member === "function"
-          ? this.#call(member as Callable, target, named)
+          ? this.#call(member as Callable, value, named)
           : this.around(member, named);
       },
     });
@@ -91,15 +92,21 @@ class BindingFence {
   }
 
   async #answer(result: Promise<unknown>, path: string): Promise<unknown> {
-    const value = await result;
+    const [outcome] = await Promise.allSettled([result]);
     if (!this.#life.dead) this.#onAnswer(path);
-    return this.#life.dead ? never() : value;
+    if (this.#life.dead) return never();
+    if (outcome.status === "rejected") throw outcome.reason;
+    return this.around(outcome.value, path);
   }
 }
 
+/** Data with methods of its own, which built-in functions take only as it is. */
+const BUILT_IN_DATA = [Date, ArrayBuffer, Blob, ReadableStream] as const;
+
 /** Plain data goes through as it is; what has methods of its own is a binding or made by one. */
 function isFenceable(value: object): boolean {
-  if (Array.isArray(value) || value instanceof Date || ArrayBuffer.isView(value)) return false;
+  if (Array.isArray(value) || ArrayBuffer.isView(value)) return false;
+  if (BUILT_IN_DATA.some((kind) => value instanceof kind)) return false;
   return Object.values(value).some((member) => typeof member === "function") || !isPlain(value);
 }
 
