@@ -1,5 +1,6 @@
 /** How two runs of the same workflow differ, in plain words. */
 import { type Effect, effectWords } from "./effects.ts";
+import { valueWords } from "./value-words.ts";
 
 /** What is left of a run that anyone outside could see. */
 export interface RunResult {
@@ -66,16 +67,20 @@ interface Place {
   readonly is: unknown;
 }
 
+/** Stands for a member that is not there: one that is undefined is another thing. */
+const MISSING = Symbol("missing");
+
 /** The first place at which two values differ. */
 function differsAt(was: unknown, is: unknown, path: string): Place | null {
   if (Object.is(was, is)) return null;
   if (!isTree(was) || !isTree(is) || was.constructor !== is.constructor) return { path, was, is };
   const [before, after] = [members(was), members(is)];
   if (before === null || after === null) {
-    return JSON.stringify(was) === JSON.stringify(is) ? null : { path, was, is };
+    return valueWords(was) === valueWords(is) ? null : { path, was, is };
   }
   for (const name of new Set([...before.keys(), ...after.keys()])) {
-    const place = differsAt(before.get(name), after.get(name), `${path}.${String(name)}`);
+    const [one, other] = [before, after].map((all) => (all.has(name) ? all.get(name) : MISSING));
+    const place = differsAt(one, other, `${path}.${String(name)}`);
     if (place !== null) return place;
   }
   return null;
@@ -83,9 +88,10 @@ function differsAt(was: unknown, is: unknown, path: string): Place | null {
 
 const isTree = (value: unknown): value is object => typeof value === "object" && value !== null;
 
-/** What a value consists of, by name; null for one that is compared as a whole, such as a Date. */
+/** What a value consists of, by name; null for one that is compared as a whole, as a Date is. */
 function members(value: object): Map<unknown, unknown> | null {
-  if (value instanceof Map) return value;
+  if (value instanceof Error) return null;
+  if (value instanceof Map) return new Map([...value].map(([key, item]) => [keyName(key), item]));
   if (value instanceof Set) return new Map([...value].map((item, index) => [index, item]));
   if (Array.isArray(value)) return new Map(value.map((item, index) => [index, item]));
   const prototype = Object.getPrototypeOf(value);
@@ -93,9 +99,12 @@ function members(value: object): Map<unknown, unknown> | null {
   return plain || Object.keys(value).length > 0 ? new Map(Object.entries(value)) : null;
 }
 
+/** A key that is an object is another one in each run: it goes by what it says. */
+const keyName = (key: unknown): unknown => (isTree(key) ? valueWords(key) : key);
+
 const SHOWN_LENGTH = 300;
 
 function shown(value: unknown): string {
-  const text = typeof value === "bigint" ? `${value}n` : (JSON.stringify(value) ?? String(value));
+  const text = value === MISSING ? "missing" : valueWords(value);
   return text.length <= SHOWN_LENGTH ? text : `${text.slice(0, SHOWN_LENGTH)}…`;
 }

@@ -1,5 +1,6 @@
 /** What mocks did to the outside world, as that world would see it. */
 import type { TraceEvent } from "./trace.ts";
+import { valueWords } from "./value-words.ts";
 
 /** One effect. With a key it counts once, however often it was asked for. */
 export interface Effect {
@@ -25,5 +26,5 @@ export function effectsOf(trace: readonly TraceEvent[]): Effect[] {
 
 /** An effect in words: two that read the same are the same. */
 export function effectWords({ what, value }: Pick<Effect, "what" | "value">): string {
-  return value === undefined ? what : `${what} ${JSON.stringify(value) ?? String(value)}`;
+  return value === undefined ? what : `${what} ${valueWords(value)}`;
 }

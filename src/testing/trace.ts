@@ -1,6 +1,7 @@
 /** What happened in a simulation, in order: for checks, and for people who must understand a failure. */
 import type { LogEvent } from "../core/log.ts";
 import type { CrashMoment } from "./faults.ts";
+import { valueWords } from "./value-words.ts";
 
 /** What can happen to an object. */
 export type Happening =
@@ -96,13 +97,7 @@ export function crashWords(moment: CrashMoment | null): string {
   }
 }
 
-function shown(value: unknown): string {
-  try {
-    return typeof value === "string" ? value : (JSON.stringify(value) ?? String(value));
-  } catch {
-    return String(value);
-  }
-}
+const shown = (value: unknown): string => (typeof value === "string" ? value : valueWords(value));
 
 function clockTime(millis: number): string {
   const days = Math.floor(millis / 86_400_000);
