@@ -1,0 +1,118 @@
+import { expect, test } from "vitest";
+import { Scheduler } from "../../src/testing/scheduler.ts";
+import { VirtualClock } from "../../src/testing/virtual-clock.ts";
+
+const starting = () => new Scheduler({ clock: new VirtualClock(0) });
+
+/** Takes so many turns, and notes each. */
+async function worker(scheduler: Scheduler, name: string, turns: number, told: string[]) {
+  for (let turn = 1; turn <= turns; turn++) {
+    await scheduler.turn();
+    told.push(`${name}${turn}`);
+  }
+}
+
+/** Three workers of two turns each, and the order in which they went. */
+async function order(choose?: (count: number) => number): Promise<string> {
+  const scheduler = new Scheduler(choose === undefined ? {} : { choose });
+  const told: string[] = [];
+  for (const name of ["a", "b", "c"]) void worker(scheduler, name, 2, told);
+  await scheduler.run();
+  return told.join(" ");
+}
+
+test("the oldest of those who wait goes on first", async () => {
+  expect(await order()).toBe("a1 b1 c1 a2 b2 c2");
+});
+
+test("another choice gives another order, and the same choice the same one", async () => {
+  const newest = (count: number) => count - 1;
+  expect(await order(newest)).toBe("c1 c2 b1 b2 a1 a2");
+  expect(await order(newest)).toBe(await order(newest));
+});
+
+test("the choice is asked with how many could go on", async () => {
+  const counts: number[] = [];
+  await order((count) => {
+    counts.push(count);
+    return 0;
+  });
+  expect(counts).toEqual([3, 3, 3, 3, 2, 1]);
+});
+
+test("between two turns everything that promises can run has run", async () => {
+  const scheduler = starting();
+  const told: string[] = [];
+  const chain = async () => {
+    await scheduler.turn();
+    for (let job = 1; job <= 20; job++) await Promise.resolve();
+    told.push("chain");
+  };
+  void chain();
+  void worker(scheduler, "next", 1, told);
+  await scheduler.run();
+  expect(told).toEqual(["chain", "next1"]);
+});
+
+test("time moves only when nobody waits for a turn, from timer to timer", async () => {
+  const scheduler = starting();
+  const { clock } = scheduler;
+  const told: string[] = [];
+  clock.at(86_400_000, () => told.push(`a day: ${clock.now()}`));
+  clock.at(1, () => {
+    told.push(`soon: ${clock.now()}`);
+    void worker(scheduler, "after", 2, told);
+  });
+  void worker(scheduler, "before", 2, told);
+  await scheduler.run();
+  expect(told).toEqual(["before1", "before2", "soon: 1", "after1", "after2", "a day: 86400000"]);
+});
+
+test("a run stops at its moment: what is due then has run, what is due later has not", async () => {
+  const scheduler = starting();
+  const fired: number[] = [];
+  for (const at of [10, 20, 21]) scheduler.clock.at(at, () => fired.push(at));
+  await scheduler.run(20);
+  expect(fired).toEqual([10, 20]);
+  expect(scheduler.clock.now()).toBe(20);
+  await scheduler.run(1_000);
+  expect(fired).toEqual([10, 20, 21]);
+  expect(scheduler.clock.now()).toBe(1_000);
+});
+
+test("a run without a moment leaves the clock at the last thing that happened", async () => {
+  const scheduler = starting();
+  scheduler.clock.at(30, () => {});
+  await scheduler.run();
+  expect(scheduler.clock.now()).toBe(30);
+});
+
+test("a run ends as soon as it is told to, and the next one goes on from there", async () => {
+  const scheduler = starting();
+  const told: string[] = [];
+  void worker(scheduler, "a", 4, told);
+  await scheduler.run(undefined, () => told.length === 2);
+  expect(told).toEqual(["a1", "a2"]);
+  await scheduler.run();
+  expect(told).toEqual(["a1", "a2", "a3", "a4"]);
+});
+
+test("two runs at once are refused, and the first is not disturbed", async () => {
+  const scheduler = starting();
+  const told: string[] = [];
+  void worker(scheduler, "a", 3, told);
+  const running = scheduler.run();
+  await expect(scheduler.run()).rejects.toThrow("the simulation runs already");
+  await running;
+  expect(told).toHaveLength(3);
+});
+
+test("what a timer throws ends the run, and another may follow", async () => {
+  const scheduler = starting();
+  scheduler.clock.at(1, () => {
+    throw new Error("broken timer");
+  });
+  await expect(scheduler.run()).rejects.toThrow("broken timer");
+  await scheduler.run();
+  expect(scheduler.clock.now()).toBe(1);
+});
