@@ -1,7 +1,8 @@
 /** Replays a stored history with the code as it is now, and says whether the two fit (W6, W7). */
 import { createContext } from "../core/context.ts";
+import { isTerminal } from "../core/documents.ts";
 import { Driver, type WorkflowEnd } from "../core/driver.ts";
-import { toFailure } from "../core/failure.ts";
+import { decodeFailure, type Failure, toFailure } from "../core/failure.ts";
 import { completionOf, type StoredHistory, type StoredStep } from "../core/history.ts";
 import { decode, encode } from "../core/payload.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
@@ -12,9 +13,12 @@ export interface HistoryCheck {
   readonly fits: boolean;
   /** What does not fit, in plain words; null where it fits. */
   readonly problem: string | null;
-  /** Recorded steps that the code no longer asks for. They do no harm: the instance goes on. */
+  /**
+   * Recorded steps that the code does not ask for: not any more, or only after what is `next`. They
+   * do no harm: the instance goes on.
+   */
   readonly unasked: readonly string[];
-  /** Steps the code asks for next, of which nothing is recorded. */
+  /** Steps the code asks for next, of which nothing is recorded; none once it has ended. */
   readonly next: readonly string[];
 }
 
@@ -51,12 +55,18 @@ export async function checkHistory(
   do await drained();
   while (driver.deliverNext());
   const asked = driver.takeAsked().map((ask) => ask.identity);
-  const problem = driver.divergence?.message ?? endProblem(history, driver.end);
+  const { end, divergence } = driver;
+  const stalled = end === undefined && !asked.some((step) => recorded.get(step)?.seq == null);
+  const problem =
+    definitionProblem(workflow, history) ??
+    divergence?.message ??
+    endProblem(history, end) ??
+    (stalled && !isTerminal(history.status) ? STALLED : null);
   return {
     fits: problem === null,
     problem,
     unasked: [...recorded.keys()].filter((step) => !asked.includes(step)),
-    next: driver.end === undefined ? asked.filter((step) => !recorded.has(step)) : [],
+    next: end === undefined ? asked.filter((step) => !recorded.has(step)) : [],
   };
 }
 
@@ -66,26 +76,42 @@ const hasEnded = (step: StoredStep): step is EndedStep => step.seq !== null;
 
 const bySeq = (a: EndedStep, b: EndedStep): number => a.seq - b.seq;
 
+const STALLED =
+  "every step that the code has asked for has ended, and it awaits something that no step settles";
+
+/** An instance finds its code by name and version: under others it would not go on. */
+function definitionProblem(workflow: AnyWorkflow, history: StoredHistory): string | null {
+  if (workflow.name === history.workflow && workflow.version === history.version) return null;
+  return (
+    `the history is of "${history.workflow}" version "${history.version}", ` +
+    `and the definition is "${workflow.name}" version "${workflow.version}"`
+  );
+}
+
 /** An execution that ended must end the same way on replay; one that did not may not end at all yet. */
 function endProblem(history: StoredHistory, end: WorkflowEnd | undefined): string | null {
   const was = recordedEnd(history);
   if (was === null) return null;
-  const is = end === undefined ? "waits for another step" : presentEnd(end);
+  const is = end === undefined ? "waits for another step" : presentEnd(end, history.workflow);
   return was === is ? null : `the instance ${was}; on replay the code ${is}`;
 }
 
 function recordedEnd({ status, output, error }: StoredHistory): string | null {
   if (status === "Completed") return `completed with ${output}`;
   if (status !== "Failed" || error === null) return null;
-  const { type, message } = JSON.parse(error) as { type: string; message: string };
-  return `failed with ${type}: ${message}`;
+  return failedWith(decodeFailure(error));
 }
 
-function presentEnd(end: WorkflowEnd): string {
-  if (end.ok) return `completed with ${encode(end.output, "the output")}`;
-  const { type, message } = toFailure(end.error);
-  return `failed with ${type}: ${message}`;
+function presentEnd(end: WorkflowEnd, workflow: string): string {
+  if (!end.ok) return failedWith(toFailure(end.error));
+  try {
+    return `completed with ${encode(end.output, `the output of "${workflow}"`)}`;
+  } catch (error) {
+    return failedWith(toFailure(error)); // an output that cannot be stored fails the instance
+  }
 }
+
+const failedWith = ({ type, message }: Failure): string => `failed with ${type}: ${message}`;
 
 /** Resolves when every promise job that can run has run. */
 function drained(): Promise<void> {
