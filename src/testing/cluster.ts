@@ -6,6 +6,7 @@
 import { isTerminal } from "../core/documents.ts";
 import { type Duration, durationMillis } from "../core/duration.ts";
 import { WaymarkError } from "../core/errors.ts";
+import { LIMITS } from "../core/limits.ts";
 import { checkInstanceId } from "../core/names.ts";
 import { encode } from "../core/payload.ts";
 import { type AnyWorkflow, startInput, type Workflow } from "../core/workflow.ts";
@@ -88,8 +89,8 @@ export class Cluster {
   /**
    * Starts an instance, as `POST /v1/workflows/{name}/instances` does. It runs in the next run.
    *
-   * @throws WaymarkError `INPUT_INVALID`, `PAYLOAD_UNSUPPORTED`, `INSTANCE_ID_INVALID`,
-   *   `INSTANCE_EXISTS`
+   * @throws WaymarkError `WORKFLOW_NOT_FOUND`, `INPUT_INVALID`, `PAYLOAD_UNSUPPORTED`,
+   *   `INSTANCE_ID_INVALID`, `INSTANCE_EXISTS`
    */
   async start<Input, Output>(
     workflow: Workflow<Input, Output>,
@@ -98,10 +99,16 @@ export class Cluster {
       : [input: Input, options?: TestStartOptions]
   ): Promise<TestInstance<Output>> {
     const { startAt, ...others } = options;
-    const id = options.id ?? `${workflow.name}-${this.#objects.size + 1}`;
-    checkInstanceId(id);
-    const given = await startInput(workflow, input, this.clock.now());
     const { name, version } = workflow;
+    if (!this.#workflows.some((known) => known.name === name && known.version === version)) {
+      throw new WaymarkError(
+        "WORKFLOW_NOT_FOUND",
+        `"${name}" is not among the cluster's workflows`,
+      );
+    }
+    const given = await startInput(workflow, input, this.clock.now());
+    const id = options.id ?? this.#freeId(name); // not before the wait: another may take it
+    checkInstanceId(id);
     const command: StartCommand = {
       workflow: name,
       version,
@@ -117,6 +124,13 @@ export class Cluster {
     object.commands.start(command);
     while (!object.commit()) object.commands.start(retried);
     return new TestInstance<Output>(object);
+  }
+
+  #freeId(name: string): string {
+    const stem = name.replaceAll(" ", "-").slice(0, LIMITS.instanceIdLength / 2);
+    for (let number = this.#objects.size + 1; ; number++) {
+      if (!this.#objects.has(`${stem}-${number}`)) return `${stem}-${number}`;
+    }
   }
 
   /**
