@@ -36,11 +36,14 @@ export interface MessageFate {
 export interface Faults {
   /** Whether the object is lost here: its memory, and what it has not committed. */
   crash?(object: string, moment: CrashMoment): boolean;
-  /** Whether the whole process was lost: its alarms then count no retry. */
+  /**
+   * Whether the whole process was lost: its alarms then run again at once and count no retry. Else
+   * they count one and wait 2 s, doubling; left out, they count one and do not wait.
+   */
   processLost?(object: string): boolean;
   /** How much later than its moment an alarm fires, in milliseconds. */
   alarmDelay?(object: string): number;
-  /** Whether an alarm runs once more though its handler has ended well. */
+  /** Whether an alarm runs once more, and only once, though its handler has ended well. */
   alarmDoubled?(object: string): boolean;
   /** Whether an alarm is gone without having run, as the platform's are after six retries. */
   alarmLost?(object: string, retries: number): boolean;

@@ -58,6 +58,14 @@ interface Life {
   readonly commands: Commands;
 }
 
+/** An alarm's handler that runs. */
+interface Handler {
+  readonly alarmNumber: number;
+  readonly retries: number;
+  /** It runs once more though it had ended well. */
+  readonly doubled: boolean;
+}
+
 /** How long the platform waits before it runs an alarm again whose object was reset: 2 s, doubling. */
 const RERUN_MILLIS = 2_000;
 
@@ -81,7 +89,7 @@ export class InProcessObject {
   /** Told apart by its number: a handler that sets the same moment again has set an alarm. */
   #alarmNumber = 0;
   #disarm: () => void = () => {};
-  #handler: { readonly alarmNumber: number; readonly retries: number } | undefined;
+  #handler: Handler | undefined;
 
   constructor(options: InProcessOptions) {
     this.#options = options;
@@ -198,16 +206,16 @@ export class InProcessObject {
     this.#options.onEvent?.({ at: this.clock.now(), object: this.name, ...happening });
   }
 
-  /** Rings at the alarm's moment; not while its handler runs. */
+  /** Rings at the alarm's moment, by the machine's clock; not while its handler runs. */
   #arm(): void {
     this.#disarm();
     if (this.#alarm === null) return;
     const delay = this.#faults.alarmDelay?.(this.name) ?? 0;
-    const due = Math.max(this.#alarm + delay, this.clock.now());
+    const due = Math.max(this.#alarm - this.#life.clockError + delay, this.clock.now());
     this.#disarm = this.clock.at(due, () => this.#ring(0));
   }
 
-  #ring(retries: number): void {
+  #ring(retries: number, doubled = false): void {
     if (this.#faults.alarmLost?.(this.name, retries) === true) {
       this.#alarm = null;
       this.#tell({ kind: "alarm lost" });
@@ -215,7 +223,7 @@ export class InProcessObject {
       return;
     }
     const life = this.#life;
-    this.#handler = { alarmNumber: this.#alarmNumber, retries };
+    this.#handler = { alarmNumber: this.#alarmNumber, retries, doubled };
     this.#tell({ kind: "alarm", retries });
     life.engine.wake({ retries }).then(
       () => this.#rang(life),
@@ -229,14 +237,15 @@ export class InProcessObject {
   /** A handler that has ended removes its alarm, unless it has set another one. */
   async #rang(life: Life): Promise<void> {
     if (life.dead) return;
-    if (this.#alarmSet === undefined && this.#alarmNumber === this.#handler?.alarmNumber) {
+    const handler = this.#handler;
+    if (this.#alarmSet === undefined && this.#alarmNumber === handler?.alarmNumber) {
       this.#alarmSet = { at: null };
     }
     await this.#settle(life);
     this.#handler = undefined;
-    if (this.#faults.alarmDoubled?.(this.name) === true) {
+    if (handler?.doubled !== true && this.#faults.alarmDoubled?.(this.name) === true) {
       this.#disarm();
-      this.#disarm = this.clock.at(this.clock.now(), () => this.#ring(0));
+      this.#disarm = this.clock.at(this.clock.now(), () => this.#ring(0, true));
       return;
     }
     this.#arm();
@@ -244,7 +253,7 @@ export class InProcessObject {
   }
 
   /** A handler died: its alarm runs again, or the later one that it had set. */
-  #rerun({ alarmNumber, retries }: { alarmNumber: number; retries: number }): void {
+  #rerun({ alarmNumber, retries }: Handler): void {
     if (this.#alarmNumber !== alarmNumber) {
       this.#arm();
       return;
