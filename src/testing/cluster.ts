@@ -17,7 +17,7 @@ import { StepStore } from "../store/step-store.ts";
 import { type Effect, effectsOf } from "./effects.ts";
 import { type Faults, NO_FAULTS } from "./faults.ts";
 import { InProcessObject, type InProcessOptions } from "./in-process-object.ts";
-import { type Message, sendMessage } from "./network.ts";
+import { ask, type Message, sendMessage } from "./network.ts";
 import { Scheduler } from "./scheduler.ts";
 import { TestInstance } from "./test-instance.ts";
 import type { TraceEvent } from "./trace.ts";
@@ -120,9 +120,7 @@ export class Cluster {
       startAt: startAt?.getTime(),
     };
     const object = this.object(id);
-    const retried = { ...command, onConflict: "existing" } as const;
-    object.commands.start(command);
-    while (!object.commit()) object.commands.start(retried);
+    ask(object, (commands) => commands.start(command));
     return new TestInstance<Output>(object);
   }
 

@@ -76,6 +76,8 @@ export class InProcessObject {
   readonly logs: LogEvent[] = [];
   /** Commits so far that wrote something. */
   commits = 0;
+  /** The last of them that was not lost. */
+  durableCommit = 0;
   crashes = 0;
   readonly #options: InProcessOptions;
   readonly #faults: Faults;
@@ -185,6 +187,7 @@ export class InProcessObject {
     const commit = ++this.commits;
     if (this.#strikes({ kind: "commit", when: "before", commit })) return false;
     this.sql.flush();
+    this.durableCommit = commit;
     if (this.#alarmSet !== undefined) {
       this.#alarm = this.#alarmSet.at;
       this.#alarmSet = undefined;

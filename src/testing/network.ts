@@ -17,6 +17,20 @@ export interface Message<Answer> {
 }
 
 /**
+ * Asks an object at once, as a test does, and again where a crash has taken what it wrote. A crash
+ * after its commit took nothing: it is not asked twice for the same.
+ */
+export function ask<Answer>(
+  object: InProcessObject,
+  request: (commands: Commands) => Answer,
+): Answer {
+  for (;;) {
+    const answer = request(object.commands);
+    if (object.commit() || object.durableCommit === object.commits) return answer;
+  }
+}
+
+/**
  * Sends a message until it is answered.
  *
  * @throws whatever the request threw where it arrived

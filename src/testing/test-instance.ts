@@ -6,6 +6,7 @@ import { decode, encode } from "../core/payload.ts";
 import type { Commands } from "../engine/commands.ts";
 import { InstanceStore } from "../store/instance-store.ts";
 import type { InProcessObject } from "./in-process-object.ts";
+import { ask } from "./network.ts";
 
 /** Steps of a history that are read at a time. */
 const PAGE = 1_000;
@@ -102,11 +103,7 @@ export class TestInstance<Output = unknown> {
     return this.#ask((commands) => commands.export(this.id, after, PAGE));
   }
 
-  /** A request, repeated where a planned crash swallows it. */
   #ask<Answer>(request: (commands: Commands) => Answer): Answer {
-    for (;;) {
-      const answer = request(this.#object.commands);
-      if (this.#object.commit()) return answer;
-    }
+    return ask(this.#object, request);
   }
 }
