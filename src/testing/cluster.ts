@@ -90,7 +90,7 @@ export class Cluster {
    * Starts an instance, as `POST /v1/workflows/{name}/instances` does. It runs in the next run.
    *
    * @throws WaymarkError `WORKFLOW_NOT_FOUND`, `INPUT_INVALID`, `PAYLOAD_UNSUPPORTED`,
-   *   `INSTANCE_ID_INVALID`, `INSTANCE_EXISTS`
+   *   `INSTANCE_ID_INVALID`, `INSTANCE_EXISTS`, `BODY_INVALID` for a `startAt` that is no moment
    */
   async start<Input, Output>(
     workflow: Workflow<Input, Output>,
@@ -99,6 +99,9 @@ export class Cluster {
       : [input: Input, options?: TestStartOptions]
   ): Promise<TestInstance<Output>> {
     const { startAt, ...others } = options;
+    if (Number.isNaN(startAt?.getTime())) {
+      throw new WaymarkError("BODY_INVALID", "startAt is an invalid Date");
+    }
     const { name, version } = workflow;
     if (!this.#workflows.some((known) => known.name === name && known.version === version)) {
       throw new WaymarkError(

@@ -34,9 +34,10 @@ export class Scheduler {
    * Runs until nothing is left to do, or nothing before that moment, or `done` says so.
    *
    * @param until milliseconds since 1970
-   * @throws Error where a run is under way, or never comes to rest
+   * @throws Error where a run is under way, or never comes to rest; RangeError where `until` is NaN
    */
   async run(until = Number.POSITIVE_INFINITY, done: () => boolean = () => false): Promise<void> {
+    if (Number.isNaN(until)) throw new RangeError("NaN is no moment to run until");
     if (this.#running) throw new Error("the simulation runs already: await that run first");
     this.#running = true;
     try {

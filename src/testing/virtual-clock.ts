@@ -19,8 +19,13 @@ export class VirtualClock {
     return this.#now;
   }
 
-  /** Calls `fire` when the clock gets there; returns how to give it up. */
+  /**
+   * Calls `fire` when the clock gets there; returns how to give it up.
+   *
+   * @throws RangeError for NaN, as an invalid Date gives it: that is no moment
+   */
   at(moment: number, fire: () => void): () => void {
+    if (Number.isNaN(moment)) throw new RangeError("NaN is no moment for a timer");
     const timer: Timer = { at: moment, fire };
     const later = this.#timers.findIndex((other) => other.at > moment);
     this.#timers.splice(later === -1 ? this.#timers.length : later, 0, timer);

@@ -110,6 +110,8 @@ describe("start", () => {
     expect(instance.document()).toMatchObject({ status: "Pending", tags: { team: "a" } });
     await cluster.advance(1);
     expect(instance.output()).toBe("hello Ada");
+    const never = cluster.start(greet, "Ada", { startAt: new Date("never") });
+    await expect(never).rejects.toEqual(refusal("BODY_INVALID"));
   });
 });
 

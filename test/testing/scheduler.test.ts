@@ -107,6 +107,11 @@ test("two runs at once are refused, and the first is not disturbed", async () =>
   expect(told).toHaveLength(3);
 });
 
+test("a run until no moment at all is refused, not taken for one that is over", async () => {
+  const scheduler = starting();
+  await expect(scheduler.run(new Date("never").getTime())).rejects.toThrow(RangeError);
+});
+
 test("what a timer throws ends the run, and another may follow", async () => {
   const scheduler = starting();
   scheduler.clock.at(1, () => {

@@ -80,6 +80,13 @@ test("one timer fires alone, even where the next has the same moment", () => {
   expect(clock.now()).toBe(2_000);
 });
 
+test("a timer without a moment is refused: it would hold up all the others", () => {
+  const clock = new VirtualClock(0);
+  expect(() => clock.at(Number.NaN, () => {})).toThrow(RangeError);
+  expect(() => clock.at(new Date("never").getTime(), () => {})).toThrow("no moment");
+  expect(clock.next()).toBe(Number.POSITIVE_INFINITY);
+});
+
 test("a sleep is over when the clock gets there, and not before", async () => {
   const clock = new VirtualClock(0);
   const woken: string[] = [];
