@@ -51,6 +51,11 @@ export class Scheduler {
     for (let turns = 0; turns < MOST_TURNS; turns++) {
       await macrotask();
       if (done()) return;
+      if (this.#waiting.length > 0 && this.clock.next() <= Math.min(this.clock.now(), until)) {
+        // What is due already may go on as well. One at a time: none holds up those who wait.
+        this.clock.fireNext();
+        await macrotask();
+      }
       if (this.#waiting.length > 0) {
         const [resume] = this.#waiting.splice(this.#choose(this.#waiting.length), 1);
         resume?.();

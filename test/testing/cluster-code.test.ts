@@ -4,6 +4,13 @@ import { activity } from "../../src/core/activity.ts";
 import { workflow } from "../../src/core/workflow.ts";
 import { Cluster } from "../../src/testing/cluster.ts";
 
+/** What workflows and activities logged themselves. */
+const ownLines = (cluster: Cluster) =>
+  cluster.trace.flatMap((told) => {
+    if (told.kind !== "log" || told.event.event !== "log") return [];
+    return [{ object: told.object, message: told.event.message }];
+  });
+
 test("a deployment changes the code under running instances, and what is recorded stays", async () => {
   const before = workflow("Steps", async (ctx) => {
     const first = await ctx.run("first", () => "old");
@@ -108,6 +115,20 @@ test("what happens is told as it happens, and kept in order with the clock's tim
   ]);
 });
 
+test("instances that are due at the same moment work side by side", async () => {
+  const twice = activity("Twice", async (_: undefined, ctx) => {
+    for (let half = 1; half <= 2; half++) {
+      ctx.log(ctx.instanceId);
+      await ctx.checkpoint(half);
+    }
+  });
+  const working = workflow("Working", (ctx) => ctx.call(twice));
+  const cluster = new Cluster({ workflows: [working] });
+  for (const id of ["a", "b"]) await cluster.start(working, undefined, { id });
+  await cluster.run();
+  expect(ownLines(cluster).map(({ object }) => object)).toEqual(["a", "b", "a", "b"]);
+});
+
 test("another choice of who goes on first changes the order, and no outcome", async () => {
   const part = activity("Part", async (name: string, ctx) => {
     await ctx.checkpoint(1);
@@ -119,16 +140,10 @@ test("another choice of who goes on first changes the order, and no outcome", as
     Promise.all(["a", "b", "c"].map((name) => ctx.call(part, name))),
   );
   const ran = async (choose: (count: number) => number) => {
-    const order: string[] = [];
-    const cluster = new Cluster({
-      workflows: [parts],
-      choose,
-      onEvent: (told) => {
-        if (told.kind === "log" && told.event.event === "log") order.push(`${told.event.message}`);
-      },
-    });
+    const cluster = new Cluster({ workflows: [parts], choose });
     const instance = await cluster.start(parts);
     await cluster.run();
+    const order = ownLines(cluster).map(({ message }) => message);
     return { output: instance.output().join(""), order: order.join("") };
   };
   expect(await ran(() => 0)).toEqual({ output: "abc", order: "abc" });

@@ -68,6 +68,23 @@ test("time moves only when nobody waits for a turn, from timer to timer", async 
   expect(told).toEqual(["before1", "before2", "soon: 1", "after1", "after2", "a day: 86400000"]);
 });
 
+test("what is due already goes on beside those who wait, and does not hold them up", async () => {
+  const scheduler = starting();
+  const { clock } = scheduler;
+  const told: string[] = [];
+  let polls = 0;
+  const poll = () => {
+    if (told.length < 3) clock.at(clock.now(), poll);
+    polls++;
+  };
+  clock.at(0, poll);
+  void worker(scheduler, "a", 3, told);
+  await scheduler.run();
+  expect(told).toEqual(["a1", "a2", "a3"]);
+  expect(polls).toBeGreaterThan(2);
+  expect(polls).toBeLessThan(6);
+});
+
 test("a run stops at its moment: what is due then has run, what is due later has not", async () => {
   const scheduler = starting();
   const fired: number[] = [];
