@@ -22,16 +22,11 @@ import { StepStore } from "../store/step-store.ts";
 import type { Attempt } from "./attempt.ts";
 import { Breather } from "./breather.ts";
 import { Budget } from "./budget.ts";
+import { type CorrectedHost, correctedHost } from "./corrected-host.ts";
 import { Doorbell } from "./doorbell.ts";
 import { isCareful, storedDue } from "./due.ts";
 import { Execution } from "./execution.ts";
-import {
-  DEFAULT_TURN_BUDGET,
-  EARLY_MILLIS,
-  type Host,
-  SETTLE_MILLIS,
-  type TurnBudget,
-} from "./host.ts";
+import { DEFAULT_TURN_BUDGET, type Host, SETTLE_MILLIS, type TurnBudget } from "./host.ts";
 import { Reporter, told } from "./reporter.ts";
 import { runTurn, type TurnEnd } from "./turn.ts";
 
@@ -40,6 +35,14 @@ export interface EngineOptions {
   readonly host: Host;
   readonly registry: Registry;
   readonly turn?: Partial<TurnBudget>;
+}
+
+/** What the platform says of an alarm that has fired. */
+export interface FiredAlarm {
+  /** How often it has run before, because its handler died. */
+  readonly retries: number;
+  /** The moment it was set for, in milliseconds since 1970, where that is known. */
+  readonly scheduledAt?: number | undefined;
 }
 
 /** The platform gives an alarm up after six retries; before that the instance is suspended. */
@@ -52,7 +55,7 @@ const CALM_MILLIS = 2 * SUSPENDED_MILLIS.most;
 const BROKEN_MILLIS = { first: 1_000, most: 60_000 };
 
 export class Engine {
-  readonly host: Host;
+  readonly host: CorrectedHost;
   readonly registry: Registry;
   readonly instance: InstanceStore;
   readonly steps: StepStore;
@@ -76,12 +79,12 @@ export class Engine {
   #leaving = new Map<StepIdentity, { attempt: Attempt; until: number }>();
 
   constructor(options: EngineOptions) {
-    this.host = options.host;
+    this.host = correctedHost(options.host);
     this.registry = options.registry;
     this.instance = new InstanceStore(options.sql);
     this.steps = new StepStore(options.sql);
     this.keys = new KeyStore(options.sql);
-    this.#breather = new Breather(options.host);
+    this.#breather = new Breather(this.host);
     this.#budget = { ...DEFAULT_TURN_BUDGET, ...options.turn };
   }
 
@@ -111,12 +114,11 @@ export class Engine {
 
   /**
    * The alarm's work: runs a turn, or joins the one that runs. Never throws (W4).
-   *
-   * @param alarm how often the platform has run this alarm before, because it died under it
    */
-  wake(alarm: { readonly retries: number }): Promise<void> {
+  wake(alarm: FiredAlarm): Promise<void> {
     if (this.#turn !== null) return this.#turn;
     this.#alarmAt = null; // it has fired
+    if (alarm.scheduledAt !== undefined) this.host.alarmFired(alarm.scheduledAt);
     this.#turn = this.#run(alarm.retries)
       .catch((error: unknown) => this.#recover(error))
       .finally(() => {
@@ -211,7 +213,7 @@ export class Engine {
     const now = this.host.now();
     const row = this.instance.read();
     if (row === undefined || isTerminal(row.status)) return null;
-    if (row.due !== null && row.due > now + EARLY_MILLIS) {
+    if (row.due !== null && row.due > now) {
       this.#setAlarm(row.due);
       return null;
     }

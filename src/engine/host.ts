@@ -56,12 +56,6 @@ export const BREATH_MILLIS = 25;
 /** A timer due within this is waited for in memory: an alarm and its row would cost more. */
 export const NEAR_MILLIS = 20;
 
-/**
- * A turn that finds nothing to do waits in memory for what is due within this: its alarm came early, as
- * one does where the platform's clock is ahead of the object's. Set again it would come at once.
- */
-export const EARLY_MILLIS = 1_000;
-
 /** How long the next attempt waits for one that was stopped to settle. */
 export const SETTLE_MILLIS = 5_000;
 

@@ -14,7 +14,7 @@ import type { Breather } from "./breather.ts";
 import type { Budget } from "./budget.ts";
 import type { Doorbell } from "./doorbell.ts";
 import type { Execution } from "./execution.ts";
-import { EARLY_MILLIS, type Host, NEAR_MILLIS } from "./host.ts";
+import { type Host, NEAR_MILLIS } from "./host.ts";
 
 /** How a turn ended. */
 export type TurnEnd =
@@ -43,7 +43,6 @@ export interface TurnOptions {
 export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
   const { host, execution, budget, breather, alive } = turn;
   const { driver } = execution;
-  let idle = true;
   for (;;) {
     await host.drain();
     if (!alive()) return { kind: "gone" };
@@ -52,10 +51,7 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
     if (execution.overgrown) return { kind: "ended", end: { ok: false, error: overgrownError() } };
     if (driver.end !== undefined) return { kind: "ended", end: driver.end };
     if (driver.deliverNext()) {
-      if (execution.caughtUp) {
-        budget.spendStep();
-        idle = false;
-      }
+      if (execution.caughtUp) budget.spendStep();
       continue;
     }
     const adopted = execution.adopt();
@@ -66,7 +62,6 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
     const now = host.now();
     const recorded = execution.record();
     const fired = execution.fire(now);
-    idle &&= !(adopted || recorded || fired || execution.busy);
     if (adopted || recorded || fired) continue;
     if (budget.spent(now)) return { kind: "yielded" };
     if (breather.due) {
@@ -79,7 +74,7 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
     if (!execution.busy) {
       if (execution.stalled) return { kind: "suspended", error: stalledError() };
       const due = execution.nextDue();
-      if (due - now > (idle ? EARLY_MILLIS : NEAR_MILLIS)) return { kind: "waiting", due };
+      if (due - now > NEAR_MILLIS) return { kind: "waiting", due };
     }
     await pause(turn, Math.min(execution.nextLook(), budget.endsAt));
   }

@@ -55,7 +55,8 @@ export function workflowInstanceClass(config: InstanceConfig) {
     }
 
     override alarm(info?: AlarmInvocationInfo): Promise<void> {
-      return this.#engine.wake({ retries: info?.retryCount ?? 0 });
+      const { retryCount: retries = 0, scheduledTime: scheduledAt } = info ?? {};
+      return this.#engine.wake({ retries, scheduledAt });
     }
 
     start(command: StartCommand): Promise<Reply<StartReceipt>> {

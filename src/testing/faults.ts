@@ -47,7 +47,10 @@ export interface Faults {
   alarmDoubled?(object: string): boolean;
   /** Whether an alarm is gone without having run, as the platform's are after six retries. */
   alarmLost?(object: string, retries: number): boolean;
-  /** By how many milliseconds the clock of an object's machine is ahead, for one life of its memory. */
+  /**
+   * By how many milliseconds the clock of an object's machine is ahead, for one life of its memory; at
+   * most a minute behind.
+   */
   clockError?(object: string): number;
   /** Whether an object at rest is evicted: its memory is lost, and nothing else. */
   evicted?(object: string): boolean;

@@ -61,6 +61,8 @@ interface Life {
 /** An alarm's handler that runs. */
 interface Handler {
   readonly alarmNumber: number;
+  /** The moment it was set for. */
+  readonly scheduledAt: number;
   readonly retries: number;
   /** It runs once more though it had ended well. */
   readonly doubled: boolean;
@@ -209,16 +211,18 @@ export class InProcessObject {
     this.#options.onEvent?.({ at: this.clock.now(), object: this.name, ...happening });
   }
 
-  /** Rings at the alarm's moment, by the machine's clock; not while its handler runs. */
+  /** Rings at the alarm's moment, by the platform's clock; not while its handler runs. */
   #arm(): void {
     this.#disarm();
     if (this.#alarm === null) return;
     const delay = this.#faults.alarmDelay?.(this.name) ?? 0;
-    const due = Math.max(this.#alarm - this.#life.clockError + delay, this.clock.now());
-    this.#disarm = this.clock.at(due, () => this.#ring(0));
+    const due = Math.max(this.#alarm + delay, this.clock.now());
+    const scheduledAt = this.#alarm;
+    this.#disarm = this.clock.at(due, () => this.#ring({ retries: 0, scheduledAt }));
   }
 
-  #ring(retries: number, doubled = false): void {
+  #ring(alarm: { retries: number; scheduledAt: number; doubled?: true }): void {
+    const { retries, scheduledAt, doubled = false } = alarm;
     if (this.#faults.alarmLost?.(this.name, retries) === true) {
       this.#alarm = null;
       this.#tell({ kind: "alarm lost" });
@@ -226,9 +230,9 @@ export class InProcessObject {
       return;
     }
     const life = this.#life;
-    this.#handler = { alarmNumber: this.#alarmNumber, retries, doubled };
+    this.#handler = { alarmNumber: this.#alarmNumber, scheduledAt, retries, doubled };
     this.#tell({ kind: "alarm", retries });
-    life.engine.wake({ retries }).then(
+    life.engine.wake({ retries, scheduledAt }).then(
       () => this.#rang(life),
       (error: unknown) => {
         this.#tell({ kind: "alarm failed", error });
@@ -246,9 +250,11 @@ export class InProcessObject {
     }
     await this.#settle(life);
     this.#handler = undefined;
-    if (handler?.doubled !== true && this.#faults.alarmDoubled?.(this.name) === true) {
+    if (handler?.doubled === false && this.#faults.alarmDoubled?.(this.name) === true) {
+      const { scheduledAt } = handler;
+      const again = () => this.#ring({ retries: 0, scheduledAt, doubled: true });
       this.#disarm();
-      this.#disarm = this.clock.at(this.clock.now(), () => this.#ring(0, true));
+      this.#disarm = this.clock.at(this.clock.now(), again);
       return;
     }
     this.#arm();
@@ -256,7 +262,7 @@ export class InProcessObject {
   }
 
   /** A handler died: its alarm runs again, or the later one that it had set. */
-  #rerun({ alarmNumber, retries }: Handler): void {
+  #rerun({ alarmNumber, scheduledAt, retries }: Handler): void {
     if (this.#alarmNumber !== alarmNumber) {
       this.#arm();
       return;
@@ -265,7 +271,8 @@ export class InProcessObject {
     const wait = restarted === false ? RERUN_MILLIS * 2 ** retries : 0;
     const count = restarted === true ? 0 : retries + 1;
     this.#disarm();
-    this.#disarm = this.clock.at(this.clock.now() + wait, () => this.#ring(count));
+    const again = () => this.#ring({ retries: count, scheduledAt });
+    this.#disarm = this.clock.at(this.clock.now() + wait, again);
   }
 
   #live(): Life {
@@ -357,6 +364,7 @@ export class InProcessObject {
     ctx: ActivityContext,
     life: Pick<Life, "dead" | "attempts">,
   ): Promise<unknown> {
+    if (life.dead) return never();
     const { step, attempt } = ctx;
     const moment = (when: "before" | "after") =>
       ({ kind: "attempt", when, step, attempt }) as const;
