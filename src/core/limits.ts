@@ -57,7 +57,7 @@ export const LIMITS = {
   timerMillis: 3_155_760_000_000,
   /** Items of one page of a history. */
   historyPage: 1_000,
-  /** Characters of payload after which a page of a history ends early: an RPC carries 32 MiB. */
+  /** Characters of JSON after which a page of a history ends early: an RPC carries 32 MiB. */
   historyPageLength: 8_388_608,
   /** Seconds a client may ask a status read to wait. */
   waitSeconds: 60,

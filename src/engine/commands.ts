@@ -19,7 +19,7 @@ import { nameOf } from "../core/names.ts";
 import type { Encoded } from "../core/payload.ts";
 import type { InstanceRow, StepRow } from "../store/rows.ts";
 import type { Engine } from "./engine.ts";
-import { storedHistory } from "./export-history.ts";
+import { storedExecution, storedStep } from "./export-history.ts";
 import { historyItem, instanceDocument } from "./view.ts";
 
 /** A start, with its input already checked and encoded. */
@@ -51,6 +51,12 @@ const KEPT_ANSWER_LENGTH = 65_536;
 
 /** Rows of a history read at a time: each may hold 2 MB. */
 const HISTORY_CHUNK = 16;
+
+/** Part of a list; `cursor` is null at its end. */
+interface Page<Item> {
+  readonly items: readonly Item[];
+  readonly cursor: string | null;
+}
 
 /** How an answer too long to keep is kept in part, and made whole from the present state. */
 interface Short<Answer, Kept> {
@@ -110,8 +116,7 @@ export class Commands {
   history(id: string, after: number, limit: number): HistoryPage {
     this.#engine.requested();
     this.#row(id);
-    const { rows, cursor } = this.#page(after, limit);
-    return { items: rows.map(historyItem), cursor };
+    return this.#page(after, limit, historyItem);
   }
 
   /**
@@ -121,29 +126,28 @@ export class Commands {
    */
   export(id: string, after: number, limit: number): StoredHistoryPage {
     this.#engine.requested();
-    const { rows, cursor } = this.#page(after, limit);
-    return { ...storedHistory(this.#row(id), rows), cursor };
+    const row = this.#row(id);
+    const { items: steps, cursor } = this.#page(after, limit, storedStep);
+    return { ...storedExecution(row), steps, cursor };
   }
 
-  /** Rows after an id; fewer than asked for where they are large. */
-  #page(
-    after: number,
-    limit: number,
-  ): { readonly rows: StepRow[]; readonly cursor: string | null } {
-    const page: StepRow[] = [];
+  /** Steps after a row's id, as they are shown; fewer than asked for where they are large. */
+  #page<Item>(after: number, limit: number, show: (row: StepRow) => Item): Page<Item> {
+    const items: Item[] = [];
     let last = after;
     let length = 0;
     for (;;) {
       const rows = this.#engine.steps.page(last, HISTORY_CHUNK);
       for (const row of rows) {
-        if (page.length === limit || length > LIMITS.historyPageLength) {
-          return { rows: page, cursor: String(last) };
+        if (items.length === limit || length > LIMITS.historyPageLength) {
+          return { items, cursor: String(last) };
         }
-        page.push(row);
-        length += (row.input?.length ?? 0) + (row.result?.length ?? 0);
+        const item = show(row);
+        items.push(item);
+        length += JSON.stringify(item).length; // as shown: a shared value is stored but once
         last = row.id;
       }
-      if (rows.length < HISTORY_CHUNK) return { rows: page, cursor: null };
+      if (rows.length < HISTORY_CHUNK) return { items, cursor: null };
     }
   }
 

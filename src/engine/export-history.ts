@@ -2,25 +2,14 @@
 import type { StoredHistory, StoredStep } from "../core/history.ts";
 import type { InstanceRow, StepRow } from "../store/rows.ts";
 
-/** The history of an execution with these of its steps. */
-export function storedHistory(row: InstanceRow, steps: readonly StepRow[]): StoredHistory {
+/** All of a stored history but its steps. */
+export function storedExecution(row: InstanceRow): Omit<StoredHistory, "steps"> {
   const { id, executionId, workflow, version, status, input, output, error, startedAt } = row;
-  return {
-    format: 1,
-    id,
-    executionId,
-    workflow,
-    version,
-    status,
-    input,
-    output,
-    error,
-    startedAt,
-    steps: steps.map(storedStep),
-  };
+  const identity = { id, executionId, workflow, version };
+  return { format: 1, ...identity, status, input, output, error, startedAt };
 }
 
-function storedStep(row: StepRow): StoredStep {
+export function storedStep(row: StepRow): StoredStep {
   const { seq, step, kind, state, attempt, input, result, failure, at } = row;
   return { seq, step, kind, state, attempt, input, result, failure, at };
 }

@@ -1,6 +1,7 @@
 /** What keeps one instance from filling memory, rows or an RPC. */
 import { expect, test } from "vitest";
 import { activity } from "../../src/core/activity.ts";
+import { NonRetryableError } from "../../src/core/failure.ts";
 import { LIMITS } from "../../src/core/limits.ts";
 import { encode } from "../../src/core/payload.ts";
 import { workflow } from "../../src/core/workflow.ts";
@@ -47,6 +48,31 @@ test("a history that is too large fails its instance, which can then still be re
   expect(page.items.length).toBeLessThan(20);
   expect(page.cursor).not.toBeNull();
 });
+
+test("a page of a history is bounded by what its values expand to, and by its errors", async () => {
+  const object = started(waiting);
+  await object.run();
+  const shared = encode(Array(1_000).fill("x".repeat(1_000)), "an event");
+  for (let event = 0; event < 20; event++) {
+    object.commands.sendEvent(ID, { event: "flood", payload: shared });
+  }
+  const page = object.commands.history(ID, 0, 1_000);
+  expect(page.cursor).not.toBeNull();
+  expect(JSON.stringify(page).length).toBeLessThan(LIMITS.historyPageLength + 1_100_000);
+
+  const fragile = workflow("Fragile", async (ctx) => {
+    for (let step = 0; step < 1_000; step++) await ctx.run("fail", failDeeply).catch(() => {});
+  });
+  const failed = (await ran(fragile)).object.commands.history(ID, 0, 1_000);
+  expect(failed.cursor).not.toBeNull();
+  expect(JSON.stringify(failed).length).toBeLessThan(LIMITS.historyPageLength + 100_000);
+});
+
+function failDeeply(): never {
+  let cause: Error | undefined;
+  for (let depth = 0; depth < 6; depth++) cause = new Error("x".repeat(4_000), { cause });
+  throw new NonRetryableError("no", { cause });
+}
 
 test("the ids of events and history cursors are never used twice", async () => {
   const three = workflow("Three", async (ctx) => {
