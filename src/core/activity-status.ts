@@ -34,7 +34,7 @@ export function initialStatus(stage: string, at: number): ActivityStatus {
 }
 
 /**
- * The value as an ActivityStatus.
+ * The value as an ActivityStatus, its time in milliseconds and UTC.
  *
  * @throws WaymarkError `STAGE_STATUS_INVALID` naming the field that is wrong.
  */
@@ -54,11 +54,22 @@ export function parseActivityStatus(value: unknown): ActivityStatus {
     return invalid("processingStatus", PROCESSING_STATUSES.join(", "));
   }
   if (typeof processingStage !== "string") return invalid("processingStage", "the name of a stage");
-  if (typeof lastUpdated !== "string" || Number.isNaN(Date.parse(lastUpdated))) {
-    return invalid("lastUpdated", "a time in ISO 8601");
-  }
-  const checked = processingStatus as ProcessingStatus;
-  return { lastProcessedId, processingStatus: checked, processingStage, lastUpdated };
+  const at = instantOf(lastUpdated);
+  if (at === null) return invalid("lastUpdated", "a time in ISO 8601 with its zone");
+  return {
+    lastProcessedId,
+    processingStatus: processingStatus as ProcessingStatus,
+    processingStage,
+    lastUpdated: new Date(at).toISOString(),
+  };
+}
+
+/** `Date.parse` alone takes "1", a day's name, and any text in brackets. .NET writes 7 decimals. */
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
+
+function instantOf(text: unknown): number | null {
+  const at = typeof text === "string" && INSTANT.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(at) ? null : at;
 }
 
 function invalid(field: keyof ActivityStatus, wanted: string): never {

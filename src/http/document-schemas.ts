@@ -48,7 +48,7 @@ const activityStatusSchema = named(
       .describe("The last record that is done; initialId before the first"),
     processingStatus: processingStatusSchema,
     processingStage: z.string().describe("The activity it belongs to"),
-    lastUpdated: z.iso.datetime(),
+    lastUpdated: instantSchema,
   }),
 ) satisfies z.ZodType<ActivityStatus>;
 

@@ -117,6 +117,12 @@ describe("a value that is no ActivityStatus is refused with the field that is wr
     ["lastUpdated", undefined],
     ["lastUpdated", "yesterday"],
     ["lastUpdated", Number.NaN],
+    ["lastUpdated", "1"],
+    ["lastUpdated", "Jan 1 2026"],
+    ["lastUpdated", "2026-01-01"],
+    ["lastUpdated", "2026-01-01T00:00:00"],
+    ["lastUpdated", "2026-13-01T00:00:00Z"],
+    ["lastUpdated", `2026 (${"y".repeat(2_000)})`],
     ["lastUpdated", new Date(0)],
   ])("%s: %j", (field, value) => {
     const error = thrownBy(() => parseActivityStatus({ ...at("One", "New"), [field]: value }));
@@ -128,6 +134,15 @@ describe("a value that is no ActivityStatus is refused with the field that is wr
     expect(codeOf(() => parseActivityStatus(value))).toBe("STAGE_STATUS_INVALID");
     expect(codeOf(() => decideStage(STAGES, "One", value, NOW))).toBe("STAGE_STATUS_INVALID");
   });
+});
+
+test.each([
+  ["2026-01-02T03:04:05Z", "2026-01-02T03:04:05.000Z"],
+  ["2026-01-02T03:04:05.1234567Z", "2026-01-02T03:04:05.123Z"],
+  ["2026-01-02T03:04:05.5+01:00", "2026-01-02T02:04:05.500Z"],
+])("the time %s is shown as %s, as all times are", (lastUpdated, shown) => {
+  const status = parseActivityStatus({ ...at("One", "New"), lastUpdated });
+  expect(status.lastUpdated).toBe(shown);
 });
 
 test("a status of the longest id is read, and what else it carries is dropped", () => {
