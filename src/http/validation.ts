@@ -31,13 +31,12 @@ export function parseQuery<Schema extends z.ZodType>(
   schema: Schema,
   query: URLSearchParams,
 ): z.output<Schema> {
-  const twice = [...query.keys()].find((name) => query.getAll(name).length > 1);
-  if (twice !== undefined) {
-    throw new WaymarkError("QUERY_INVALID", `${cut(quoted(twice))} is given more than once`);
-  }
   const result = schema.safeParse(Object.fromEntries(query));
-  if (result.success) return result.data;
-  throw refusal("QUERY_INVALID", result.error.issues, "parameter");
+  if (!result.success) throw refusal("QUERY_INVALID", result.error.issues, "parameter");
+  // Of the names that mean something only: the client decides how many there are.
+  const twice = Object.keys(Object(result.data)).find((name) => query.getAll(name).length > 1);
+  if (twice === undefined) return result.data;
+  throw new WaymarkError("QUERY_INVALID", `${quoted(twice)} is given more than once`);
 }
 
 function refusal(code: ErrorCode, issues: readonly z.core.$ZodIssue[], noun: string): WaymarkError {

@@ -91,6 +91,12 @@ describe("the headers of every answer", () => {
 });
 
 describe("health", () => {
+  it("and the OpenAPI document are answered also where a parameter is repeated", async () => {
+    for (const path of ["/health?probe=1&probe=2", "/openapi.json?v=1&v=2"]) {
+      expect((await surface({}).send("GET", path)).status).toBe(200);
+    }
+  });
+
   it("answers ok with the version, whatever the query", async () => {
     const response = await surface({}).send("GET", "/health?probe=1");
     expect(response.status).toBe(200);
