@@ -51,7 +51,7 @@ export const activityTwo = activity(
     const { DB } = ctx.env;
     await eachPage(ctx, "places", async (afterId) => {
       const places = await readPage(DB, afterId, PAGE_RECORDS);
-      const found = places.map((place) => ({ cityId: place.city_id, found: enrich(place) }));
+      const found = places.map((place) => ({ place, found: enrich(place) }));
       if (found.length > 0) await enrichPage(DB, found);
       return boundsOf(places);
     });

@@ -127,12 +127,15 @@ export async function readPage(
   return page.results;
 }
 
+// A record that another migration has copied anew meanwhile is left to that one.
 const ENRICH_PAGE = `
   UPDATE places SET (${ENRICHED_COLUMNS}) = (
     given.value ->> 1, given.value ->> 2, given.value ->> 3, given.value ->> 4,
     given.value ->> 5, given.value ->> 6, given.value ->> 7)
   FROM json_each(?1) AS given
   WHERE places.city_id = given.value ->> 0
+    AND (name, country, population, coordinates) IS (
+      given.value ->> 8, given.value ->> 9, given.value ->> 10, given.value ->> 11)
     AND (${ENRICHED_COLUMNS}) IS NOT (
       given.value ->> 1, given.value ->> 2, given.value ->> 3, given.value ->> 4,
       given.value ->> 5, given.value ->> 6, given.value ->> 7)`;
@@ -140,10 +143,10 @@ const ENRICH_PAGE = `
 /** Writes what was found out about a page's records; the page travels as one JSON parameter. */
 export async function enrichPage(
   db: D1Database,
-  page: readonly { readonly cityId: number; readonly found: Enrichment }[],
+  page: readonly { readonly place: PlaceRow; readonly found: Enrichment }[],
 ): Promise<void> {
-  const rows = page.map(({ cityId, found }) => [
-    cityId,
+  const rows = page.map(({ place, found }) => [
+    place.city_id,
     found.displayName,
     found.searchName,
     found.countryName,
@@ -151,6 +154,10 @@ export async function enrichPage(
     found.latitude,
     found.longitude,
     found.geohash,
+    place.name,
+    place.country,
+    place.population,
+    place.coordinates,
   ]);
   await db.prepare(ENRICH_PAGE).bind(JSON.stringify(rows)).run();
 }

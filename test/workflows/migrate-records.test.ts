@@ -4,6 +4,7 @@ import { initialStatus } from "../../src/core/activity-status.ts";
 import { NonRetryableError } from "../../src/core/failure.ts";
 import { jsonSchemaOf, parseWith } from "../../src/core/schema.ts";
 import type { StageActivity } from "../../src/core/workflow.ts";
+import { enrich } from "../../src/workflows/enrich.ts";
 import {
   activityOne,
   activityThree,
@@ -11,6 +12,7 @@ import {
   migrateRecords,
   PAGE_RECORDS,
 } from "../../src/workflows/migrate-records.ts";
+import { enrichPage, readPage } from "../../src/workflows/places.ts";
 import { createDatabase, type TestDatabase } from "./d1.ts";
 import { insertLegacy, insertMany, place } from "./legacy.ts";
 import { attempt, attemptUntilDone, Died } from "./stage.ts";
@@ -158,6 +160,18 @@ describe("the stages together", () => {
     expect(rows("SELECT search_name AS name FROM places WHERE city_id = 13")).toEqual([
       { name: "nunez" },
     ]);
+  });
+
+  test("leave a record alone that another migration has copied anew meanwhile", async () => {
+    insertMany(sqlite, 3);
+    await attempt(activityOne, { db });
+    const [stale] = await readPage(db, 0, 1);
+    if (stale === undefined) throw new Error("nothing was copied");
+    sqlite.exec(`UPDATE legacy_places SET coordinates = '1,2' WHERE city_id = ${stale.city_id}`);
+    await attempt(activityOne, { db });
+    await enrichPage(db, [{ place: stale, found: enrich(stale) }]);
+    const { error } = await attempt(activityThree, { db });
+    expect(String(error)).toContain(`id ${stale.city_id} was copied, but not enriched`);
   });
 });
 
