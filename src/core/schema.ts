@@ -4,6 +4,10 @@
  */
 import { WaymarkError } from "./errors.ts";
 
+/** Issues told at once, and characters of one: who sends the value decides how many there are. */
+const ISSUES_TOLD = 10;
+const ISSUE_LENGTH = 400;
+
 interface Issue {
   readonly message: string;
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
@@ -33,14 +37,17 @@ export interface Schema<Output = unknown> {
 export async function parseWith<Output>(schema: Schema<Output>, value: unknown): Promise<Output> {
   const result = await schema["~standard"].validate(value);
   if (result.issues === undefined) return result.value;
-  const found = result.issues.slice(0, 10).map((issue) => `${place(issue)}${issue.message}`);
+  const found = result.issues.slice(0, ISSUES_TOLD).map((issue) => cut(toldOf(issue)));
   throw new WaymarkError("INPUT_INVALID", `the input does not fit: ${found.join("; ")}`);
 }
 
-function place(issue: Issue): string {
-  const keys = (issue.path ?? []).map((key) => String(typeof key === "object" ? key.key : key));
-  return keys.length === 0 ? "" : `${keys.join(".")}: `;
+function toldOf({ path = [], message }: Issue): string {
+  const keys = path.map((key) => String(typeof key === "object" ? key.key : key));
+  return keys.length === 0 ? message : `${keys.join(".")}: ${message}`;
 }
+
+const cut = (text: string) =>
+  text.length <= ISSUE_LENGTH ? text : `${text.slice(0, ISSUE_LENGTH - 1)}…`;
 
 /** The schema as JSON Schema for documents, or null where its library cannot say. */
 export function jsonSchemaOf(schema: Schema | undefined): unknown {

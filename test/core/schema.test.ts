@@ -76,6 +76,14 @@ test("of very many issues the first ten are told", async () => {
   expect((error as Error).message).not.toContain("issue 10");
 });
 
+test("an issue is told in bounded length, however long its place or its message", async () => {
+  const value = { ["k".repeat(300_000)]: Array(20).fill("x"), ["u".repeat(300_000)]: [] };
+  for (const schema of [z.record(z.string(), z.array(z.number())), z.strictObject({})]) {
+    const error = await parseWith(schema, value).catch((thrown: unknown) => thrown);
+    expect((error as Error).message.length).toBeLessThan(5_000);
+  }
+});
+
 test("an empty list of issues is a refusal as well", async () => {
   await expect(
     parseWith(
