@@ -77,6 +77,9 @@ function byteLength(text: string): number {
     : new TextEncoder().encode(text).length;
 }
 
+/** Characters of a time as ISO text. */
+const DATE_LENGTH = 24;
+
 /** Characters of a path in an error. */
 const SHOWN_PATH_LENGTH = 200;
 
@@ -109,8 +112,10 @@ function visit(value: unknown, walk: Walk): void {
       spend(walk, value.length);
       return;
     case "number":
-    case "boolean":
     case "bigint":
+      spend(walk, String(value).length);
+      return;
+    case "boolean":
     case "undefined":
       return;
     case "object":
@@ -136,6 +141,7 @@ function spend(walk: Walk, size: number): void {
 function visitObject(value: object, walk: Walk): void {
   if (value instanceof Date) {
     if (Number.isNaN(value.getTime())) refuse(walk, "is an invalid Date");
+    spend(walk, DATE_LENGTH);
     return;
   }
   if (value instanceof Uint8Array) {
@@ -168,6 +174,7 @@ function visitMembers(value: object, walk: Walk): void {
     if (Object.getOwnPropertySymbols(value).length > 0) refuse(walk, "has a symbol as key");
     for (const key of Object.keys(value)) {
       if (key === "__proto__") refuse(walk, "has a key __proto__");
+      spend(walk, key.length);
       visitAt(key, (value as Record<string, unknown>)[key], walk);
     }
   } else {

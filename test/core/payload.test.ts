@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../src/core/limits.ts";
-import { decode, ENCODED_UNDEFINED, encode } from "../../src/core/payload.ts";
+import { decode, ENCODED_UNDEFINED, encode, toJson } from "../../src/core/payload.ts";
 import { codeOf, thrownBy } from "./thrown.ts";
 
 const roundTrip = (value: unknown): unknown => decode(encode(value, "the value"));
@@ -251,6 +251,18 @@ describe("the bounds of a value", () => {
     visits = 0;
     expect(refusal(shared(60))).toMatchObject({ code: "PAYLOAD_TOO_LARGE" }); // 2 ** 60 paths
     expect(visits).toBeLessThan(LIMITS.payloadExpanded);
+  });
+
+  test.each<[string, unknown]>([
+    ["a bigint", 10n ** 100n],
+    ["a number", 0.1234567890123456],
+    ["a Date", new Date(0)],
+    ["the name of a member", { ["k".repeat(100)]: null }],
+  ])("%s that is shared counts in every character for every path to it", (_name, part) => {
+    const length = JSON.stringify(toJson(part)).length;
+    const many = (times: number) => Array(Math.floor(times)).fill(part);
+    expect(() => encode(many(LIMITS.payloadExpanded / length / 2), "it")).not.toThrow();
+    expect(refusal(many((LIMITS.payloadExpanded / length) * 1.2)).code).toBe("PAYLOAD_TOO_LARGE");
   });
 });
 
