@@ -48,7 +48,7 @@ const scopeFor = (method: string): AuthScope =>
  * @throws WaymarkError `AUTH_NOT_CONFIGURED`, `UNAUTHENTICATED`, `SCOPE_MISSING`
  */
 export async function authorize(request: Request, config: AuthConfig): Promise<void> {
-  if (config.mode === "none") return;
+  if (config.mode === "none") return refuseForeignPage(request);
   if (config.writeTokens.length === 0 && config.readTokens.length === 0) {
     throw new WaymarkError(
       "AUTH_NOT_CONFIGURED",
@@ -59,6 +59,17 @@ export async function authorize(request: Request, config: AuthConfig): Promise<v
   if (granted === "read" && scopeFor(request.method) === "write") {
     throw new WaymarkError("SCOPE_MISSING", `a read token may not ${request.method}`);
   }
+}
+
+/**
+ * Where no token is asked for, whatever a browser shows could write: it may send a POST without a
+ * content type to any address, this machine's included, and names the page's origin with it.
+ */
+function refuseForeignPage(request: Request): void {
+  const origin = request.headers.get("Origin");
+  const { host } = new URL(request.url);
+  if (origin === null || (URL.canParse(origin) && new URL(origin).host === host)) return;
+  throw new WaymarkError("UNAUTHENTICATED", "a page of another origin may not ask without a token");
 }
 
 function bearerToken(request: Request): string {

@@ -49,6 +49,21 @@ describe("without a configured token", () => {
   });
 });
 
+describe("a page in a browser, where AUTH is none", () => {
+  it("may be one of the Worker's own origin", async () => {
+    const headers = { Origin: "https://waymark.test" };
+    expect((await surface({ AUTH: "none" }).send("POST", START, { headers })).status).toBe(202);
+  });
+
+  for (const Origin of ["https://evil.test", "https://waymark.test.evil.test", "null"]) {
+    it(`may not be of the origin ${Origin}`, async () => {
+      const { send, service } = surface({ AUTH: "none" });
+      await problemIn(await send("POST", START, { headers: { Origin } }), "UNAUTHENTICATED");
+      expect(service.calls).toEqual([]);
+    });
+  }
+});
+
 describe("the scopes", () => {
   const READ = ["GET", "/v1/workflows"] as const;
   const WRITE = ["POST", START] as const;
