@@ -27,9 +27,10 @@ export async function idempotencyOf(
   request: Request,
   bodyText: string,
 ): Promise<Idempotency> {
-  const { pathname } = new URL(request.url);
-  // Neither a method nor a path holds a line feed, so no two requests come to the same text.
-  const fingerprint = await sha256Hex(`${request.method}\n${pathname}\n${bodyText}`);
+  // Decoded, as it may be written in several ways. Its parameters are checked by now: neither they
+  // nor a method hold a line feed, so no two requests come to the same text.
+  const path = decodeURIComponent(new URL(request.url).pathname);
+  const fingerprint = await sha256Hex(`${request.method}\n${path}\n${bodyText}`);
   return { key, fingerprint };
 }
 

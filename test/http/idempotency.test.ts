@@ -70,6 +70,18 @@ describe("the fingerprint", () => {
   });
 });
 
+describe("the fingerprint of an address written in two ways", () => {
+  it("is the same", async () => {
+    const { send, service } = await surfaceWith("a:b");
+    const headers = { "Idempotency-Key": "k" };
+    for (const id of ["a:b", "a%3Ab"]) {
+      await send("POST", `/v1/instances/${id}/events/go`, { body: 1, headers });
+    }
+    const [one, two] = service.calls.map((call) => call.arguments.at(-1));
+    expect(two).toEqual(one);
+  });
+});
+
 describe("the id of a start", () => {
   it("is the one given, with a key or without", async () => {
     expect((await startFor(START, { id: "mine" })).id).toBe("mine");
