@@ -33,7 +33,7 @@ export class Recorder {
     this.#length = ended.reduce((sum, row) => sum + payloadLength(row), 0);
   }
 
-  /** Characters of the inputs and results recorded in this execution. */
+  /** Characters of the inputs, results and failures recorded in this execution. */
   get length(): number {
     return this.#length;
   }
@@ -68,7 +68,8 @@ export class Recorder {
 
   #feed(step: OpenStep, seq: number, outcome: StepOutcome, at: number): void {
     const { identity, request, input } = step.ask;
-    this.#length += (input?.length ?? 0) + (outcome.ok ? outcome.result.length : 0);
+    const told = outcome.ok ? outcome.result : encodeFailure(outcome.failure);
+    this.#length += (input?.length ?? 0) + told.length;
     this.#driver.feed({ seq, step: identity, kind: request.kind, at, outcome });
   }
 
@@ -123,8 +124,8 @@ function attemptsMade(step: OpenStep): number {
   return step.failed + (step.attempt === null ? 0 : 1);
 }
 
-const payloadLength = ({ input, result }: StepRow): number =>
-  (input?.length ?? 0) + (result?.length ?? 0);
+const payloadLength = ({ input, result, failure }: StepRow): number =>
+  (input?.length ?? 0) + (result?.length ?? 0) + (failure?.length ?? 0);
 
 /** How far an activity came; null before its first record, and for other kinds. */
 function processedId(step: OpenStep): string | null {
