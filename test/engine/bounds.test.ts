@@ -131,3 +131,27 @@ test("no activity starts beside rows that are not durable", async () => {
   await object.run(object.clock.now() + 100);
   expect(seen).toEqual([false, false]);
 });
+
+test("an execution whose results and failures no memory could replay fails, at the bound and not before", async () => {
+  const RESULT = 900_000;
+  const FAILURES = 2;
+  const large = activity("Large", { retry: { maxAttempts: 1 } }, (fails: boolean) => {
+    if (fails) throw new Error("x".repeat(LIMITS.failureMessageLength));
+    return "x".repeat(RESULT);
+  });
+  const hoarding = workflow("Hoarding", async (ctx, results: number) => {
+    for (let index = 0; index < FAILURES; index++) await ctx.call(large, true).catch(() => {});
+    for (let index = 0; index < results; index++) await ctx.call(large, false);
+    return "kept all";
+  });
+  const stored = encode("x".repeat(RESULT), "it").length + encode(false, "it").length;
+  const fit = Math.floor(LIMITS.historyLength / stored);
+  const kept = await ran(hoarding, fit - 1);
+  expect(kept.document).toMatchObject({ status: "Completed", output: "kept all" });
+  const hoarded = await ran(hoarding, fit + 1);
+  expect(hoarded.document).toMatchObject({
+    status: "Failed",
+    error: { code: "HISTORY_TOO_LARGE" },
+  });
+  expect(LIMITS.historyLength - fit * stored).toBeLessThan(stored);
+}, 30_000);
