@@ -58,6 +58,7 @@ export async function checkHistory(
   const { end, divergence } = driver;
   const stalled = end === undefined && !asked.some((step) => recorded.get(step)?.seq == null);
   const problem =
+    formatProblem(history) ??
     definitionProblem(workflow, history) ??
     divergence?.message ??
     endProblem(history, end) ??
@@ -78,6 +79,10 @@ const bySeq = (a: EndedStep, b: EndedStep): number => a.seq - b.seq;
 
 const STALLED =
   "every step that the code has asked for has ended, and it awaits something that no step settles";
+
+function formatProblem({ format }: { readonly format: unknown }): string | null {
+  return format === 1 ? null : `the history has the format ${format}; this version reads format 1`;
+}
 
 /** An instance finds its code by name and version: under others it would not go on. */
 function definitionProblem(workflow: AnyWorkflow, history: StoredHistory): string | null {

@@ -48,7 +48,8 @@ export class Cluster {
   /**
    * @param options the workflows that may be started, and mocks for the activities they call. An
    *   activity without a mock runs as it is, with `env` as its bindings. Activities may wait for
-   *   promises and for the cluster's clock; what waits for real time never ends here.
+   *   promises and for the cluster's clock, which stands still while one waits for something else, for a
+   *   second of real time at most.
    * @example
    * const cluster = new Cluster({ workflows: [order], activities: [mock(charge, () => "receipt")] });
    * const instance = await cluster.start(order, { amount: 10 });

@@ -219,8 +219,8 @@ function tellReport({ points, runs, failures }: Omit<Exploration, "report">): st
   const unrepeatable = shortest.fault === "nothing";
   return [
     unrepeatable
-      ? "Two runs without any crash differ. Does the workflow read a clock, randomness or anything " +
-        "else but ctx, or does a mock? Then no crash can be judged."
+      ? "Even without a crash the workflow does not do the same again, so no crash can be judged. Does " +
+        "it, or a mock, read a clock, randomness or anything else but ctx, or await what is no step?"
       : `Not crash-proof: ${failures.length} of ${tried} ended otherwise. The shortest story:`,
     "",
     `With ${shortest.fault}:`,

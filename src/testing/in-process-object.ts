@@ -154,13 +154,18 @@ export class InProcessObject {
   /** Replaces the code, as a deployment does: memory is lost, rows stay. */
   deploy(workflows: readonly AnyWorkflow[]): void {
     this.#workflows = workflows;
-    this.crash();
+    this.#tell({ kind: "deployed" });
+    this.#lose();
   }
 
   /** Loses memory and everything not committed. */
   crash(moment: CrashMoment | null = null): void {
-    this.crashes++;
     this.#tell({ kind: "crash", moment });
+    this.#lose();
+  }
+
+  #lose(): void {
+    this.crashes++;
     const handler = this.#handler;
     this.#replaceLife();
     if (handler !== undefined) this.#rerun(handler);
@@ -218,7 +223,7 @@ export class InProcessObject {
     const delay = this.#faults.alarmDelay?.(this.name) ?? 0;
     const due = Math.max(this.#alarm + delay, this.clock.now());
     const scheduledAt = this.#alarm;
-    this.#disarm = this.clock.at(due, () => this.#ring({ retries: 0, scheduledAt }));
+    this.#disarm = this.clock.atForHost(due, () => this.#ring({ retries: 0, scheduledAt }));
   }
 
   #ring(alarm: { retries: number; scheduledAt: number; doubled?: true }): void {
@@ -254,7 +259,7 @@ export class InProcessObject {
       const { scheduledAt } = handler;
       const again = () => this.#ring({ retries: 0, scheduledAt, doubled: true });
       this.#disarm();
-      this.#disarm = this.clock.at(this.clock.now(), again);
+      this.#disarm = this.clock.atForHost(this.clock.now(), again);
       return;
     }
     this.#arm();
@@ -272,7 +277,7 @@ export class InProcessObject {
     const count = restarted === true ? 0 : retries + 1;
     this.#disarm();
     const again = () => this.#ring({ retries: count, scheduledAt });
-    this.#disarm = this.clock.at(this.clock.now() + wait, again);
+    this.#disarm = this.clock.atForHost(this.clock.now() + wait, again);
   }
 
   #live(): Life {
@@ -349,7 +354,7 @@ export class InProcessObject {
     const over = new Promise<void>((resolve) => {
       wake = resolve;
     });
-    const stop = at === Number.POSITIVE_INFINITY ? () => {} : this.clock.at(at, wake);
+    const stop = at === Number.POSITIVE_INFINITY ? () => {} : this.clock.atForHost(at, wake);
     life.naps++;
     const cancel = () => {
       stop();
@@ -376,7 +381,9 @@ export class InProcessObject {
         ? activity.run(input, ctx)
         : mocked.run(input, this.#mockContext(ctx, life));
     life.attempts.add(ctx);
+    const ended = this.scheduler.work(() => life.dead || ctx.signal.aborted);
     const [outcome] = await Promise.allSettled([run()]);
+    ended();
     life.attempts.delete(ctx);
     if (life.dead) return never();
     this.#tell({ ...moment("after"), dirty: this.sql.dirty });

@@ -14,11 +14,30 @@ export interface SchedulerOptions {
 /** Continuations after which a run is taken for one that never comes to rest. */
 const MOST_TURNS = 1_000_000;
 
+/**
+ * How long the clock stands still for work outside the simulation, such as `crypto.subtle`: in
+ * milliseconds of real time in which nothing happens. After that it is taken for work that never ends.
+ */
+const PATIENCE_MILLIS = 1_000;
+
+/** Times the clock moves, with nothing but such work left, before the run gives up. */
+const MOST_MOVES_WITHOUT_HOPE = 2_000;
+
+/** Something that runs outside, as far as anybody knows. */
+interface Work {
+  /** Nobody waits for it any more. */
+  readonly over: () => boolean;
+  /** It was waited for in vain. */
+  hopeless: boolean;
+}
+
 export class Scheduler {
   readonly clock: VirtualClock;
   readonly #choose: (count: number) => number;
   readonly #waiting: (() => void)[] = [];
+  readonly #works = new Set<Work>();
   #running = false;
+  #movesWithoutHope = 0;
 
   constructor(options: SchedulerOptions = {}) {
     this.clock = options.clock ?? new VirtualClock();
@@ -28,6 +47,22 @@ export class Scheduler {
   /** Resolves when it is this caller's turn: not before all that can run now has run. */
   turn(): Promise<void> {
     return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /**
+   * Notes that user code begins, which may wait for what is not of this simulation. The clock does not
+   * move meanwhile. Returns how to say that it has ended.
+   *
+   * @param over whether nobody waits for it any more
+   */
+  work(over: () => boolean): () => void {
+    const work: Work = { over, hopeless: false };
+    this.#works.add(work);
+    this.#movesWithoutHope = 0;
+    return () => {
+      this.#works.delete(work);
+      this.#movesWithoutHope = 0;
+    };
   }
 
   /**
@@ -59,7 +94,10 @@ export class Scheduler {
       if (this.#waiting.length > 0) {
         const [resume] = this.#waiting.splice(this.#choose(this.#waiting.length), 1);
         resume?.();
+      } else if (await this.#outside()) {
+        // Something may have come of it: look again.
       } else if (this.clock.next() <= until && this.clock.next() < Number.POSITIVE_INFINITY) {
+        this.#countMove();
         this.clock.fireNext();
       } else {
         if (until < Number.POSITIVE_INFINITY) this.clock.moveTo(until);
@@ -67,8 +105,38 @@ export class Scheduler {
       }
     }
     throw new Error(
-      `the simulation has not come to rest after ${MOST_TURNS} turns: something repeats for ever, ` +
-        "or waits for what this clock does not bring. Give `run` a moment to stop at",
+      `the simulation has not come to rest after ${MOST_TURNS} turns: something repeats for ever. ` +
+        "Give `run` a moment to stop at",
+    );
+  }
+
+  /** Work that may go on by itself: not what waits for this clock, nor what was waited for in vain. */
+  #hopeful(): readonly Work[] {
+    for (const work of this.#works) if (work.over()) this.#works.delete(work);
+    const works = [...this.#works].filter(({ hopeless }) => !hopeless);
+    return works.length > this.clock.sleepers ? works : [];
+  }
+
+  /** Lets work outside go on while the clock stands still. Returns whether there was any to wait for. */
+  async #outside(): Promise<boolean> {
+    const works = this.#hopeful();
+    if (works.length === 0) return false;
+    const end = performance.now() + PATIENCE_MILLIS;
+    while (performance.now() < end) {
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      if (this.#waiting.length > 0 || this.#hopeful().length !== works.length) return true;
+    }
+    for (const work of works) work.hopeless = true;
+    return true;
+  }
+
+  #countMove(): void {
+    const hopeless = [...this.#works].some((work) => work.hopeless);
+    if (!hopeless || ++this.#movesWithoutHope < MOST_MOVES_WITHOUT_HOPE) return;
+    throw new Error(
+      "the simulation does not come to rest: an activity waits for what neither this clock nor, in " +
+        `${PATIENCE_MILLIS} ms, anything else brings. Let it wait with ctx.sleep, or give \`run\` a ` +
+        "moment to stop at",
     );
   }
 }

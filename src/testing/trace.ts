@@ -25,6 +25,7 @@ export type Happening =
   | { readonly kind: "crash"; readonly moment: CrashMoment | null }
   | { readonly kind: "evicted" }
   | { readonly kind: "alarm lost" }
+  | { readonly kind: "deployed" }
   /** The alarm's handler threw, which it never may (W4). */
   | { readonly kind: "alarm failed"; readonly error: unknown };
 
@@ -53,6 +54,8 @@ function words(event: TraceEvent): string | null {
       return `CRASH ${crashWords(event.moment)}`;
     case "evicted":
       return "the object is evicted: its memory is gone";
+    case "deployed":
+      return "other code is deployed: the object's memory is gone";
     case "alarm lost":
       return "the platform gives the alarm up";
     case "alarm failed":

@@ -3,6 +3,8 @@
 interface Timer {
   readonly at: number;
   readonly fire: () => void;
+  /** Set by the simulation itself, and not by code that runs in it. */
+  readonly hosts: boolean;
 }
 
 export class VirtualClock {
@@ -25,8 +27,17 @@ export class VirtualClock {
    * @throws RangeError for NaN, as an invalid Date gives it: that is no moment
    */
   at(moment: number, fire: () => void): () => void {
+    return this.#set({ at: moment, fire, hosts: false });
+  }
+
+  /** The same for the simulation itself: its alarms, and the waits of a turn. */
+  atForHost(moment: number, fire: () => void): () => void {
+    return this.#set({ at: moment, fire, hosts: true });
+  }
+
+  #set(timer: Timer): () => void {
+    const { at: moment } = timer;
     if (Number.isNaN(moment)) throw new RangeError("NaN is no moment for a timer");
-    const timer: Timer = { at: moment, fire };
     const later = this.#timers.findIndex((other) => other.at > moment);
     this.#timers.splice(later === -1 ? this.#timers.length : later, 0, timer);
     return () => {
@@ -40,6 +51,11 @@ export class VirtualClock {
     return new Promise((resolve) => {
       this.at(this.#now + millis, resolve);
     });
+  }
+
+  /** How many timers of code that runs in the simulation have not fired. */
+  get sleepers(): number {
+    return this.#timers.filter(({ hosts }) => !hosts).length;
   }
 
   /** When the next timer fires; infinity where there is none. */

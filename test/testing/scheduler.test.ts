@@ -1,4 +1,8 @@
 import { expect, test } from "vitest";
+import { activity } from "../../src/core/activity.ts";
+import type { Duration } from "../../src/core/duration.ts";
+import { workflow } from "../../src/core/workflow.ts";
+import { Cluster } from "../../src/testing/cluster.ts";
 import { Scheduler } from "../../src/testing/scheduler.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 
@@ -137,4 +141,38 @@ test("what a timer throws ends the run, and another may follow", async () => {
   await expect(scheduler.run()).rejects.toThrow("broken timer");
   await scheduler.run();
   expect(scheduler.clock.now()).toBe(1);
+});
+
+/** One instance whose activity does this, run to its end; how long it took on the simulation's clock. */
+async function took(work: () => unknown, timeout: Duration = "1 second") {
+  const working = activity("Working", { timeout, retry: { maxAttempts: 1 } }, async () => {
+    await work();
+    return "done";
+  });
+  const single = workflow("Single", (ctx) => ctx.call(working));
+  const cluster = new Cluster({ workflows: [single] });
+  const begun = cluster.clock.now();
+  const instance = await cluster.start(single);
+  await cluster.run();
+  return { millis: cluster.clock.now() - begun, status: instance.document().status };
+}
+
+test("the clock stands still while an activity waits for work outside, so that nothing times out", async () => {
+  const bytes = new Uint8Array(20_000_000);
+  const digest = () => crypto.subtle.digest("SHA-256", bytes);
+  expect(await took(digest)).toEqual({ millis: 0, status: "Completed" });
+  const real = () => new Promise((resolve) => setTimeout(resolve, 20));
+  expect(await took(real)).toEqual({ millis: 0, status: "Completed" });
+});
+
+test("work outside that never ends is waited for once, and its timeout comes then", async () => {
+  const never = () => new Promise(() => {});
+  expect(await took(never)).toEqual({ millis: 1_000, status: "Failed" });
+});
+
+test("a run that nothing but such work could end says so", async () => {
+  const never = () => new Promise(() => {});
+  await expect(took(never, "30 days")).rejects.toThrow(
+    "an activity waits for what neither this clock",
+  );
 });
