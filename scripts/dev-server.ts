@@ -5,7 +5,9 @@
 import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { rememberLeftovers } from "./leftovers.ts";
 import { type ProcessGroup, startGroup } from "./process-group.ts";
 import { ROOT, WRANGLER, wranglerEnvironment } from "./wrangler.ts";
 
@@ -46,22 +48,27 @@ export interface DevServer {
 export async function startDevServer(options: DevServerOptions): Promise<DevServer> {
   const port = options.port ?? (await freePort());
   const url = `http://127.0.0.1:${port}`;
+  const removeLeftovers = rememberLeftovers(options.config ?? join(ROOT, "wrangler.toml"));
   const group = startServer(options, port);
+  const kill = async () => {
+    await group.kill();
+    removeLeftovers();
+  };
   try {
     await untilHealthy(url, group);
   } catch (error) {
-    await group.kill();
+    await kill();
     const tail = logTail(options.logFile);
     throw new Error(`wrangler dev did not come up; its log ends:\n${tail}`, { cause: error });
   }
   return {
     url,
     groupId: group.id,
-    kill: () => group.kill(),
+    kill,
     stop: async () => {
       group.signal("SIGTERM");
       await Promise.race([group.exited, wait(STOP_MILLIS, undefined, { ref: false })]);
-      await group.kill();
+      await kill();
     },
   };
 }

@@ -71,5 +71,4 @@ try {
 } finally {
   await server.kill();
   rmSync(folder, { recursive: true, force: true });
-  rmSync(join(import.meta.dirname, ".wrangler"), { recursive: true, force: true });
 }

@@ -30,8 +30,6 @@ afterAll(async () => {
   await server.kill();
   ledger.close();
   rmSync(folder, { recursive: true, force: true });
-  // What a killed wrangler leaves beside its configuration.
-  rmSync(join(import.meta.dirname, "fixture/.wrangler"), { recursive: true, force: true });
 });
 
 async function post(path: string, body: unknown): Promise<void> {
