@@ -16,6 +16,7 @@ import { NodeSql } from "../store/node-sql.ts";
 import { type CrashMoment, type Faults, NO_FAULTS } from "./faults.ts";
 import { fenceBindings, fenceSql, never } from "./fence.ts";
 import { type EffectOptions, type Mock, type MockContext, mockFinder } from "./mock.ts";
+import { type AlarmOwner, ObjectAlarm } from "./object-alarm.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { Happening, TraceEvent } from "./trace.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
@@ -58,19 +59,6 @@ interface Life {
   readonly commands: Commands;
 }
 
-/** An alarm's handler that runs. */
-interface Handler {
-  readonly alarmNumber: number;
-  /** The moment it was set for. */
-  readonly scheduledAt: number;
-  readonly retries: number;
-  /** It runs once more though it had ended well. */
-  readonly doubled: boolean;
-}
-
-/** How long the platform waits before it runs an alarm again whose object was reset: 2 s, doubling. */
-const RERUN_MILLIS = 2_000;
-
 export class InProcessObject {
   readonly name: string;
   readonly scheduler: Scheduler;
@@ -87,13 +75,7 @@ export class InProcessObject {
   #workflows: readonly AnyWorkflow[];
   #life: Life;
   #executions = 0;
-  /** The alarm as committed, and as set since the last commit. */
-  #alarm: number | null = null;
-  #alarmSet: { readonly at: number | null } | undefined;
-  /** Told apart by its number: a handler that sets the same moment again has set an alarm. */
-  #alarmNumber = 0;
-  #disarm: () => void = () => {};
-  #handler: Handler | undefined;
+  readonly #alarm: ObjectAlarm;
 
   constructor(options: InProcessOptions) {
     this.#options = options;
@@ -104,6 +86,7 @@ export class InProcessObject {
     this.scheduler =
       options.scheduler ??
       new Scheduler(options.clock === undefined ? {} : { clock: options.clock });
+    this.#alarm = new ObjectAlarm(this.#alarmOwner());
     this.#life = this.#live();
   }
 
@@ -118,12 +101,12 @@ export class InProcessObject {
 
   /** The committed alarm, in milliseconds since 1970. */
   get alarm(): number | null {
-    return this.#alarm;
+    return this.#alarm.at;
   }
 
   /** Whether the alarm's handler runs. */
   get ringing(): boolean {
-    return this.#handler !== undefined;
+    return this.#alarm.ringing;
   }
 
   /** What its memory still waits for: an object at rest waits for nothing (W11). */
@@ -166,9 +149,7 @@ export class InProcessObject {
 
   #lose(): void {
     this.crashes++;
-    const handler = this.#handler;
     this.#replaceLife();
-    if (handler !== undefined) this.#rerun(handler);
   }
 
   /** Loses the memory of an object at rest. Returns whether it was at rest. */
@@ -183,24 +164,18 @@ export class InProcessObject {
   #replaceLife(): void {
     this.#life.dead = true;
     this.sql.rollback();
-    this.#alarmSet = undefined;
-    this.#handler = undefined;
+    this.#alarm.lose();
     this.#life = this.#live();
   }
 
   /** Makes durable what was written, unless a crash is planned for here. Returns whether it lived. */
   commit(): boolean {
-    if (!this.sql.dirty && this.#alarmSet === undefined) return true;
+    if (!this.sql.dirty && !this.#alarm.dirty) return true;
     const commit = ++this.commits;
     if (this.#strikes({ kind: "commit", when: "before", commit })) return false;
     this.sql.flush();
     this.durableCommit = commit;
-    if (this.#alarmSet !== undefined) {
-      this.#alarm = this.#alarmSet.at;
-      this.#alarmSet = undefined;
-      this.#alarmNumber++;
-      if (!this.ringing) this.#arm();
-    }
+    this.#alarm.commit();
     this.#tell({ kind: "commit", commit });
     return !this.#strikes({ kind: "commit", when: "after", commit });
   }
@@ -216,68 +191,29 @@ export class InProcessObject {
     this.#options.onEvent?.({ at: this.clock.now(), object: this.name, ...happening });
   }
 
-  /** Rings at the alarm's moment, by the platform's clock; not while its handler runs. */
-  #arm(): void {
-    this.#disarm();
-    if (this.#alarm === null) return;
-    const delay = this.#faults.alarmDelay?.(this.name) ?? 0;
-    const due = Math.max(this.#alarm + delay, this.clock.now());
-    const scheduledAt = this.#alarm;
-    this.#disarm = this.clock.atForHost(due, () => this.#ring({ retries: 0, scheduledAt }));
-  }
-
-  #ring(alarm: { retries: number; scheduledAt: number; doubled?: true }): void {
-    const { retries, scheduledAt, doubled = false } = alarm;
-    if (this.#faults.alarmLost?.(this.name, retries) === true) {
-      this.#alarm = null;
-      this.#tell({ kind: "alarm lost" });
-      this.#replaceLife(); // it is given up where each of its handlers has died
-      return;
-    }
-    const life = this.#life;
-    this.#handler = { alarmNumber: this.#alarmNumber, scheduledAt, retries, doubled };
-    this.#tell({ kind: "alarm", retries });
-    life.engine.wake({ retries, scheduledAt }).then(
-      () => this.#rang(life),
-      (error: unknown) => {
-        this.#tell({ kind: "alarm failed", error });
-        return this.#rang(life);
+  #alarmOwner(): AlarmOwner {
+    const { name, clock } = this;
+    return {
+      name,
+      clock,
+      faults: this.#faults,
+      handle: async (alarm) => {
+        this.#tell({ kind: "alarm", retries: alarm.retries });
+        try {
+          await this.#life.engine.wake(alarm);
+        } catch (error) {
+          this.#tell({ kind: "alarm failed", error });
+        }
       },
-    );
-  }
-
-  /** A handler that has ended removes its alarm, unless it has set another one. */
-  async #rang(life: Life): Promise<void> {
-    if (life.dead) return;
-    const handler = this.#handler;
-    if (this.#alarmSet === undefined && this.#alarmNumber === handler?.alarmNumber) {
-      this.#alarmSet = { at: null };
-    }
-    await this.#settle(life);
-    this.#handler = undefined;
-    if (handler?.doubled === false && this.#faults.alarmDoubled?.(this.name) === true) {
-      const { scheduledAt } = handler;
-      const again = () => this.#ring({ retries: 0, scheduledAt, doubled: true });
-      this.#disarm();
-      this.#disarm = this.clock.atForHost(this.clock.now(), again);
-      return;
-    }
-    this.#arm();
-    if (this.#faults.evicted?.(this.name) === true) this.evict();
-  }
-
-  /** A handler died: its alarm runs again, or the later one that it had set. */
-  #rerun({ alarmNumber, scheduledAt, retries }: Handler): void {
-    if (this.#alarmNumber !== alarmNumber) {
-      this.#arm();
-      return;
-    }
-    const restarted = this.#faults.processLost?.(this.name);
-    const wait = restarted === false ? RERUN_MILLIS * 2 ** retries : 0;
-    const count = restarted === true ? 0 : retries + 1;
-    this.#disarm();
-    const again = () => this.#ring({ retries: count, scheduledAt });
-    this.#disarm = this.clock.atForHost(this.clock.now() + wait, again);
+      settled: () => this.#settle(this.#life),
+      gaveUp: () => {
+        this.#tell({ kind: "alarm lost" });
+        this.#replaceLife(); // it is given up where each of its handlers has died
+      },
+      rested: () => {
+        if (this.#faults.evicted?.(name) === true) this.evict();
+      },
+    };
   }
 
   #live(): Life {
@@ -312,11 +248,11 @@ export class InProcessObject {
       breathe: settle,
       getAlarm: async () => {
         await settle();
-        return this.ringing ? null : this.#alarm;
+        return this.ringing ? null : this.alarm;
       },
       setAlarm: (at) => {
         if (life.dead) return;
-        this.#alarmSet = { at };
+        this.#alarm.set(at);
         this.#commitSoon(life);
       },
       napUntil: (at) => this.#nap(at - life.clockError, life),
