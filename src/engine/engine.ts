@@ -11,7 +11,6 @@ import type { WorkflowEnd } from "../core/driver.ts";
 import { WaymarkError } from "../core/errors.ts";
 import { encodeFailure, engineFailure, toFailure } from "../core/failure.ts";
 import type { LogFields } from "../core/log.ts";
-import type { StepIdentity } from "../core/names.ts";
 import { type Encoded, encode } from "../core/payload.ts";
 import type { AnyWorkflow, Registry } from "../core/workflow.ts";
 import { type InstanceEnd, InstanceStore } from "../store/instance-store.ts";
@@ -19,14 +18,14 @@ import { KeyStore } from "../store/key-store.ts";
 import type { InstanceRow } from "../store/rows.ts";
 import type { Sql } from "../store/sql.ts";
 import { StepStore } from "../store/step-store.ts";
-import type { Attempt } from "./attempt.ts";
 import { Breather } from "./breather.ts";
 import { Budget } from "./budget.ts";
 import { type CorrectedHost, correctedHost } from "./corrected-host.ts";
 import { Doorbell } from "./doorbell.ts";
 import { isCareful, storedDue } from "./due.ts";
 import { Execution } from "./execution.ts";
-import { DEFAULT_TURN_BUDGET, type Host, SETTLE_MILLIS, type TurnBudget } from "./host.ts";
+import { DEFAULT_TURN_BUDGET, type Host, type TurnBudget } from "./host.ts";
+import { Leaving } from "./leaving.ts";
 import { Reporter, told } from "./reporter.ts";
 import { runTurn, type TurnEnd } from "./turn.ts";
 
@@ -76,7 +75,7 @@ export class Engine {
   /** A request came before the first turn: it may be what brought the object back after a crash. */
   #requested = false;
   #broken = 0;
-  #leaving = new Map<StepIdentity, { attempt: Attempt; until: number }>();
+  readonly #leaving: Leaving;
 
   constructor(options: EngineOptions) {
     this.host = correctedHost(options.host);
@@ -85,6 +84,7 @@ export class Engine {
     this.steps = new StepStore(options.sql);
     this.keys = new KeyStore(options.sql);
     this.#breather = new Breather(this.host);
+    this.#leaving = new Leaving(this.host);
     this.#budget = { ...DEFAULT_TURN_BUDGET, ...options.turn };
   }
 
@@ -168,10 +168,7 @@ export class Engine {
 
   /** Drops the memory of the execution; its attempts are stopped. */
   drop(reason: WaymarkError): void {
-    const until = this.host.now() + SETTLE_MILLIS;
-    for (const attempt of this.#execution?.runner.stopAll(reason) ?? []) {
-      this.#leaving.set(attempt.start.step, { attempt, until });
-    }
+    this.#execution?.runner.stopAll(reason);
     this.#execution = null;
     this.#doorbell.ring();
   }
@@ -250,7 +247,6 @@ export class Engine {
       memoryLost: !begunHere,
       leaving: this.#leaving,
     });
-    this.#leaving = new Map();
     this.#execution = execution;
     if (first) execution.reporter.instance("instance.started", { version: row.version });
     execution.start();

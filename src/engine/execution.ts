@@ -17,10 +17,10 @@ import type { Completion } from "../core/step.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
 import type { InstanceRow, StepRow } from "../store/rows.ts";
 import type { StepStore } from "../store/step-store.ts";
-import type { Attempt } from "./attempt.ts";
 import type { Breather } from "./breather.ts";
 import type { Doorbell } from "./doorbell.ts";
 import type { Host } from "./host.ts";
+import type { Leaving } from "./leaving.ts";
 import { type OpenStep, openStep } from "./open-step.ts";
 import { type BufferedEvent, Recorder, TIMER_OVER } from "./recorder.ts";
 import { Reporter } from "./reporter.ts";
@@ -40,8 +40,7 @@ export interface ExecutionOptions {
   readonly careful: boolean;
   /** Attempts of the rows cannot still be running here: this memory is new. */
   readonly memoryLost: boolean;
-  /** Attempts of an execution before this one that still run in this object. */
-  readonly leaving: ReadonlyMap<StepIdentity, { attempt: Attempt; until: number }>;
+  readonly leaving: Leaving;
 }
 
 export class Execution {
@@ -63,7 +62,7 @@ export class Execution {
   #caughtUp = false;
 
   constructor(options: ExecutionOptions) {
-    const { host, steps, row, doorbell, breather, spendCheckpoint } = options;
+    const { host, steps, row, doorbell, breather, leaving, spendCheckpoint } = options;
     this.#options = options;
     this.row = row;
     const ended = steps.ended();
@@ -84,6 +83,7 @@ export class Execution {
       reporter: this.reporter,
       doorbell,
       breather,
+      leaving,
       instanceId: row.id,
       executionId: row.executionId,
       spendCheckpoint,
@@ -163,7 +163,7 @@ export class Execution {
         continue;
       }
       step.suspect ||= this.#options.careful && !this.#caughtUp;
-      step.leaving = this.#options.leaving.get(ask.identity) ?? null;
+      step.leaving = this.#options.leaving.of(ask.identity);
       if (!lost) this.#schedule(step);
       else if (this.runner.lost(step)) {
         this.#forget(step);

@@ -2,6 +2,12 @@
 import type { Ask } from "../core/step.ts";
 import type { Attempt } from "./attempt.ts";
 
+/** An attempt that was stopped, and until when the next one waits for it to settle. */
+export interface LeavingAttempt {
+  readonly attempt: Attempt;
+  readonly until: number;
+}
+
 /** What is stored of a step that is open. */
 export interface OpenRow {
   readonly id: number;
@@ -18,8 +24,7 @@ export interface OpenStep {
   due: number | null;
   /** The running attempt: its token. */
   attempt: Attempt | null;
-  /** An attempt that was stopped, and until when the next one waits for it to settle. */
-  leaving: { readonly attempt: Attempt; readonly until: number } | null;
+  leaving: LeavingAttempt | null;
   startedAt: number | null;
   /** Its next attempt is marked first: the one before may have killed the object (W3). */
   suspect: boolean;

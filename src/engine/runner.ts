@@ -15,7 +15,8 @@ import type { StepRequest } from "../core/step.ts";
 import { Attempt, type AttemptOutcome, type AttemptOwner, attemptStatus } from "./attempt.ts";
 import type { Breather } from "./breather.ts";
 import type { Doorbell } from "./doorbell.ts";
-import { type Host, LOST_MILLIS, SETTLE_MILLIS } from "./host.ts";
+import { type Host, LOST_MILLIS } from "./host.ts";
+import type { Leaving } from "./leaving.ts";
 import type { OpenStep } from "./open-step.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Reporter } from "./reporter.ts";
@@ -34,6 +35,7 @@ export interface RunnerOptions {
   readonly reporter: Reporter;
   readonly doorbell: Doorbell;
   readonly breather: Breather;
+  readonly leaving: Leaving;
   readonly instanceId: string;
   readonly executionId: string;
   /** Counts a checkpoint; says whether the turn wants the activity to stop there. */
@@ -187,7 +189,7 @@ export class Runner implements AttemptOwner {
         `the attempt took longer than ${millis} ms`,
       );
       attempt.stop(error);
-      const leaving = { attempt, until: now + SETTLE_MILLIS };
+      const leaving = this.#options.leaving.add(attempt);
       if (this.#fail(step, error)) ended.push(step);
       else {
         step.leaving = leaving;
@@ -204,16 +206,15 @@ export class Runner implements AttemptOwner {
     return next;
   }
 
-  /** Ends every attempt: their instance has moved on. Returns those that still run. */
-  stopAll(reason: WaymarkError): readonly Attempt[] {
-    const left = [...this.#live.keys()].filter((attempt) => !attempt.settled);
+  /** Ends every attempt: their instance has moved on. */
+  stopAll(reason: WaymarkError): void {
     for (const [attempt, step] of this.#live) {
       attempt.stop(reason);
+      if (!attempt.settled) this.#options.leaving.add(attempt);
       step.attempt = null;
     }
     this.#live.clear();
     this.#arrivals = [];
-    return left;
   }
 
   #release(step: OpenStep): void {
