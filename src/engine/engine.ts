@@ -305,6 +305,8 @@ export class Engine {
     const written = { error: encodeFailure(failure), due: now + wait, suspensions, at: now };
     this.instance.setSuspended(written);
     const reporter = this.#execution?.reporter ?? this.#reporter(row);
+    // Its attempts are stopped here. Where there are none, the marks are of such as were lost.
+    if (this.#execution !== null) this.steps.unmark(now);
     this.drop(new WaymarkError("ATTEMPT_STOPPED", "the instance is suspended"));
     this.#setAlarm(now + wait);
     reporter.instance("instance.suspended", told(failure));
@@ -315,12 +317,14 @@ export class Engine {
   #recover(error: unknown): void {
     const wait = Math.min(BROKEN_MILLIS.first * 2 ** this.#broken, BROKEN_MILLIS.most);
     this.#broken++;
+    const now = this.host.now();
     const reporter = this.#execution?.reporter;
     this.drop(
       new WaymarkError("ATTEMPT_STOPPED", "the engine failed and starts again from its rows"),
     );
     try {
-      this.#setAlarm(this.host.now() + wait);
+      this.#setAlarm(now + wait);
+      if (reporter !== undefined) this.steps.unmark(now);
       reporter?.instance("engine.failed", told(toFailure(error)));
       reporter?.flush();
     } catch {

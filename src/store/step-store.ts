@@ -48,6 +48,7 @@ const TAKE_EVENT = `UPDATE step SET seq = ?, step = ?, state = 'done', asked = ?
 const CANCEL_OPEN = `UPDATE step SET state = 'cancelled', due = NULL, at = ?
   WHERE seq IS NULL AND state <> 'buffered'`;
 const SET_STATE = "UPDATE step SET state = ?, at = ? WHERE id = ?";
+const UNMARK = "UPDATE step SET state = 'open', at = ? WHERE seq IS NULL AND state = 'running'";
 const DELETE_ONE = "DELETE FROM step WHERE id = ?";
 const DELETE_ALL = "DELETE FROM step";
 
@@ -204,6 +205,11 @@ export class StepStore {
 
   setState(id: number, state: "open" | "orphaned", at: number): void {
     this.#sql.run(SET_STATE, state, at, id);
+  }
+
+  /** Takes the marks of attempts away that were stopped, and so are not lost. */
+  unmark(at: number): void {
+    this.#sql.run(UNMARK, at);
   }
 
   /** Ends what is still open, because its instance has ended. */

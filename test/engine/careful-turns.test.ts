@@ -252,3 +252,31 @@ describe("code of the workflow itself that kills its object every time", () => {
     expect(lines).toMatchObject([{ message: "begun", replaying: false }]);
   });
 });
+
+test("an attempt that a suspension stopped is not one that was lost", async () => {
+  const clock = new VirtualClock();
+  const attempts: number[] = [];
+  const slow = activity("Slow", { retry: { maxAttempts: 1 } }, async (_: undefined, ctx) => {
+    attempts.push(ctx.attempt);
+    await clock.sleep(1_000);
+  });
+  const before = workflow("Changing", (ctx) => ctx.waitForEvent("later"));
+  const after = (name: string) =>
+    workflow("Changing", async (ctx) => {
+      const later = ctx.sleep(100).then(() => ctx.run(name, () => "done"));
+      await Promise.all([ctx.call(slow), later]);
+    });
+  const object = started(before, undefined, { clock });
+  await object.run(clock.now() + 10);
+  object.deploy([after("later")]); // no longer an event: a contradiction, while Slow runs marked
+  object.commands.sendEvent(ID, { event: "later", payload: "[1]" });
+  await object.run(clock.now() + 500);
+  expect(object.commands.get(ID)).toMatchObject({
+    status: "Suspended",
+    error: { code: "NONDETERMINISM" },
+  });
+  object.deploy([after("another")]);
+  await object.run(clock.now() + HOUR);
+  expect(object.commands.get(ID)).toMatchObject({ status: "Completed", error: null });
+  expect(attempts).toEqual([1, 1]);
+});
