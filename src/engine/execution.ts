@@ -18,6 +18,7 @@ import type { AnyWorkflow } from "../core/workflow.ts";
 import type { InstanceRow, StepRow } from "../store/rows.ts";
 import type { StepStore } from "../store/step-store.ts";
 import type { Breather } from "./breather.ts";
+import type { Budget } from "./budget.ts";
 import type { Doorbell } from "./doorbell.ts";
 import type { Host } from "./host.ts";
 import type { Leaving } from "./leaving.ts";
@@ -118,9 +119,10 @@ export class Execution {
     return this.#open.size === 0 && this.driver.end === undefined;
   }
 
-  /** Records what attempts brought. Returns whether anything was written. */
-  record(): boolean {
+  /** Records what attempts brought; those to be repeated cost the turn as much as a step. */
+  record(budget: Budget): boolean {
     const { again, ended } = this.runner.record();
+    for (const _ of again) budget.spendStep();
     return this.#settle(again, ended);
   }
 

@@ -42,7 +42,7 @@ export interface Host {
 export interface TurnBudget {
   /** Wall time in milliseconds. */
   readonly millis: number;
-  /** Results handed to the workflow. */
+  /** Results handed to the workflow, and attempts that are to be repeated. */
   readonly steps: number;
   /** Checkpoints of all its activities together. */
   readonly checkpoints: number;

@@ -60,7 +60,7 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
       turn.resumed();
     }
     const now = host.now();
-    const recorded = execution.record();
+    const recorded = execution.record(budget);
     const fired = execution.fire(now);
     if (adopted || recorded || fired) continue;
     if (budget.spent(now)) return { kind: "yielded" };

@@ -264,3 +264,21 @@ describe("an activity that runs longer than a turn may last", () => {
     expect(object.commands.history(ID, 0, 9).items).toMatchObject([{ attempts: 1, state: "done" }]);
   });
 });
+
+test("attempts that fail without a wait in between use the turn up as steps do", async () => {
+  let failures = 22;
+  const retry = { maxAttempts: 30, firstInterval: 0 };
+  const work = activity("Work", { retry }, () => {
+    if (failures-- > 0) throw new Error("not yet");
+    return "at last";
+  });
+  const single = workflow("Single", (ctx) => ctx.call(work));
+  const object = started(single, undefined, { turn: { steps: 5 } });
+  let turns = 0;
+  while (object.alarm !== null) {
+    turns++;
+    await object.run(object.alarm);
+  }
+  expect(object.commands.get(ID)).toMatchObject({ status: "Completed", output: "at last" });
+  expect(turns).toBe(5);
+});
