@@ -5,7 +5,7 @@
  */
 import { INITIAL_ID } from "../core/activity-status.ts";
 import type { Driver } from "../core/driver.ts";
-import { encodeFailure, type Failure } from "../core/failure.ts";
+import { decodeFailure, encodeFailure, type Failure } from "../core/failure.ts";
 import { ENCODED_UNDEFINED, type Encoded } from "../core/payload.ts";
 import type { StepOutcome } from "../core/step.ts";
 import type { NewStepRow, StepRow } from "../store/rows.ts";
@@ -41,18 +41,21 @@ export class Recorder {
   /** Records a step's end. */
   end(step: OpenStep, outcome: StepOutcome, at: number): void {
     const seq = ++this.#seq;
+    const failure = outcome.ok ? null : encodeFailure(outcome.failure);
     const written = {
       seq,
       state: outcome.ok ? ("done" as const) : ("failed" as const),
       attempt: attemptsMade(step),
       result: outcome.ok ? outcome.result : null,
-      failure: outcome.ok ? null : encodeFailure(outcome.failure),
+      failure,
       lastProcessedId: processedId(step),
       at,
     };
     if (step.row === null) this.#steps.insert({ ...newRow(step, at), ...written });
     else this.#steps.end({ ...written, id: step.row.id });
-    this.#feed(step, seq, outcome, at);
+    // What is delivered is what a replay will read, to the last bit (W6): JSON knows no -0, for one.
+    const stored = outcome.ok ? outcome : { ...outcome, failure: decodeFailure(failure ?? "") };
+    this.#feed(step, seq, stored, at);
   }
 
   /** Records that a step's wait is over because of a buffered event, which is thereby taken. */

@@ -221,12 +221,14 @@ describe("a workflow that catches", () => {
 
   test("sees the same failure when it runs again after a crash", async () => {
     const error = () =>
-      Object.assign(new TypeError("no", { cause: "why" }), { status: 5, left: undefined });
+      Object.assign(new TypeError("no", { cause: "why" }), { status: 5, off: -0, left: undefined });
     const { clock, begun, work } = flaky(9, { retry: { maxAttempts: 2 } }, error);
     const seen: unknown[] = [];
+    const told = activity("Told", (_properties: unknown) => {});
     const caught = workflow("Caught", async (ctx: WorkflowContext) => {
       await ctx.call(work).catch((thrown: ActivityFailedError) => {
         seen.push({ ...thrown, message: thrown.message, failure: thrown.failure });
+        void ctx.call(told, thrown.failure.properties);
       });
       await ctx.sleep("1 hour");
     });
@@ -234,6 +236,7 @@ describe("a workflow that catches", () => {
     await object.run(begun + 60_000);
     object.crash();
     await object.run();
+    expect(object.commands.get(ID).status).toBe("Completed");
     expect(seen).toHaveLength(2);
     expect(seen[1]).toStrictEqual(seen[0]);
   });
