@@ -45,7 +45,7 @@ export const LIMITS = {
   bufferedEvents: 1_000,
   /** Characters of the payloads of those events together: all of them are read at once. */
   bufferedEventsLength: 8_388_608,
-  /** Characters of the inputs and results of one execution: a replay holds them, in 128 MB. */
+  /** Characters of the inputs, results and failures of one execution: a replay holds them, in 128 MB. */
   historyLength: 50_331_648,
   /** Steps one execution may have; a longer life is for `continueAsNew`. */
   steps: 100_000,

@@ -55,6 +55,7 @@ export class Recorder {
     else this.#steps.end({ ...written, id: step.row.id });
     // What is delivered is what a replay will read, to the last bit (W6): JSON knows no -0, for one.
     const stored = outcome.ok ? outcome : { ...outcome, failure: decodeFailure(failure ?? "") };
+    this.#length += failure?.length ?? 0;
     this.#feed(step, seq, stored, at);
   }
 

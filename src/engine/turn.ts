@@ -96,7 +96,7 @@ async function pause({ host, doorbell }: TurnOptions, until: number): Promise<vo
 function overgrownError(): WaymarkError {
   return new WaymarkError(
     "HISTORY_TOO_LARGE",
-    `the inputs and results of this execution are more than ${LIMITS.historyLength} characters. ` +
+    `the inputs, results and failures of this execution are more than ${LIMITS.historyLength} characters. ` +
       "Keep large data elsewhere, such as R2, and pass keys",
   );
 }

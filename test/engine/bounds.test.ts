@@ -1,5 +1,5 @@
 /** What keeps one instance from filling memory, rows or an RPC. */
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { activity } from "../../src/core/activity.ts";
 import { NonRetryableError } from "../../src/core/failure.ts";
 import { LIMITS } from "../../src/core/limits.ts";
@@ -9,6 +9,22 @@ import { StepStore } from "../../src/store/step-store.ts";
 import { ID, ran, startCommand, started } from "./harness.ts";
 
 const waiting = workflow("Waiting", (ctx) => ctx.waitForEvent("never"));
+
+/** So many steps that each fail with as much as an error can hold. */
+function failing(steps: number) {
+  const talkative = () => {
+    let error: Error | undefined;
+    for (let depth = 0; depth <= LIMITS.failureDepth; depth++) {
+      error = new Error("m".repeat(5_000), { cause: error });
+      Object.assign(error, { stack: "s".repeat(5_000), notes: "n".repeat(8_000) });
+    }
+    throw error;
+  };
+  const once = { retry: { maxAttempts: 1 } } as const;
+  return workflow("Failing", async (ctx) => {
+    for (let step = 0; step < steps; step++) await ctx.run("bad", talkative, once).catch(() => {});
+  });
+}
 
 test("unread events are bounded by their size as well as by their number", async () => {
   const object = started(waiting);
@@ -73,6 +89,11 @@ function failDeeply(): never {
   for (let depth = 0; depth < 6; depth++) cause = new Error("x".repeat(4_000), { cause });
   throw new NonRetryableError("no", { cause });
 }
+
+test("failures count in the size of a history as results do", async () => {
+  const { document } = await ran(failing(600));
+  expect(document).toMatchObject({ status: "Failed", error: { code: "HISTORY_TOO_LARGE" } });
+});
 
 test("the ids of events and history cursors are never used twice", async () => {
   const three = workflow("Three", async (ctx) => {
