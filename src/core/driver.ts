@@ -60,7 +60,9 @@ export class Driver {
   #queue: Completion[];
   #head = 0;
   /** Recorded, but the code has not asked for them (rule d): changed code, or not yet. */
-  readonly #aside: Completion[] = [];
+  readonly #aside = new Map<StepIdentity, Completion>();
+  /** Of those, the ones the code has asked for since: the first recorded comes last. */
+  readonly #belated: Completion[] = [];
   #asked: Ask[] = [];
   #ordinal = 0;
   #now: number;
@@ -159,8 +161,18 @@ export class Driver {
     const promise = new Promise<unknown>((resolve, reject) => {
       this.#waiting.set(identity, { resolve, reject });
     });
+    this.#recall(identity);
     promise.catch(() => {}); // a race's loser may fail with nobody left to hear it
     return promise;
+  }
+
+  /** A step that was set aside is asked for after all: it is delivered next. */
+  #recall(identity: StepIdentity): void {
+    const completion = this.#aside.get(identity);
+    if (completion === undefined) return;
+    this.#aside.delete(identity);
+    this.#belated.push(completion);
+    if (this.#belated.length > 1) this.#belated.sort((a, b) => b.seq - a.seq);
   }
 
   #identify(name: string, key: string | undefined): StepIdentity {
@@ -210,10 +222,9 @@ export class Driver {
    */
   deliverNext(): boolean {
     if (this.#end !== undefined || this.#divergence !== undefined) return false;
-    const set = this.#aside.findIndex((completion) => this.#waiting.has(completion.step));
-    if (set !== -1) {
-      const [completion] = this.#aside.splice(set, 1);
-      if (completion !== undefined) this.#deliver(completion);
+    const belated = this.#belated.pop();
+    if (belated !== undefined) {
+      this.#deliver(belated);
       return true;
     }
     for (let next = this.#queue[this.#head]; next !== undefined; next = this.#queue[this.#head]) {
@@ -222,7 +233,7 @@ export class Driver {
         this.#deliver(next);
         return true;
       }
-      this.#aside.push(next);
+      this.#aside.set(next.step, next);
     }
     this.#queue = [];
     this.#head = 0;

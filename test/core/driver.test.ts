@@ -91,6 +91,24 @@ describe("results reach the code", () => {
 });
 
 describe("a recorded step the code has not asked for", () => {
+  test("costs those after it nothing, however many there are of it", async () => {
+    const many = 30_000;
+    const rows = (name: string, from: number) =>
+      Array.from({ length: many }, (_, i) => done(from + i, i === 0 ? name : `${name}#${i + 1}`));
+    const history = [...rows("B", 1), ...rows("A", many + 1)]; // the code no longer calls B first
+    const { driver, deliverAll } = driving(
+      async (ctx) => {
+        for (let step = 0; step < many; step++) await ctx.call(a, undefined);
+        return (await Promise.all([ctx.call(b, undefined), ctx.call(b, undefined)])).join();
+      },
+      { history },
+    );
+    const begun = performance.now();
+    await deliverAll();
+    expect(driver.end).toEqual({ ok: true, output: "1,2" });
+    expect(performance.now() - begun).toBeLessThan(2_500);
+  });
+
   test("is set aside and never waited for", async () => {
     const history = [done(1, "Gone"), done(2, "A"), done(3, "AlsoGone")];
     const { driver, deliverAll } = driving((ctx) => ctx.call(a, undefined), { history });
