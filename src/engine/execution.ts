@@ -61,6 +61,8 @@ export class Execution {
   #waits: OpenStep[] = [];
   #events: BufferedEvent[] = [];
   #caughtUp = false;
+  /** Marked attempts among the rows: where there are several, it is not known which is to blame. */
+  #marked = 0;
 
   constructor(options: ExecutionOptions) {
     const { host, steps, row, doorbell, breather, leaving, spendCheckpoint } = options;
@@ -94,6 +96,7 @@ export class Execution {
   #load(step: StepRow): void {
     if (step.state === "buffered") this.buffer(step.id, step.step, step.result ?? "");
     else if (step.state !== "cancelled") this.#unasked.set(step.step, step);
+    if (step.state === "running") this.#marked++;
   }
 
   /** Calls the workflow's function; the turn drives it on. */
@@ -167,7 +170,7 @@ export class Execution {
       step.suspect ||= this.#options.careful && !this.#caughtUp;
       step.leaving = this.#options.leaving.of(ask.identity);
       if (!lost) this.#schedule(step);
-      else if (this.runner.lost(step)) {
+      else if (this.runner.lost(step, this.#marked === 1)) {
         this.#forget(step);
         ended = true;
       } else this.#schedule(step);
@@ -186,6 +189,7 @@ export class Execution {
     // which counts as failed only if it was marked: see design section 6.
     step.failed = row.due === null ? Math.max(0, row.attempt - 1) : row.attempt;
     step.suspect = isLost(row.failure);
+    step.alone = step.suspect;
     return row.state === "running" && this.#options.memoryLost;
   }
 
@@ -249,11 +253,24 @@ export class Execution {
     return took;
   }
 
+  /** Takes the steps whose attempt may start now. */
+  #takeLaunchable(now: number): OpenStep[] {
+    let alone = this.runner.runsAlone;
+    const launchable: OpenStep[] = [];
+    const held: OpenStep[] = [];
+    for (const step of this.#ready) {
+      const starts = mayStart(step, now) && !(step.alone && alone);
+      alone ||= starts && step.alone;
+      (starts ? launchable : held).push(step);
+    }
+    this.#ready = held;
+    return launchable;
+  }
+
   /** Starts the attempts that are due. Suspect ones are marked first, and the mark is durable. */
   async launch(now: number, alive: () => boolean): Promise<void> {
     if (this.#ready.length === 0) return;
-    const launchable = this.#ready.filter(mayStart(now));
-    this.#ready = this.#ready.filter((step) => !mayStart(now)(step));
+    const launchable = this.#takeLaunchable(now);
     const suspects = launchable.filter((step) => step.suspect);
     for (const step of suspects) {
       step.startedAt ??= now;
@@ -317,7 +334,7 @@ const isWaitFor =
   ({ ask: { request } }: OpenStep) =>
     request.kind === "event" && request.event === event;
 
-const mayStart = (now: number) => (step: OpenStep) =>
+const mayStart = (step: OpenStep, now: number): boolean =>
   step.leaving === null || step.leaving.attempt.settled || step.leaving.until <= now;
 
 /** Whether an attempt before is known to have taken its object with it. */

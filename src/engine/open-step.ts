@@ -28,6 +28,8 @@ export interface OpenStep {
   startedAt: number | null;
   /** Its next attempt is marked first: the one before may have killed the object (W3). */
   suspect: boolean;
+  /** Its last attempt was lost with the object: of such steps one runs at a time. */
+  alone: boolean;
 }
 
 export function openStep(ask: Ask): OpenStep {
@@ -41,5 +43,6 @@ export function openStep(ask: Ask): OpenStep {
     leaving: null,
     startedAt: null,
     suspect: false,
+    alone: false,
   };
 }

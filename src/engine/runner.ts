@@ -60,6 +60,12 @@ export class Runner implements AttemptOwner {
     return this.#live.size;
   }
 
+  /** Whether a step runs whose attempt before was lost. */
+  get runsAlone(): boolean {
+    for (const step of this.#live.values()) if (step.alone) return true;
+    return false;
+  }
+
   get arrived(): boolean {
     return this.#arrivals.length > 0;
   }
@@ -129,11 +135,19 @@ export class Runner implements AttemptOwner {
     const step = this.#live.get(attempt);
     if (step === undefined) return "stop";
     const { recorder, host, breather } = this.#options;
+    const before = step.row?.lastProcessedId;
     recorder.checkpoint(step, attempt.status.lastProcessedId, progress, host.now());
     const stop = this.#options.spendCheckpoint();
+    if (step.alone && step.row?.lastProcessedId !== before) this.#clear(step);
     await host.committed();
     if (!stop && breather.due) await breather.breathe();
     return stop ? "stop" : "go on";
+  }
+
+  /** It makes headway, so others may run beside it again. */
+  #clear(step: OpenStep): void {
+    step.alone = false;
+    this.#options.doorbell.ring();
   }
 
   log(attempt: Attempt, message: string, fields: LogFields): void {
@@ -164,16 +178,22 @@ export class Runner implements AttemptOwner {
     return { again, ended };
   }
 
-  /** Counts an attempt that was marked and never came back. Returns whether the step has ended. */
-  lost(step: OpenStep): boolean {
-    return this.#fail(
-      step,
-      new WaymarkError(
-        "ATTEMPT_LOST",
-        "the object was lost during the attempt, twice without a checkpoint in between: " +
-          "the activity may use too much memory or CPU, or the Worker was restarted",
-      ),
-    );
+  /**
+   * Counts an attempt that was marked and never came back; one among several is tried again
+   * uncounted, alone. Returns whether the step has ended.
+   */
+  lost(step: OpenStep, only: boolean): boolean {
+    const error = lostError();
+    step.suspect = true;
+    step.alone = true;
+    if (only) return this.#fail(step, error);
+    const { recorder, reporter } = this.#options;
+    const now = this.now();
+    const failure = engineFailure(error);
+    step.due = now + LOST_MILLIS;
+    recorder.retry(step, failure, step.due, now);
+    reporter.attemptFailed(step.ask.identity, step.failed + 1, failure, step.due);
+    return false;
   }
 
   /** Stops attempts that are past their deadline. */
@@ -258,6 +278,7 @@ export class Runner implements AttemptOwner {
       return true;
     }
     step.failed += 1;
+    step.alone = lost;
     step.due = decided.due;
     this.#release(step);
     recorder.retry(step, decided.failure, decided.due, now);
@@ -283,6 +304,14 @@ export class Runner implements AttemptOwner {
       return { failure: { ...toFailure(thrown), cause: failure }, due: null };
     }
   }
+}
+
+function lostError(): WaymarkError {
+  return new WaymarkError(
+    "ATTEMPT_LOST",
+    "the object was lost during the attempt, twice without a checkpoint in between: " +
+      "the activity may use too much memory or CPU, or the Worker was restarted",
+  );
 }
 
 /** Errors users throw on purpose keep their cause and stack; the engine's own need neither. */

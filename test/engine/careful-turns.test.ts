@@ -280,3 +280,44 @@ test("an attempt that a suspension stopped is not one that was lost", async () =
   expect(object.commands.get(ID)).toMatchObject({ status: "Completed", error: null });
   expect(attempts).toEqual([1, 1]);
 });
+
+describe("an activity that kills its object beside others", () => {
+  /** How two parallel activities end, and in which order they were begun. */
+  async function beside(maxAttempts: number, deaths: number) {
+    const clock = new VirtualClock();
+    const begun: string[] = [];
+    let left = deaths;
+    const work = activity("Work", { retry: { maxAttempts } }, async (kind: string) => {
+      begun.push(kind);
+      await clock.sleep(kind === "deadly" ? 100 : 1_000);
+      if (kind !== "deadly" || left-- <= 0) return kind;
+      object.crash();
+      return NEVER;
+    });
+    const both = workflow("Both", async (ctx) => {
+      const kinds = ["innocent", "deadly", "harmless"];
+      const ends = await Promise.allSettled(kinds.map((key) => ctx.call(work, key, { key })));
+      return ends.map((end) => end.status);
+    });
+    const object: InProcessObject = started(both, undefined, { clock });
+    await object.run(clock.now() + HOUR);
+    return { ends: object.commands.get(ID).output, begun, object };
+  }
+
+  test.each([1, 2, 5])("is the only one that fails, with %d attempts for each", async (most) => {
+    const { ends, object } = await beside(most, Number.POSITIVE_INFINITY);
+    expect(ends).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    const { items } = object.commands.history(ID, 0, 9);
+    expect(items.find((item) => item.step === "Work:deadly")).toMatchObject({
+      attempts: most,
+      error: { code: "ATTEMPT_LOST" },
+    });
+  });
+
+  test("runs at the same time as they do until it has killed twice", async () => {
+    const { ends, begun } = await beside(1, 2);
+    expect(ends).toEqual(["fulfilled", "fulfilled", "fulfilled"]);
+    const all = ["innocent", "deadly", "harmless"];
+    expect(begun).toEqual([...all, ...all, ...all]);
+  });
+});
