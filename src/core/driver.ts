@@ -37,6 +37,8 @@ export interface DriverOptions {
   readonly recorded: (identity: StepIdentity) => RecordedStep | undefined;
   /** Whether the code has run before, so that its first lines are a replay. */
   readonly resumed: boolean;
+  /** Called when the code goes on though nothing was delivered: it awaited what no step settles. */
+  readonly strayed?: (() => void) | undefined;
 }
 
 interface Waiting {
@@ -53,7 +55,7 @@ export interface AskOptions {
 }
 
 export class Driver {
-  readonly #options: Pick<DriverOptions, "executionId" | "recorded">;
+  readonly #options: Pick<DriverOptions, "executionId" | "recorded" | "strayed">;
   readonly #waiting = new Map<StepIdentity, Waiting>();
   readonly #keyed = new Set<StepIdentity>();
   readonly #counts = new Map<string, number>();
@@ -69,13 +71,15 @@ export class Driver {
   #seq = 0;
   #draws = 0;
   #replaying: boolean;
+  /** All that was delivered has had its effect: the code waits. */
+  #quiet = false;
   #end: WorkflowEnd | undefined;
   #divergence: WaymarkError | undefined;
   #logs: WorkflowLogLine[] = [];
 
   constructor(options: DriverOptions) {
-    const { executionId, recorded } = options;
-    this.#options = { executionId, recorded }; // not the history: it goes as it is delivered
+    const { executionId, recorded, strayed } = options;
+    this.#options = { executionId, recorded, strayed }; // not the history: it goes as it is delivered
     this.#queue = [...options.history];
     this.#now = options.startedAt;
     this.#replaying = options.resumed;
@@ -86,11 +90,17 @@ export class Driver {
     new Promise((resolve) => resolve(run())).then(
       (output) => {
         this.#end ??= { ok: true, output };
+        this.#noteStraying();
       },
       (error: unknown) => {
         this.#end ??= { ok: false, error };
+        this.#noteStraying();
       },
     );
+  }
+
+  #noteStraying(): void {
+    if (this.#quiet) this.#options.strayed?.();
   }
 
   /** How the function ended, once it has. */
@@ -150,6 +160,7 @@ export class Driver {
         `an execution may have ${LIMITS.steps} steps; this one asked for another, "${options.name}"`,
       );
     }
+    this.#noteStraying();
     const identity = this.#identify(options.name, options.key);
     const divergence = this.#compare(identity, options);
     if (divergence !== undefined) {
@@ -243,6 +254,7 @@ export class Driver {
   #deliver(completion: Completion): void {
     const waiting = this.#waiting.get(completion.step);
     this.#waiting.delete(completion.step);
+    this.#quiet = false;
     this.#now = Math.max(this.#now, completion.at);
     this.#seq = completion.seq;
     this.#draws = 0;
@@ -256,8 +268,9 @@ export class Driver {
     this.#replaying = false;
   }
 
-  /** The steps asked for since the last call, in the order of the code. */
+  /** The steps asked for since the last call, in the order of the code, which now waits. */
   takeAsked(): readonly Ask[] {
+    this.#quiet = true;
     const asked = this.#asked;
     this.#asked = [];
     return asked;

@@ -242,6 +242,9 @@ export class Engine {
       doorbell: this.#doorbell,
       breather: this.#breather,
       spendCheckpoint: () => this.#spending?.spendCheckpoint(host.now()) ?? false,
+      strayed: (execution) => {
+        if (execution === this.#execution) this.poke(host.now());
+      },
       resumed: !first,
       careful,
       memoryLost: !begunHere,

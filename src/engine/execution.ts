@@ -35,6 +35,8 @@ export interface ExecutionOptions {
   readonly doorbell: Doorbell;
   readonly breather: Breather;
   readonly spendCheckpoint: () => boolean;
+  /** Called when the code goes on by itself: a turn must see to it. */
+  readonly strayed: (execution: Execution) => void;
   /** The code has run before: its first lines are a replay. */
   readonly resumed: boolean;
   /** The object may have been killed by what was running: see design section 6. */
@@ -61,6 +63,7 @@ export class Execution {
   #waits: OpenStep[] = [];
   #events: BufferedEvent[] = [];
   #caughtUp = false;
+  #strayed = false;
   /** Marked attempts among the rows: where there are several, it is not known which is to blame. */
   #marked = 0;
 
@@ -77,6 +80,10 @@ export class Execution {
       history: ended.map(toCompletion),
       recorded: (identity) => this.#endedRows.get(identity) ?? this.#unasked.get(identity),
       resumed: options.resumed,
+      strayed: () => {
+        this.#strayed = true;
+        options.strayed(this);
+      },
     });
     this.reporter = new Reporter((event) => host.log(event), row);
     this.#recorder = new Recorder(steps, this.driver, ended);
@@ -115,6 +122,11 @@ export class Execution {
 
   get caughtUp(): boolean {
     return this.#caughtUp;
+  }
+
+  /** Whether the code has gone on after something that no step brought. */
+  get strayed(): boolean {
+    return this.#strayed;
   }
 
   /** Whether the code waits for something that no step will ever bring. */

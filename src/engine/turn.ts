@@ -48,6 +48,7 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
     if (!alive()) return { kind: "gone" };
     report(execution);
     if (driver.divergence !== undefined) return { kind: "suspended", error: driver.divergence };
+    if (execution.strayed) return { kind: "suspended", error: stalledError() };
     if (execution.overgrown) return { kind: "ended", end: { ok: false, error: overgrownError() } };
     if (driver.end !== undefined) return { kind: "ended", end: driver.end };
     if (driver.deliverNext()) {
