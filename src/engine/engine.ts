@@ -175,34 +175,33 @@ export class Engine {
 
   async #run(retries: number): Promise<void> {
     this.#turning = true;
+    const budget = new Budget(this.#budget, this.host.now()); // for all that take their turn in it
+    this.#spending = budget;
     try {
       for (;;) {
         const execution = this.#execution ?? this.#load(retries);
         if (execution === null) return;
-        const end = await this.#drive(execution);
+        const end = await this.#drive(execution, budget);
         if (end.kind === "gone") continue; // another execution may have taken its place
         this.#close(execution, end);
         return;
       }
     } finally {
+      this.#spending = null;
       this.#turning = false; // in the same breath as the close: who comes now sets the alarm
     }
   }
 
-  async #drive(execution: Execution): Promise<TurnEnd> {
-    const { host } = this;
-    this.#spending = new Budget(this.#budget, host.now());
-    const end = await runTurn({
-      host,
+  #drive(execution: Execution, budget: Budget): Promise<TurnEnd> {
+    return runTurn({
+      host: this.host,
       execution,
-      budget: this.#spending,
+      budget,
       doorbell: this.#doorbell,
       breather: this.#breather,
       alive: () => this.#execution === execution,
       resumed: () => this.#resumed(execution),
     });
-    this.#spending = null;
-    return end;
   }
 
   /** Brings the execution to memory; null where nothing is to be done now. */

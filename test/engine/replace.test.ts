@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { type ActivityOptions, activity } from "../../src/core/activity.ts";
 import { type AnyWorkflow, workflow } from "../../src/core/workflow.ts";
+import type { TurnBudget } from "../../src/engine/host.ts";
 import type { InProcessObject } from "../../src/testing/in-process-object.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 import { ID, startCommand, started } from "./harness.ts";
 
 /** An instance of one activity that takes four seconds whatever happens to it, and how many ran at once. */
-function stubborn(options: ActivityOptions = {}) {
+function stubborn(options: ActivityOptions = {}, turn: Partial<TurnBudget> = {}) {
   const clock = new VirtualClock();
   let running = 0;
   let most = 0;
@@ -17,7 +18,7 @@ function stubborn(options: ActivityOptions = {}) {
     running--;
   });
   const single = workflow("Single", (ctx) => ctx.call(work));
-  const object = started(single, undefined, { clock });
+  const object = started(single, undefined, { clock, turn });
   return { object, clock, single, most: () => most };
 }
 
@@ -45,5 +46,15 @@ describe("an instance replaced while its activity runs", () => {
     replace(object, single);
     await object.run(clock.now() + 1_000);
     expect(most()).toBe(1);
+  });
+
+  test("does not give the turn more time: the platform gives one alarm 15 minutes", async () => {
+    const { object, clock, single } = stubborn({}, { millis: 1_000 });
+    const begun = clock.now();
+    await object.run(begun + 900);
+    expect(object.alarm).toBe(begun); // it runs
+    replace(object, single);
+    await object.run(begun + 1_500);
+    expect(object.alarm).toBe(begun + 1_001);
   });
 });
