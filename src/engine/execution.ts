@@ -17,6 +17,7 @@ import type { Completion } from "../core/step.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
 import type { InstanceRow, StepRow } from "../store/rows.ts";
 import type { StepStore } from "../store/step-store.ts";
+import { Agenda } from "./agenda.ts";
 import type { Breather } from "./breather.ts";
 import type { Budget } from "./budget.ts";
 import type { Doorbell } from "./doorbell.ts";
@@ -58,7 +59,7 @@ export class Execution {
   readonly #endedRows = new Map<StepIdentity, StepRow>();
   readonly #open = new Map<StepIdentity, OpenStep>();
   #ready: OpenStep[] = [];
-  readonly #timed = new Set<OpenStep>();
+  readonly #timed = new Agenda();
   /** Event waits, newest last. */
   #waits: OpenStep[] = [];
   #events: BufferedEvent[] = [];
@@ -176,7 +177,7 @@ export class Execution {
       const { kind } = ask.request;
       if (kind === "event") this.#waits.push(step);
       if (kind === "timer" || kind === "event") {
-        if (step.due !== null) this.#timed.add(step);
+        this.#timed.add(step);
         continue;
       }
       step.suspect ||= this.#options.careful && !this.#caughtUp;
@@ -222,10 +223,8 @@ export class Execution {
     const took = this.#takeEvents(now);
     const { again, ended } = this.runner.expire(now);
     const expired = this.#settle(again, ended);
-    const due = [...this.#timed].filter((step) => step.due !== null && step.due <= now);
-    due.sort((a, b) => (a.due ?? 0) - (b.due ?? 0));
     let fired = false;
-    for (const step of due) fired = this.#fireOne(step, now) || fired;
+    for (const step of this.#timed.takeDue(now)) fired = this.#fireOne(step, now) || fired;
     return took || expired || fired;
   }
 
@@ -234,7 +233,6 @@ export class Execution {
     switch (request.kind) {
       case "activity":
       case "run":
-        this.#timed.delete(step);
         this.#ready.push(step);
         return false;
       case "timer":
@@ -308,9 +306,7 @@ export class Execution {
 
   /** When the next wait ends, in milliseconds since 1970; infinity where there is none. */
   nextDue(): number {
-    let next = Number.POSITIVE_INFINITY;
-    for (const step of this.#timed) next = Math.min(next, step.due ?? next);
-    return next;
+    return this.#timed.nextDue();
   }
 
   /** When the turn must look again though nothing rings. */
