@@ -21,7 +21,7 @@ import { Agenda } from "./agenda.ts";
 import type { Breather } from "./breather.ts";
 import type { Budget } from "./budget.ts";
 import type { Doorbell } from "./doorbell.ts";
-import type { Host } from "./host.ts";
+import { type Host, STARTED_AT_ONCE } from "./host.ts";
 import type { Leaving } from "./leaving.ts";
 import { type OpenStep, openStep } from "./open-step.ts";
 import { type BufferedEvent, Recorder, TIMER_OVER } from "./recorder.ts";
@@ -263,13 +263,14 @@ export class Execution {
     return took;
   }
 
-  /** Takes the steps whose attempt may start now. */
+  /** Takes steps whose attempt may start now. */
   #takeLaunchable(now: number): OpenStep[] {
     let alone = this.runner.runsAlone;
     const launchable: OpenStep[] = [];
     const held: OpenStep[] = [];
     for (const step of this.#ready) {
-      const starts = mayStart(step, now) && !(step.alone && alone);
+      const room = launchable.length < STARTED_AT_ONCE;
+      const starts = room && mayStart(step, now) && !(step.alone && alone);
       alone ||= starts && step.alone;
       (starts ? launchable : held).push(step);
     }
@@ -277,9 +278,12 @@ export class Execution {
     return launchable;
   }
 
-  /** Starts the attempts that are due. Suspect ones are marked first, and the mark is durable. */
-  async launch(now: number, alive: () => boolean): Promise<void> {
-    if (this.#ready.length === 0) return;
+  /**
+   * Starts attempts that are due, as many as start in one go; returns whether there may be more.
+   * Suspect ones are marked first, and the mark is durable.
+   */
+  async launch(now: number, alive: () => boolean): Promise<boolean> {
+    if (this.#ready.length === 0) return false;
     const launchable = this.#takeLaunchable(now);
     const suspects = launchable.filter((step) => step.suspect);
     for (const step of suspects) {
@@ -289,9 +293,10 @@ export class Execution {
     }
     if (suspects.length > 0) {
       await this.#options.host.committed();
-      if (!alive()) return;
+      if (!alive()) return false;
     }
     for (const step of launchable) this.runner.start(step);
+    return launchable.length === STARTED_AT_ONCE;
   }
 
   /** Whether the history has grown beyond what memory could hold on the next replay. */

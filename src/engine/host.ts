@@ -53,6 +53,9 @@ export const DEFAULT_TURN_BUDGET: TurnBudget = { millis: 300_000, steps: 1_000, 
 /** How long a turn may work before it lets requests in; a pause costs about a millisecond. */
 export const BREATH_MILLIS = 25;
 
+/** Attempts started in one go: what they bring is recorded before the next ones start. */
+export const STARTED_AT_ONCE = 100;
+
 /** A timer due within this is waited for in memory: an alarm and its row would cost more. */
 export const NEAR_MILLIS = 20;
 

@@ -69,9 +69,9 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
       await breather.breathe();
       continue;
     }
-    await execution.launch(now, alive);
+    const more = await execution.launch(now, alive);
     if (!alive()) return { kind: "gone" };
-    if (execution.runner.arrived) continue;
+    if (more || execution.runner.arrived) continue;
     if (!execution.busy) {
       if (execution.stalled) return { kind: "suspended", error: stalledError() };
       const due = execution.nextDue();

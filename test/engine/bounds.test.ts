@@ -5,7 +5,9 @@ import { NonRetryableError } from "../../src/core/failure.ts";
 import { LIMITS } from "../../src/core/limits.ts";
 import { encode } from "../../src/core/payload.ts";
 import { workflow } from "../../src/core/workflow.ts";
+import { STARTED_AT_ONCE } from "../../src/engine/host.ts";
 import { StepStore } from "../../src/store/step-store.ts";
+import type { InProcessObject } from "../../src/testing/in-process-object.ts";
 import { ID, ran, startCommand, started } from "./harness.ts";
 
 const waiting = workflow("Waiting", (ctx) => ctx.waitForEvent("never"));
@@ -176,3 +178,33 @@ test("an execution whose results and failures no memory could replay fails, at t
   });
   expect(LIMITS.historyLength - fit * stored).toBeLessThan(stored);
 }, 30_000);
+
+test("a wide fan-out is recorded as it goes, not after the last of it has started", async () => {
+  const width = 1_000;
+  let runs = 0;
+  const object: InProcessObject = started(
+    workflow("Wide", async (ctx) => {
+      const run = () => {
+        if (++runs === width - 10) object.crash();
+      };
+      await Promise.all(Array.from({ length: width }, () => ctx.run("part", run)));
+      return "all";
+    }),
+  );
+  await object.run();
+  expect(object.commands.get(ID)).toMatchObject({ status: "Completed", output: "all" });
+  expect(runs).toBeLessThanOrEqual(width + 2 * STARTED_AT_ONCE);
+});
+
+test("a wide fan-out goes over several turns", async () => {
+  let runs = 0;
+  const wide = workflow("Wide", (ctx) =>
+    Promise.all(Array.from({ length: 1_000 }, () => ctx.run("part", () => void runs++))),
+  );
+  const object = started(wide, undefined, { turn: { steps: 200 } });
+  await object.run(object.clock.now());
+  expect(runs).toBeLessThan(500);
+  await object.run();
+  expect(object.commands.get(ID).status).toBe("Completed");
+  expect(runs).toBe(1_000);
+});
