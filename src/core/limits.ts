@@ -59,6 +59,8 @@ export const LIMITS = {
   historyPage: 1_000,
   /** Characters of JSON after which a page of a history ends early: an RPC carries 32 MiB. */
   historyPageLength: 8_388_608,
+  /** Open steps an instance's document lists: its history has them all, and an RPC carries 32 MiB. */
+  waitingFor: 1_000,
   /** Seconds a client may ask a status read to wait. */
   waitSeconds: 60,
 } as const;

@@ -18,7 +18,7 @@ export function isCareful(
   if (wake.disturbed) return true;
   if (open.some((step) => step.state === "running")) return true;
   const dues = open.filter((step) => step.state === "open").map((step) => step.due);
-  const due = Math.min(...[row.due, ...dues].map((at) => at ?? Number.POSITIVE_INFINITY));
+  const due = earliest([row.due, ...dues]) ?? Number.POSITIVE_INFINITY;
   // Nothing is due yet, or it is long past: a turn was under way when memory was lost.
   return due > wake.now || wake.now - due > LATE_MILLIS;
 }
@@ -36,5 +36,13 @@ export function storedDue(row: InstanceRow, open: readonly OpenRow[]): number | 
     if (step.due !== null) return [step.due];
     return step.kind === "event" ? [] : [row.updatedAt];
   });
-  return dues.length === 0 ? null : Math.min(...dues);
+  return earliest(dues);
+}
+
+/** Not `Math.min(...)`: there may be more open steps than a call takes arguments. */
+function earliest(dues: readonly (number | null)[]): number | null {
+  return dues.reduce<number | null>(
+    (first, due) => (due === null || (first !== null && first <= due) ? first : due),
+    null,
+  );
 }

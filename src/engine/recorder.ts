@@ -72,8 +72,7 @@ export class Recorder {
 
   #feed(step: OpenStep, seq: number, outcome: StepOutcome, at: number): void {
     const { identity, request, input } = step.ask;
-    const told = outcome.ok ? outcome.result : encodeFailure(outcome.failure);
-    this.#length += (input?.length ?? 0) + told.length;
+    this.#length += (input?.length ?? 0) + (outcome.ok ? outcome.result.length : 0);
     this.#driver.feed({ seq, step: identity, kind: request.kind, at, outcome });
   }
 

@@ -13,6 +13,7 @@ import {
   type WaitingFor,
 } from "../core/documents.ts";
 import { decodeFailure } from "../core/failure.ts";
+import { LIMITS } from "../core/limits.ts";
 import { nameOf } from "../core/names.ts";
 import { decode, type Encoded, type Json, toJson } from "../core/payload.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
@@ -33,7 +34,7 @@ export function instanceDocument(
   const activity = stages.length === 0 ? steps.lastActivity() : steps.lastOf(stages);
   const live = execution === null ? undefined : newestLive(execution, stages);
   const reached = live !== undefined && live.ask.ordinal >= (activity?.asked ?? 0) ? live : null;
-  const touched = [row.updatedAt, steps.last()?.at ?? 0, ...open.map((step) => step.at)];
+  const touched = Math.max(row.updatedAt, steps.last()?.at ?? 0);
   return {
     id: row.id,
     executionId: row.executionId,
@@ -50,15 +51,24 @@ export function instanceDocument(
     progress:
       reached === null || reached.row?.id === activity?.id ? shown(activity?.progress) : null,
     waitingFor: execution?.caughtUp
-      ? Array.from(execution.open, waitingStep)
-      : open.map(waitingRow),
+      ? firstOf(execution.open, LIMITS.waitingFor).map(waitingStep)
+      : open.slice(0, LIMITS.waitingFor).map(waitingRow),
     parent: null,
     tags: JSON.parse(row.tags),
     createdAt: iso(row.createdAt),
     startedAt: isoOrNull(row.startedAt),
-    updatedAt: iso(Math.max(...touched)),
+    updatedAt: iso(open.reduce((latest, { at }) => Math.max(latest, at), touched)),
     completedAt: isoOrNull(row.completedAt),
   };
+}
+
+function firstOf<Item>(items: Iterable<Item>, count: number): Item[] {
+  const first: Item[] = [];
+  for (const item of items) {
+    if (first.length === count) break;
+    first.push(item);
+  }
+  return first;
 }
 
 function newestLive(execution: Execution, stages: readonly string[]): OpenStep | undefined {

@@ -1,5 +1,5 @@
 /** What keeps one instance from filling memory, rows or an RPC. */
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { activity } from "../../src/core/activity.ts";
 import { NonRetryableError } from "../../src/core/failure.ts";
 import { LIMITS } from "../../src/core/limits.ts";
@@ -207,4 +207,16 @@ test("a wide fan-out goes over several turns", async () => {
   await object.run();
   expect(object.commands.get(ID).status).toBe("Completed");
   expect(runs).toBe(1_000);
+});
+
+test("a document lists the first of many open waits, and the history has them all", async () => {
+  const count = LIMITS.waitingFor + 1;
+  const wide = workflow("Wide", (ctx) =>
+    Promise.all(Array.from({ length: count }, (_, index) => ctx.waitForEvent(`event ${index}`))),
+  );
+  const { object, document } = await ran(wide);
+  expect(document.waitingFor).toHaveLength(LIMITS.waitingFor);
+  object.crash();
+  expect(object.commands.get(ID).waitingFor).toEqual(document.waitingFor);
+  expect(object.commands.history(ID, 0, count).items).toHaveLength(count);
 });
