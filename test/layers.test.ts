@@ -20,6 +20,7 @@ const PACKAGES: Record<string, readonly string[]> = {
   core: ["devalue"],
   http: ["hono", "zod"],
   objects: ["cloudflare:workers"],
+  workflows: ["zod"],
   testing: ["node:crypto"],
 };
 

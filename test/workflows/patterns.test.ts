@@ -1,0 +1,188 @@
+/** The pattern gallery: what each does, and that no crash changes it. */
+import { describe, expect, test } from "vitest";
+import { NonRetryableError } from "../../src/core/failure.ts";
+import { Cluster } from "../../src/testing/cluster.ts";
+import { explore } from "../../src/testing/explore.ts";
+import { type Mock, mock } from "../../src/testing/mock.ts";
+import { approval } from "../../src/workflows/approval.ts";
+import { checkLinks } from "../../src/workflows/check-links.ts";
+import { outline, readPage } from "../../src/workflows/read-page.ts";
+import { watchEndpoint } from "../../src/workflows/watch-endpoint.ts";
+import { download, post, probe } from "../../src/workflows/web.ts";
+
+const HTML = `<title> A page </title><script>let not = "a word";</script>
+  <p>Three small words</p> <a href="/next">next</a> <a href="/next">again</a> <a href="http://">no</a>`;
+const HOUR = 3_600_000;
+
+const downloading = mock(download, (url) => ({ url, status: 200, text: HTML }));
+const posting = mock(post, ({ url, body }, ctx) =>
+  ctx.effect(`told ${url}`, { key: ctx.idempotencyKey, value: body }),
+);
+const answering = (statusOf: (url: string) => number) => mock(probe, statusOf);
+
+const cluster = (...activities: readonly Mock[]) =>
+  new Cluster({ workflows: [readPage, checkLinks, watchEndpoint, approval], activities });
+
+describe("chaining: ReadPage", () => {
+  const input = { url: "https://example.com/", report: "https://example.com/hook" };
+
+  test("outlines a page and sends the outline on", async () => {
+    const web = cluster(downloading, posting);
+    const instance = await web.start(readPage, input);
+    await web.run();
+    expect(instance.output()).toEqual({
+      url: input.url,
+      title: "A page",
+      words: 8,
+      links: ["https://example.com/next"],
+    });
+    expect(web.effects).toMatchObject([{ what: `told ${input.report}` }]);
+    expect(instance.history().map(({ step }) => step)).toEqual(["Download", "Outline", "Post"]);
+  });
+
+  test("of a page without any of it outlines that", async () => {
+    const page = { url: "https://example.com/", status: 200, text: "" };
+    const empty = { url: page.url, title: null, words: 0, links: [] };
+    expect(await outline.run(page, {} as Parameters<typeof outline.run>[1])).toEqual(empty);
+  });
+
+  test("is crash-proof", async () => {
+    const { failures, report } = await explore(readPage, input, {
+      activities: [downloading, posting],
+    });
+    expect(failures, report).toEqual([]);
+  });
+});
+
+describe("fan-out: CheckLinks", () => {
+  const urls = Array.from({ length: 20 }, (_, index) => `https://example.com/${index}`);
+  const odd = answering((url) => {
+    if (url.endsWith("/7")) throw new NonRetryableError("no such host");
+    return url.endsWith("/3") ? 404 : 200;
+  });
+
+  test("asks each link once, all at the same time, and reports what is broken", async () => {
+    const web = cluster(odd);
+    const instance = await web.start(checkLinks, { urls: [...urls, ...urls] });
+    await web.run();
+    const { working, broken } = instance.output();
+    expect(working).toHaveLength(18);
+    expect(broken).toEqual([
+      { url: "https://example.com/3", reason: "it answered 404" },
+      { url: "https://example.com/7", reason: expect.stringContaining("no such host") },
+    ]);
+    expect(instance.history()).toHaveLength(urls.length);
+  });
+
+  test("is crash-proof", async () => {
+    const { failures, report } = await explore(checkLinks, { urls }, { activities: [odd] });
+    expect(failures, report).toEqual([]);
+  });
+});
+
+describe("monitor: WatchEndpoint", () => {
+  const recovering = () => {
+    let looks = 0;
+    return answering(() => (++looks < 4 ? 503 : 200));
+  };
+  const input = { url: "https://example.com/", everySeconds: 60, forMinutes: 60 };
+
+  test("looks every minute until the address answers well", async () => {
+    const web = cluster(recovering());
+    const begun = web.clock.now();
+    const instance = await web.start(watchEndpoint, input);
+    await web.run();
+    expect(instance.output()).toEqual({ recovered: true, looks: 4, lastStatus: 200 });
+    expect(web.clock.now() - begun).toBe(3 * 60_000);
+  });
+
+  test("gives up when the time is over, and says so", async () => {
+    const web = cluster(
+      answering(() => 500),
+      posting,
+    );
+    const instance = await web.start(watchEndpoint, {
+      ...input,
+      report: "https://example.com/hook",
+    });
+    await web.run();
+    expect(instance.output()).toEqual({ recovered: false, looks: 60, lastStatus: 500 });
+    expect(web.effects).toHaveLength(1);
+  });
+
+  test("is crash-proof", async () => {
+    const { failures, report } = await explore(
+      watchEndpoint,
+      { ...input, report: "https://example.com/hook" },
+      {
+        scene: () => {
+          // By the key of the look, as an address answers by the time: a repeated look sees the same.
+          const looks: string[] = [];
+          const statusOf: Mock = mock(probe, (_url, { idempotencyKey }) => {
+            if (!looks.includes(idempotencyKey)) looks.push(idempotencyKey);
+            return looks.indexOf(idempotencyKey) < 3 ? 503 : 200;
+          });
+          return { activities: [statusOf, posting] };
+        },
+      },
+    );
+    expect(failures, report).toEqual([]);
+  });
+});
+
+describe("human approval: Approval", () => {
+  const input = {
+    what: "a new chair",
+    askAt: ["https://example.com/first", "https://example.com/second"],
+    waitHours: 24,
+  };
+
+  test("takes the first answer, days later", async () => {
+    const web = cluster(posting);
+    const instance = await web.start(approval, input);
+    await web.advance("20 hours");
+    instance.send("decision", { approved: true, by: "Ada" });
+    await web.run();
+    expect(instance.output()).toEqual({ outcome: "approved", by: "Ada", escalated: false });
+  });
+
+  test("asks the next one when the first does not answer, and an answer that is none counts not", async () => {
+    const web = cluster(posting);
+    const instance = await web.start(approval, input);
+    await web.advance("1 hour");
+    instance.send("decision", "yes!");
+    await web.advance("24 hours");
+    expect(web.effects.map(({ what }) => what)).toEqual(input.askAt.map((url) => `told ${url}`));
+    instance.send("decision", { approved: false, by: "Grace" });
+    await web.run();
+    expect(instance.output()).toEqual({ outcome: "refused", by: "Grace", escalated: true });
+  });
+
+  test("asks nobody where it is told of nobody, and takes an answer all the same", async () => {
+    const web = cluster();
+    const instance = await web.start(approval, { ...input, askAt: [] });
+    await web.advance("1 hour");
+    instance.send("decision", { approved: true, by: "Ada" });
+    await web.run();
+    expect(instance.output()).toEqual({ outcome: "approved", by: "Ada", escalated: false });
+  });
+
+  test("ends where nobody answers", async () => {
+    const web = cluster(posting);
+    const begun = web.clock.now();
+    const instance = await web.start(approval, input);
+    await web.run();
+    expect(instance.output()).toEqual({ outcome: "nobody answered", by: null, escalated: true });
+    expect(web.clock.now() - begun).toBe(48 * HOUR);
+  });
+
+  test("is crash-proof", async () => {
+    const { failures, report } = await explore(approval, input, {
+      activities: [posting],
+      events: [
+        { name: "decision", payload: { approved: true, by: "Ada" }, afterMillis: 30 * HOUR },
+      ],
+    });
+    expect(failures, report).toEqual([]);
+  });
+});
