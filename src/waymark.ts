@@ -1,10 +1,12 @@
 /** Puts the layers together: definitions in, a Worker's handler and Durable Object classes out. */
 
 import packageJson from "../package.json" with { type: "json" };
+import type { AnyActivity } from "./core/activity.ts";
 import { type AnyWorkflow, createRegistry } from "./core/workflow.ts";
 import type { TurnBudget } from "./engine/host.ts";
 import { createApp } from "./http/app.ts";
 import { parseAuth } from "./http/auth.ts";
+import { type ActivitiesClass, activitiesClass } from "./objects/activities.ts";
 import type { LogLevel } from "./objects/console-log.ts";
 import { createInstanceService, type FindInstance } from "./objects/instance-service.ts";
 import { type WorkflowInstanceClass, workflowInstanceClass } from "./objects/workflow-instance.ts";
@@ -12,6 +14,8 @@ import { type WorkflowInstanceClass, workflowInstanceClass } from "./objects/wor
 export interface WaymarkOptions {
   /** Every workflow this Worker runs; several versions of one name may stand side by side. */
   readonly workflows: readonly AnyWorkflow[];
+  /** The activities that run in the stateless entrypoint: those with `where: "worker"`. */
+  readonly activities?: readonly AnyActivity[];
   /** When a turn hands over to the next; see docs/architecture.md before changing it. */
   readonly turn?: Partial<TurnBudget>;
   /** From which importance on events are logged; `"info"` if left out. */
@@ -22,8 +26,11 @@ export interface WaymarkOptions {
 export interface Waymark {
   /** The Worker's default export. */
   readonly handler: { fetch(request: Request, env: object, ctx: ObjectContext): Promise<Response> };
-  /** The Durable Object classes, to be exported under these names. */
-  readonly objects: { readonly WorkflowInstance: WorkflowInstanceClass };
+  /** The classes to be exported under these names; `Activities` only where activities are listed. */
+  readonly objects: {
+    readonly WorkflowInstance: WorkflowInstanceClass;
+    readonly Activities: ActivitiesClass;
+  };
 }
 
 /** The Worker's own exports, as the runtime hands them to each request. */
@@ -41,10 +48,10 @@ interface ObjectContext {
  * @example
  * const waymark = createWaymark({ workflows: [migrateRecords] });
  * export default waymark.handler;
- * export const { WorkflowInstance } = waymark.objects;
+ * export const { WorkflowInstance, Activities } = waymark.objects;
  */
 export function createWaymark(options: WaymarkOptions): Waymark {
-  const { workflows, turn = {}, logLevel = "info" } = options;
+  const { workflows, activities = [], turn = {}, logLevel = "info" } = options;
   const registry = createRegistry(workflows);
   const app = createApp<object, ObjectContext>({
     serviceFor: (_env, { exports }) =>
@@ -56,6 +63,9 @@ export function createWaymark(options: WaymarkOptions): Waymark {
   });
   return {
     handler: { fetch: app.fetch },
-    objects: { WorkflowInstance: workflowInstanceClass({ registry, turn, logLevel }) },
+    objects: {
+      WorkflowInstance: workflowInstanceClass({ registry, turn, logLevel }),
+      Activities: activitiesClass(activities),
+    },
   };
 }

@@ -11,4 +11,4 @@ const waymark = createWaymark({
 });
 
 export default waymark.handler;
-export const { WorkflowInstance } = waymark.objects;
+export const { WorkflowInstance, Activities } = waymark.objects;

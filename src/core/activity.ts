@@ -1,6 +1,7 @@
 /** Activities: registered functions that do I/O, run at least once, and are retried. */
 import type { ActivityStatus } from "./activity-status.ts";
 import { type Duration, durationMillis } from "./duration.ts";
+import { WaymarkError } from "./errors.ts";
 import type { LogFields } from "./log.ts";
 import { checkName } from "./names.ts";
 import { checkRetryPolicy, type RetryPolicy } from "./retry.ts";
@@ -50,6 +51,12 @@ export interface ActivityOptions {
   readonly retry?: RetryPolicy;
   /** How long one attempt may take; a later outcome is ignored. None if left out. */
   readonly timeout?: Duration;
+  /**
+   * Where it runs: `"object"`, beside its workflow, if left out; `"worker"` in the stateless entrypoint,
+   * with an isolate, CPU and memory of its own, for what is heavy. Checkpoints, retries and `signal`
+   * are the same there. List it in `createWaymark({ activities })` as well.
+   */
+  readonly where?: "object" | "worker";
 }
 
 /** What an activity's function looks like. */
@@ -102,5 +109,12 @@ export function activity<Input, Output>(
   checkName(name, "an activity");
   checkRetryPolicy(options.retry ?? {}, `activity "${name}"`);
   if (options.timeout !== undefined) durationMillis(options.timeout);
+  const { where = "object" } = options;
+  if (where !== "object" && where !== "worker") {
+    throw new WaymarkError(
+      "DEFINITION_INVALID",
+      `activity "${name}": where must be "object" or "worker"`,
+    );
+  }
   return { kind: "activity", name, options, run };
 }

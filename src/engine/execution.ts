@@ -280,7 +280,7 @@ export class Execution {
 
   /**
    * Starts attempts that are due, as many as start in one go; returns whether there may be more.
-   * Suspect ones are marked first, and the mark is durable.
+   * Suspect ones are marked first, and those outside the object get a row; both are durable.
    */
   async launch(now: number, alive: () => boolean): Promise<boolean> {
     if (this.#ready.length === 0) return false;
@@ -291,7 +291,12 @@ export class Execution {
       this.#recorder.mark(step, now);
       step.suspect = false;
     }
-    if (suspects.length > 0) {
+    const outside = launchable.filter((step) => step.row === null && runsOutside(step));
+    for (const step of outside) {
+      step.startedAt ??= now;
+      this.#recorder.keepOpen(step, now);
+    }
+    if (suspects.length + outside.length > 0) {
       await this.#options.host.committed();
       if (!alive()) return false;
     }
@@ -346,6 +351,9 @@ const isWaitFor =
   (event: string) =>
   ({ ask: { request } }: OpenStep) =>
     request.kind === "event" && request.event === event;
+
+const runsOutside = ({ ask: { request } }: OpenStep): boolean =>
+  "activity" in request && request.activity.options.where === "worker";
 
 const mayStart = (step: OpenStep, now: number): boolean =>
   step.leaving === null || step.leaving.attempt.settled || step.leaving.until <= now;

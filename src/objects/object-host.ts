@@ -1,6 +1,7 @@
 /** The engine's host in a Durable Object. */
 import type { LogEvent } from "../core/log.ts";
 import type { Host, Nap } from "../engine/host.ts";
+import { type ActivitiesRpc, runRemotely } from "./attempt-channel.ts";
 import { type LogLevel, writeLog } from "./console-log.ts";
 
 /** The longest `setTimeout` takes, in milliseconds. */
@@ -25,10 +26,17 @@ export function objectHost(state: DurableObjectState, env: Cloudflare.Env, level
       else void storage.setAlarm(Math.min(at, LATEST_ALARM));
     },
     napUntil,
-    runActivity: async (activity, input, ctx) => activity.run(input, ctx),
+    runActivity: async (activity, input, ctx) =>
+      activity.options.where === "worker"
+        ? runRemotely(exportsOf(state).Activities, activity, input, ctx)
+        : activity.run(input, ctx),
     log: (event: LogEvent) => writeLog(event, level),
   };
 }
+
+/** The Worker's own exports: a call to one needs no binding. */
+const exportsOf = (state: DurableObjectState) =>
+  state.exports as unknown as { readonly Activities?: ActivitiesRpc };
 
 function napUntil(at: number): Nap {
   if (at === Number.POSITIVE_INFINITY) return { over: new Promise(() => {}), cancel: () => {} };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { activity } from "../../src/core/activity.ts";
+import { type ActivityOptions, activity } from "../../src/core/activity.ts";
 import type { ActivityStatus } from "../../src/core/activity-status.ts";
 import { createRegistry, workflow } from "../../src/core/workflow.ts";
 import { codeOf, thrownBy } from "./thrown.ts";
@@ -104,4 +104,10 @@ describe("a registry", () => {
     expect(error.code).toBe("DEFINITION_INVALID");
     expect(error.message).toContain('workflow "W" version "1"');
   });
+});
+
+test("an activity runs in the object or in the Worker, and nowhere else", () => {
+  expect(activity("Heavy", { where: "worker" }, () => 1).options.where).toBe("worker");
+  const elsewhere = { where: "cloud" } as unknown as ActivityOptions;
+  expect(codeOf(() => activity("Lost", elsewhere, () => 1))).toBe("DEFINITION_INVALID");
 });

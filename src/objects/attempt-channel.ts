@@ -1,0 +1,87 @@
+/** The object's side of an attempt that runs in the entrypoint. */
+import { RpcTarget } from "cloudflare:workers";
+import type { ActivityContext, AnyActivity } from "../core/activity.ts";
+import { WaymarkError } from "../core/errors.ts";
+import type { LogFields } from "../core/log.ts";
+import { decode, type Encoded, encode } from "../core/payload.ts";
+import {
+  errorOf,
+  type RemoteCall,
+  type RemoteChannel,
+  type RemoteOutcome,
+  type StopReason,
+  stopReason,
+} from "./remote-attempt.ts";
+import { type Reply, replyOf } from "./reply.ts";
+
+/** The entrypoint, as an object calls it. */
+export interface ActivitiesRpc {
+  run(call: RemoteCall, channel: RemoteChannel): Promise<RemoteOutcome>;
+}
+
+class AttemptChannel extends RpcTarget implements RemoteChannel {
+  readonly #ctx: ActivityContext;
+  readonly #stopped: Promise<StopReason>;
+
+  constructor(ctx: ActivityContext) {
+    super();
+    this.#ctx = ctx;
+    const { signal } = ctx;
+    this.#stopped = new Promise((resolve) => {
+      if (signal.aborted) resolve(stopReason(signal.reason));
+      else signal.addEventListener("abort", () => resolve(stopReason(signal.reason)));
+    });
+  }
+
+  checkpoint(lastProcessedId: string, progress: Encoded | null): Promise<Reply<"go on" | "stop">> {
+    const noted = progress === null ? undefined : decode(progress);
+    return replyOf(() =>
+      Promise.race([
+        this.#ctx.checkpoint(lastProcessedId, noted).then(() => "go on" as const),
+        this.#stopped.then(() => "stop" as const), // a checkpoint of an attempt that is over never settles
+      ]),
+    );
+  }
+
+  async log(message: string, fields: LogFields): Promise<void> {
+    this.#ctx.log(message, fields);
+  }
+
+  stopped(): Promise<StopReason> {
+    return this.#stopped;
+  }
+}
+
+/**
+ * Runs an attempt in the entrypoint.
+ *
+ * @throws what the activity threw; WaymarkError `DEFINITION_INVALID` where the Worker does not export it
+ */
+export async function runRemotely(
+  activities: ActivitiesRpc | undefined,
+  activity: AnyActivity,
+  input: unknown,
+  ctx: ActivityContext,
+): Promise<unknown> {
+  if (activities === undefined) {
+    throw new WaymarkError(
+      "DEFINITION_INVALID",
+      `activity "${activity.name}" runs in the Worker's entrypoint: export \`Activities\` of ` +
+        "`waymark.objects` beside `WorkflowInstance`",
+    );
+  }
+  const { status, attempt, idempotencyKey, instanceId, executionId, step } = ctx;
+  const call: RemoteCall = {
+    activity: activity.name,
+    input: encode(input, `the input of "${activity.name}"`),
+    status,
+    attempt,
+    idempotencyKey,
+    instanceId,
+    executionId,
+    step,
+  };
+  const outcome = await activities.run(call, new AttemptChannel(ctx));
+  if (outcome.ok) return decode(outcome.result);
+  throw errorOf(outcome.error);
+}

@@ -1,0 +1,103 @@
+/** Activities with `where: "worker"`: they run in the stateless entrypoint, and behave as any other. */
+import { abortAllDurableObjects } from "cloudflare:test";
+import { expect, test, vi } from "vitest";
+import { call, get, history, start } from "./fixture/client.ts";
+import { ledger } from "./fixture/ledger.ts";
+
+test("a result comes back as it was: dates, maps, bigints and undefined", async () => {
+  await start("HeavyWork", "heavy-values", { kind: "values" });
+  expect(await get("heavy-values", 10)).toMatchObject({
+    status: "Completed",
+    output: { date: "1970-01-01T00:00:00.000Z", map: [["big", "2"]] },
+  });
+  expect(await history("heavy-values")).toMatchObject([
+    { step: "Heavy", state: "done", attempts: 1, startedAt: expect.any(String) },
+  ]);
+});
+
+test("checkpoints are kept, and a turn's end stops it at one: each record once", async () => {
+  await start("HeavyWork", "heavy-records", { kind: "records", total: 12 });
+  expect(await get("heavy-records", 15)).toMatchObject({
+    status: "Completed",
+    output: [12, "12"],
+    activityStatus: { lastProcessedId: "12", processingStatus: "Complete" },
+    progress: { done: 12, total: 12 },
+  });
+  const entries = ledger.of("heavy-records");
+  expect(entries.filter((entry) => entry.startsWith("record "))).toEqual(
+    Array.from({ length: 12 }, (_, index) => `record ${index + 1}`),
+  );
+  // The turn allows five checkpoints: it went on in others, always in its first attempt.
+  expect(entries.filter((entry) => entry.includes("attempt"))).toEqual([
+    "records attempt 1 from initialId",
+    "records attempt 1 from 5",
+    "records attempt 1 from 10",
+  ]);
+});
+
+test("it goes on after its last checkpoint when the object dies, and that is no failed attempt", async () => {
+  await start("HeavyWork", "heavy-killed", { kind: "records", total: 4 });
+  await vi.waitFor(() => expect(ledger.of("heavy-killed")).toContain("record 2"), {
+    timeout: 10_000,
+    interval: 1,
+  });
+  await abortAllDurableObjects();
+  expect(await get("heavy-killed", 20)).toMatchObject({ status: "Completed", output: [4, "4"] });
+  const records = ledger.of("heavy-killed").filter((entry) => entry.startsWith("record "));
+  expect(new Set(records)).toEqual(new Set(["record 1", "record 2", "record 3", "record 4"]));
+  expect(records.length).toBeLessThanOrEqual(5);
+  expect(await history("heavy-killed")).toMatchObject([{ attempts: 1 }]);
+});
+
+test("its errors decide on another attempt as they do in the object", async () => {
+  for (const kind of ["picky", "limited", "stubborn", "unstorable"]) {
+    await start("HeavyWork", `heavy-${kind}`, { kind });
+  }
+  expect(await get("heavy-picky", 10)).toMatchObject({
+    status: "Failed",
+    error: {
+      cause: { code: "NON_RETRYABLE", message: "not that", cause: { type: "RangeError" } },
+    },
+  });
+  expect(ledger.of("heavy-picky")).toHaveLength(1);
+  expect(await get("heavy-limited", 10)).toMatchObject({ status: "Completed", output: "patient" });
+  expect(await get("heavy-stubborn", 10)).toMatchObject({
+    status: "Failed",
+    error: {
+      cause: { type: "TypeError", message: "failure 3", properties: { field: "amount" } },
+    },
+  });
+  expect(await get("heavy-unstorable", 10)).toMatchObject({
+    error: { cause: { code: "PAYLOAD_UNSUPPORTED", message: expect.stringContaining("deep[0]") } },
+  });
+});
+
+test("its signal aborts when its instance is terminated", async () => {
+  await start("HeavyWork", "heavy-waiting", { kind: "waiting" });
+  await vi.waitFor(() => expect(ledger.of("heavy-waiting")).toHaveLength(1), { timeout: 10_000 });
+  expect((await call("/v1/instances/heavy-waiting/terminate", { body: {} })).status).toBe(202);
+  await vi.waitFor(() => expect(ledger.of("heavy-waiting")).toContain("aborted: ATTEMPT_STOPPED"), {
+    timeout: 10_000,
+  });
+});
+
+test("its signal aborts at its timeout, and the next attempt is another one", async () => {
+  await start("HeavyWork", "heavy-late", { kind: "waiting" });
+  await vi.waitFor(() => expect(ledger.of("heavy-late")).toContain("aborted: ATTEMPT_TIMEOUT"), {
+    timeout: 10_000,
+  });
+  expect((await call("/v1/instances/heavy-late/terminate", { body: {} })).status).toBe(202);
+});
+
+test("one that is not listed fails its step at once, and says where to list it", async () => {
+  await start("UnlistedWork", "unlisted");
+  expect(await get("unlisted", 10)).toMatchObject({
+    status: "Failed",
+    error: {
+      cause: {
+        code: "DEFINITION_INVALID",
+        message: expect.stringContaining("list it in createWaymark({ activities })"),
+      },
+    },
+  });
+});
