@@ -33,7 +33,16 @@ const waymark: Contender = {
   },
 };
 
-function workflowOf({ steps, url, millis }: Job): readonly [workflow: string, input: unknown] {
+/** The same engine with one step after the other, for workloads whose steps begin together. */
+const waymarkInChain: Contender = {
+  ...waymark,
+  title: "Waymark, a chain",
+  start: (send, id, job) => waymark.start(send, id, { ...job, atOnce: false }),
+};
+
+function workflowOf(job: Job): readonly [workflow: string, input: unknown] {
+  const { steps, url, millis, atOnce = false } = job;
+  if (atOnce) return ["FanOut", steps];
   if (url !== undefined) return ["Fetches", { steps, url }];
   return millis === undefined ? ["Chain", steps] : ["Waits", { steps, millis }];
 }
@@ -53,6 +62,7 @@ function floor(title: string, commits: FloorCommits): Contender {
 
 export const CONTENDERS = {
   waymark,
+  waymarkInChain,
   floor: floor("floor", "each step"),
   floorInOneCommit: floor("floor, one commit", "at the end"),
   floorWithoutWrites: floor("floor, no writes", "never"),

@@ -3,9 +3,11 @@
  * Node or of Workers may be imported here.
  */
 
-/** Steps, one after the other. Each does nothing, or fetches, or waits. */
+/** Steps, one after the other or all at once. Each does nothing, or fetches, or waits. */
 export interface Job {
   readonly steps: number;
+  /** They begin together. */
+  readonly atOnce?: boolean;
   /** Fetched in each step. */
   readonly url?: string;
   /** How long each step waits. */

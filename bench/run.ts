@@ -11,6 +11,7 @@ import { answer } from "./answer.ts";
 import { chain } from "./chain.ts";
 import { clientOf } from "./client.ts";
 import { create } from "./create.ts";
+import { fanOut } from "./fan-out.ts";
 import { fetches } from "./fetches.ts";
 import { measure, type WorkloadResult } from "./measure.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
@@ -25,6 +26,7 @@ import type { Bench } from "./workload.ts";
 
 const WORKLOADS = [
   chain,
+  fanOut,
   fetches,
   create,
   throughput,

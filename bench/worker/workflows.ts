@@ -7,6 +7,10 @@ export const chain = workflow("Chain", async (ctx, steps: number) => {
   for (let step = 0; step < steps; step++) await ctx.call(noop);
 });
 
+export const fanOut = workflow("FanOut", async (ctx, steps: number) => {
+  await Promise.all(Array.from({ length: steps }, () => ctx.call(noop)));
+});
+
 const read = activity("Read", async (url: string) => (await fetch(url)).text());
 
 export const fetches = workflow("Fetches", async (ctx, input: { steps: number; url: string }) => {

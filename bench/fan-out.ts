@@ -1,0 +1,23 @@
+/** Steps that begin together: beside the same number in a chain, how dear is their order? */
+import { CONTENDERS, runJob } from "./contender.ts";
+import { millis, timed, type Workload } from "./workload.ts";
+
+const STEPS = 100;
+/** Instances in a sample, one after the other. */
+const INSTANCES = 5;
+
+export const fanOut: Workload = {
+  name: "fan-out",
+  title: `A fan-out of ${STEPS} activities that do nothing`,
+  figures: [millis("total", "create to complete")],
+  contenders: ["waymark", "waymarkInChain"],
+  run: async ({ send }, contender, tag) => {
+    const total = await timed(async () => {
+      for (let instance = 0; instance < INSTANCES; instance++) {
+        const job = { steps: STEPS, atOnce: true };
+        await runJob(CONTENDERS[contender], send, `${tag}-${instance}`, job);
+      }
+    });
+    return { total: total / INSTANCES };
+  },
+};
