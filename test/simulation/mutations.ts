@@ -3,6 +3,7 @@
  * simulation notices within 1,000 seeds. A fault that nothing notices means that something is not tried.
  */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -43,9 +44,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "forget the alarm of a retry",
     file: "engine/execution.ts",
-    find: "for (const step of this.#timed) next = Math.min(next, step.due ?? next);",
-    replace:
-      'for (const step of this.#timed) if (step.ask.request.kind !== "activity") next = Math.min(next, step.due ?? next);',
+    find: "if (step.due === null) this.#ready.push(step);\n    else this.#timed.add(step);",
+    replace: "if (step.due === null) this.#ready.push(step);",
   },
   {
     fault: "forget which messages were applied",
@@ -165,8 +165,10 @@ async function firstWords(): Promise<string | null> {
   const args = [join(folder, "test/simulation/main.ts"), "--seeds", SEEDS];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] });
   const limit = setTimeout(() => child.kill("SIGKILL"), LONGEST_MILLIS);
+  const closed = once(child, "close");
   let told = "";
   for await (const chunk of child.stderr) told += chunk;
+  await closed; // before that there is no exit code
   clearTimeout(limit);
   if (child.exitCode === 0) return null;
   const lines = told.split("\n").filter((line) => /^seed|^- |Error/.test(line));
