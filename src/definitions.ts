@@ -20,6 +20,7 @@ export { ERROR_CODES, isWaymarkError, WaymarkError } from "./core/errors.ts";
 export type { Failure } from "./core/failure.ts";
 export {
   ActivityFailedError,
+  CancelledError,
   NonRetryableError,
   PreemptedError,
   RetryAfterError,

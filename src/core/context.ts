@@ -5,6 +5,7 @@ import { decideStage } from "./activity-status.ts";
 import type { Driver } from "./driver.ts";
 import { type Duration, durationMillis } from "./duration.ts";
 import { WaymarkError } from "./errors.ts";
+import { CancelledError } from "./failure.ts";
 import { LIMITS } from "./limits.ts";
 import type { LogFields } from "./log.ts";
 import { checkName } from "./names.ts";
@@ -14,6 +15,12 @@ import { checkRetryPolicy, mergeRetryPolicies, type RetryPolicy } from "./retry.
 export interface StepOptions {
   /** Identifies the step beside its name; give one in loops over data. Unique per name. */
   readonly key?: string;
+  /**
+   * Cancels the step when it aborts: its promise rejects with {@link CancelledError}, what runs for it is
+   * told by its own signal, and it keeps nothing due. Abort it from the workflow's own code, because of a
+   * step's result; one that a clock aborts, such as `AbortSignal.timeout`, would not do so on a replay.
+   */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface CallOptions extends StepOptions {
@@ -136,10 +143,14 @@ function step<Output>(ask: () => Promise<unknown>): Promise<Output> {
   try {
     return ask() as Promise<Output>;
   } catch (error) {
-    const refused = Promise.reject(error);
-    refused.catch(() => {});
-    return refused;
+    return unheard(Promise.reject(error));
   }
+}
+
+/** A promise whose rejection may go unheard, as that of a race's loser does. */
+function unheard<Output>(promise: Promise<Output>): Promise<Output> {
+  promise.catch(() => {});
+  return promise;
 }
 
 function callActivity(
@@ -153,6 +164,7 @@ function callActivity(
   const input = encode(value, `the input of "${name}"`);
   const staged = stages.includes(name) ? decideStage(stages, name, value, driver.now) : null;
   if (staged?.kind === "pass") {
+    if (options.signal?.aborted) throw new CancelledError(name);
     const { processingStage, processingStatus } = staged.status;
     driver.log("stage passed through", { step: name, processingStage, processingStatus });
     return Promise.resolve(decode(input));
@@ -163,7 +175,7 @@ function callActivity(
   if (timeout !== undefined) durationMillis(timeout);
   const stageStatus = staged?.status ?? null;
   const request = { kind: "activity", activity: definition, retry, timeout, stageStatus } as const;
-  return driver.ask({ name, key: options.key, input, request });
+  return driver.ask({ name, key: options.key, input, request, signal: options.signal });
 }
 
 function runInline(
@@ -173,9 +185,9 @@ function runInline(
   options: CallOptions,
 ): Promise<unknown> {
   const inline = activity<undefined, unknown>(name, options, (_input, ctx) => fn(ctx));
-  const { retry = {}, timeout, key } = options;
+  const { retry = {}, timeout, key, signal } = options;
   const request = { kind: "run", activity: inline, retry, timeout, stageStatus: null } as const;
-  return driver.ask({ name, key, input: null, request });
+  return driver.ask({ name, key, input: null, request, signal });
 }
 
 function askTimer(
@@ -185,7 +197,8 @@ function askTimer(
   input: string,
   options: StepOptions,
 ): Promise<unknown> {
-  return driver.ask({ name, key: options.key, input, request: { kind: "timer", due } });
+  const { key, signal } = options;
+  return driver.ask({ name, key, input, signal, request: { kind: "timer", due } });
 }
 
 function checkMoment(moment: Date, now: number): number {
@@ -196,9 +209,9 @@ function checkMoment(moment: Date, now: number): number {
 
 function askEvent(driver: Driver, name: string, options: WaitOptions): Promise<unknown> {
   checkName(name, "an event");
-  const { timeout, key } = options;
+  const { timeout, key, signal } = options;
   const millis = timeout === undefined ? null : durationMillis(timeout);
   const due = millis === null ? null : driver.now + millis;
   const input = encode(millis, "a timeout");
-  return driver.ask({ name, key, input, request: { kind: "event", event: name, due } });
+  return driver.ask({ name, key, input, signal, request: { kind: "event", event: name, due } });
 }

@@ -54,7 +54,8 @@ export interface InstanceDocument {
 
 /**
  * The states of a history item: an event nobody has taken is `buffered`; an open step that changed
- * code no longer asks for is `orphaned`; one its instance ended without is `cancelled`.
+ * code no longer asks for is `orphaned`; one that its code cancelled, or its instance ended without, is
+ * `cancelled`.
  */
 export type StepState =
   | "open"

@@ -6,14 +6,18 @@
  *
  * - W6: results reach the code in the order of `seq`; `now`, `uuid` and `random` depend on nothing else.
  * - W7: a step is known by its name and key; what no longer fits its record is a divergence.
+ *
+ * A step whose signal the code aborts is cancelled then and there: its promise is rejected, and a result
+ * that was recorded but not delivered is never delivered. A replay aborts at the same point.
  */
 import { WaymarkError } from "./errors.ts";
-import { ActivityFailedError, fromFailure } from "./failure.ts";
+import { ActivityFailedError, CancelledError, fromFailure } from "./failure.ts";
 import { LIMITS } from "./limits.ts";
 import type { LogFields } from "./log.ts";
 import { countedIdentity, keyedIdentity, type StepIdentity } from "./names.ts";
 import { decode, type Encoded } from "./payload.ts";
 import { randomFrom, uuidFrom } from "./random.ts";
+import { Signals } from "./signals.ts";
 import type { Ask, Completion, RecordedStep, StepRequest } from "./step.ts";
 
 /** How the function ended. */
@@ -44,6 +48,7 @@ export interface DriverOptions {
 interface Waiting {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
+  readonly signal: AbortSignal | undefined;
 }
 
 /** What {@link Driver.ask} is told about a step. */
@@ -52,6 +57,8 @@ export interface AskOptions {
   readonly key: string | undefined;
   readonly input: Encoded | null;
   readonly request: StepRequest;
+  /** Cancels the step when it aborts. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export class Driver {
@@ -65,7 +72,9 @@ export class Driver {
   readonly #aside = new Map<StepIdentity, Completion>();
   /** Of those, the ones the code has asked for since: the first recorded comes last. */
   readonly #belated: Completion[] = [];
+  readonly #signals = new Signals((step) => this.#cancel(step));
   #asked: Ask[] = [];
+  #cancelled: StepIdentity[] = [];
   #ordinal = 0;
   #now: number;
   #seq = 0;
@@ -148,7 +157,8 @@ export class Driver {
   }
 
   /**
-   * Registers a step, synchronously, and returns the promise of its result (rule a).
+   * Registers a step, synchronously, and returns the promise of its result (rule a). One whose signal is
+   * already aborted counts as well, so that the steps after it keep their identities.
    *
    * @throws WaymarkError `STEP_KEY_REUSED`, `STEPS_EXCEEDED`
    */
@@ -167,14 +177,32 @@ export class Driver {
       this.#divergence = divergence;
       return new Promise(() => {});
     }
-    const { input, request } = options;
+    const { input, request, signal } = options;
     this.#asked.push({ identity, ordinal: ++this.#ordinal, input, request });
     const promise = new Promise<unknown>((resolve, reject) => {
-      this.#waiting.set(identity, { resolve, reject });
+      this.#waiting.set(identity, { resolve, reject, signal });
     });
-    this.#recall(identity);
     promise.catch(() => {}); // a race's loser may fail with nobody left to hear it
+    if (signal?.aborted) {
+      this.#cancel(identity);
+      return promise;
+    }
+    if (signal !== undefined) this.#signals.watch(signal, identity);
+    this.#recall(identity);
     return promise;
+  }
+
+  /**
+   * Rejects a step that is open. What is recorded of it stays where it is: nobody waits for it any more.
+   * An abort that no delivery led to, such as of `AbortSignal.timeout`, would not come again on a replay.
+   */
+  #cancel(identity: StepIdentity): void {
+    const waiting = this.#waiting.get(identity);
+    if (waiting === undefined || this.#end !== undefined || this.#divergence !== undefined) return;
+    this.#noteStraying();
+    this.#waiting.delete(identity);
+    this.#cancelled.push(identity);
+    waiting.reject(new CancelledError(identity));
   }
 
   /** A step that was set aside is asked for after all: it is delivered next. */
@@ -233,17 +261,12 @@ export class Driver {
    */
   deliverNext(): boolean {
     if (this.#end !== undefined || this.#divergence !== undefined) return false;
-    const belated = this.#belated.pop();
-    if (belated !== undefined) {
-      this.#deliver(belated);
-      return true;
+    for (let next = this.#belated.pop(); next !== undefined; next = this.#belated.pop()) {
+      if (this.#deliver(next)) return true;
     }
     for (let next = this.#queue[this.#head]; next !== undefined; next = this.#queue[this.#head]) {
       this.#head++;
-      if (this.#waiting.has(next.step)) {
-        this.#deliver(next);
-        return true;
-      }
+      if (this.#deliver(next)) return true;
       this.#aside.set(next.step, next);
     }
     this.#queue = [];
@@ -251,16 +274,20 @@ export class Driver {
     return false;
   }
 
-  #deliver(completion: Completion): void {
+  /** Returns whether the code waits for it. */
+  #deliver(completion: Completion): boolean {
     const waiting = this.#waiting.get(completion.step);
+    if (waiting === undefined) return false;
     this.#waiting.delete(completion.step);
+    if (waiting.signal !== undefined) this.#signals.forget(waiting.signal, completion.step);
     this.#quiet = false;
     this.#now = Math.max(this.#now, completion.at);
     this.#seq = completion.seq;
     this.#draws = 0;
     const { outcome } = completion;
-    if (outcome.ok) waiting?.resolve(decode(outcome.result));
-    else waiting?.reject(failureError(completion, outcome));
+    if (outcome.ok) waiting.resolve(decode(outcome.result));
+    else waiting.reject(failureError(completion, outcome));
+    return true;
   }
 
   /** Nothing is left to deliver: what the code does from here on, it does for the first time. */
@@ -274,6 +301,13 @@ export class Driver {
     const asked = this.#asked;
     this.#asked = [];
     return asked;
+  }
+
+  /** The steps cancelled since the last call. Some may be among the asked ones: they never began. */
+  takeCancelled(): readonly StepIdentity[] {
+    const cancelled = this.#cancelled;
+    this.#cancelled = [];
+    return cancelled;
   }
 }
 

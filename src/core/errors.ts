@@ -59,6 +59,7 @@ export const ERROR_CODES = {
   VERSION_MISSING: entry(409, "The instance's workflow version is not registered"),
   WORKFLOW_STALLED: entry(409, "The workflow awaits something that is not a step"),
   OBJECT_LOST: entry(409, "The instance's object was lost time and again"),
+  CANCELLED: entry(409, "The step was cancelled by the workflow's code"),
   EVENT_TIMEOUT: entry(408, "The event did not arrive in time"),
   // Attempts
   ACTIVITY_FAILED: entry(500, "An activity failed for good"),

@@ -89,6 +89,27 @@ export class ActivityFailedError extends WaymarkError {
   }
 }
 
+/**
+ * What a workflow catches where a step's `signal` was aborted before the step had ended. Also the reason
+ * of the `signal` of an attempt that ran for it.
+ *
+ * @example
+ * const controller = new AbortController();
+ * const report = ctx.call(build, month, { signal: controller.signal });
+ * controller.abort(); // the attempt's own signal aborts, and what it still brings is ignored
+ * await report.catch((error) => isWaymarkError(error, "CANCELLED")); // true
+ */
+export class CancelledError extends WaymarkError {
+  override readonly name = "CancelledError";
+  /** The identity of the step that was cancelled. */
+  readonly step: string;
+
+  constructor(step: string) {
+    super("CANCELLED", `${step} was cancelled by the workflow's code`);
+    this.step = step;
+  }
+}
+
 /** A thrown value as a failure: bounded in every part, and never a reason to throw again. */
 export function toFailure(thrown: unknown): Failure {
   try {

@@ -55,8 +55,10 @@ export async function checkHistory(
   do await drained();
   while (driver.deliverNext());
   const asked = driver.takeAsked().map((ask) => ask.identity);
+  const cancelled = new Set(driver.takeCancelled());
+  const awaited = asked.filter((step) => !cancelled.has(step));
   const { end, divergence } = driver;
-  const stalled = end === undefined && !asked.some((step) => recorded.get(step)?.seq == null);
+  const stalled = end === undefined && !awaited.some((step) => recorded.get(step)?.seq == null);
   const problem =
     formatProblem(history) ??
     definitionProblem(workflow, history) ??
@@ -67,7 +69,7 @@ export async function checkHistory(
     fits: problem === null,
     problem,
     unasked: [...recorded.keys()].filter((step) => !asked.includes(step)),
-    next: end === undefined ? asked.filter((step) => !recorded.has(step)) : [],
+    next: end === undefined ? awaited.filter((step) => !recorded.has(step)) : [],
   };
 }
 

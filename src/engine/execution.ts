@@ -4,11 +4,12 @@
  *
  * - W3: `nextDue` says when the instance must be woken; what runs or could run is due now.
  * - W6 (d): while rows are left to deliver, nothing new is started; the turn sees to the order.
+ * - A step that the code has cancelled is open no more before anything else is recorded.
  */
 import { createContext } from "../core/context.ts";
 import { Driver } from "../core/driver.ts";
 import { WaymarkError } from "../core/errors.ts";
-import { decodeFailure, engineFailure } from "../core/failure.ts";
+import { CancelledError, decodeFailure, engineFailure } from "../core/failure.ts";
 import { completionOf } from "../core/history.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { StepIdentity } from "../core/names.ts";
@@ -54,7 +55,7 @@ export class Execution {
   readonly runner: Runner;
   readonly #options: ExecutionOptions;
   readonly #recorder: Recorder;
-  /** Open rows the code has not asked for yet. */
+  /** Open and cancelled rows the code has not asked for yet. */
   readonly #unasked = new Map<StepIdentity, StepRow>();
   readonly #endedRows = new Map<StepIdentity, StepRow>();
   readonly #open = new Map<StepIdentity, OpenStep>();
@@ -103,7 +104,7 @@ export class Execution {
 
   #load(step: StepRow): void {
     if (step.state === "buffered") this.buffer(step.id, step.step, step.result ?? "");
-    else if (step.state !== "cancelled") this.#unasked.set(step.step, step);
+    else this.#unasked.set(step.step, step);
     if (step.state === "running") this.#marked++;
   }
 
@@ -167,8 +168,13 @@ export class Execution {
    */
   adopt(): boolean {
     let ended = false;
+    const cancelled = new Set(this.driver.takeCancelled());
     for (const ask of this.driver.takeAsked()) {
-      if (this.#endedRows.delete(ask.identity)) continue; // delivered, or about to be
+      if (this.#endedRows.delete(ask.identity)) continue; // delivered, about to be, or set aside
+      if (cancelled.delete(ask.identity)) {
+        this.#neverOpen(ask.identity);
+        continue;
+      }
       const step = openStep(ask);
       this.#open.set(ask.identity, step);
       const row = this.#unasked.get(ask.identity);
@@ -188,7 +194,35 @@ export class Execution {
         ended = true;
       } else this.#schedule(step);
     }
+    if (cancelled.size > 0) this.#cancel(cancelled);
     return ended;
+  }
+
+  /** A step was cancelled before it began; or, on a replay, before the crash that lost the note of it. */
+  #neverOpen(identity: StepIdentity): void {
+    const row = this.#unasked.get(identity);
+    this.#unasked.delete(identity);
+    if (row === undefined || row.state === "cancelled") return;
+    this.#recorder.cancel(row, this.#options.host.now());
+    this.reporter.stepCancelled(identity);
+  }
+
+  /** What has ended already is not open, and stays as it was recorded. */
+  #cancel(identities: ReadonlySet<StepIdentity>): void {
+    const now = this.#options.host.now();
+    const cancelled = new Set<OpenStep>();
+    for (const identity of identities) {
+      const step = this.#open.get(identity);
+      if (step === undefined) continue;
+      cancelled.add(step);
+      this.runner.stop(step, new CancelledError(identity));
+      this.#recorder.cancel(step.row, now);
+      this.#open.delete(identity);
+      this.#timed.delete(step);
+      this.reporter.stepCancelled(identity);
+    }
+    this.#ready = this.#ready.filter((step) => !cancelled.has(step));
+    this.#waits = this.#waits.filter((step) => !cancelled.has(step));
   }
 
   /** Goes on from a stored row. Returns whether it was marked, and its attempt is lost. */
@@ -197,12 +231,13 @@ export class Execution {
     if (row.state === "orphaned") steps.setState(row.id, "open", host.now());
     step.row = { id: row.id, lastProcessedId: row.lastProcessedId };
     step.startedAt = row.startedAt;
-    step.due = row.due;
+    if (row.state !== "cancelled") step.due = row.due;
     // A row with a due waits for its next attempt; one without was in the middle of an attempt,
     // which counts as failed only if it was marked: see design section 6.
     step.failed = row.due === null ? Math.max(0, row.attempt - 1) : row.attempt;
     step.suspect = isLost(row.failure);
     step.alone = step.suspect;
+    if (row.state === "cancelled") this.#recorder.reopen(step, row, host.now());
     return row.state === "running" && this.#options.memoryLost;
   }
 
@@ -212,7 +247,7 @@ export class Execution {
     this.driver.caughtUp();
     const { host, steps } = this.#options;
     for (const row of this.#unasked.values()) {
-      if (row.state === "orphaned") continue;
+      if (row.state === "orphaned" || row.state === "cancelled") continue;
       steps.setState(row.id, "orphaned", host.now());
       this.#unasked.set(row.step, { ...row, state: "orphaned" });
     }
@@ -220,12 +255,11 @@ export class Execution {
 
   /** Ends the waits that are over. Returns whether any step has ended. */
   fire(now: number): boolean {
-    const took = this.#takeEvents(now);
     const { again, ended } = this.runner.expire(now);
     const expired = this.#settle(again, ended);
     let fired = false;
     for (const step of this.#timed.takeDue(now)) fired = this.#fireOne(step, now) || fired;
-    return took || expired || fired;
+    return expired || fired;
   }
 
   #fireOne(step: OpenStep, now: number): boolean {
@@ -248,19 +282,22 @@ export class Execution {
     return true;
   }
 
-  /** Hands each stored event to the newest wait of its name, as on Azure. */
-  #takeEvents(now: number): boolean {
-    if (this.#events.length === 0 || this.#waits.length === 0) return false;
-    let took = false;
-    this.#events = this.#events.filter((event) => {
+  /**
+   * Hands the first stored event that is waited for to the newest wait of its name, as on Azure. One at a
+   * time, and only where nothing else is left to deliver: a result before it could lead to code that
+   * cancels the wait, which would have swallowed the event.
+   */
+  takeEvent(now: number): boolean {
+    if (this.#waits.length === 0) return false;
+    for (const [index, event] of this.#events.entries()) {
       const wait = this.#waits.findLast(isWaitFor(event.name));
-      if (wait === undefined) return true;
+      if (wait === undefined) continue;
       this.#recorder.take(wait, event, now);
       this.#forget(wait);
-      took = true;
-      return false;
-    });
-    return took;
+      this.#events.splice(index, 1);
+      return true;
+    }
+    return false;
   }
 
   /** Takes steps whose attempt may start now. */

@@ -88,6 +88,17 @@ export class Recorder {
     this.#writeOpen(step, { state: "running", attempt, due: null, failure: null, at }, at);
   }
 
+  /** Records that the code has cancelled a step: one without a row needs none, for a replay cancels it. */
+  cancel(row: Pick<StepRow, "id"> | null, at: number): void {
+    if (row !== null) this.#steps.cancel(row.id, at);
+  }
+
+  /** Opens a cancelled step's row again: changed code no longer cancels it. */
+  reopen(step: OpenStep, row: Pick<StepRow, "id">, at: number): void {
+    const { failed: attempt, due } = step;
+    this.#steps.setAttempt(row.id, { state: "open", attempt, due, failure: null, at });
+  }
+
   /** Gives a step that outlives its turn a row. */
   keepOpen(step: OpenStep, at: number): void {
     if (step.row === null) this.#insertOpen(step, {}, at);

@@ -71,6 +71,10 @@ export class Reporter {
     this.#add("step.failed", { step, attempt, ms: now - (startedAt ?? now), ...told(failure) });
   }
 
+  stepCancelled(step: StepIdentity): void {
+    this.#add("step.cancelled", { step });
+  }
+
   /** A line that cannot be written must not take the turn down (W4). */
   #tell(event: LogEvent): void {
     try {

@@ -228,13 +228,17 @@ export class Runner implements AttemptOwner {
 
   /** Ends every attempt: their instance has moved on. */
   stopAll(reason: WaymarkError): void {
-    for (const [attempt, step] of this.#live) {
-      attempt.stop(reason);
-      if (!attempt.settled) this.#options.leaving.add(attempt);
-      step.attempt = null;
-    }
-    this.#live.clear();
+    for (const step of this.#live.values()) this.stop(step, reason);
     this.#arrivals = [];
+  }
+
+  /** Ends the attempt at a step, where one runs: what it brings no longer counts. */
+  stop(step: OpenStep, reason: WaymarkError): void {
+    const { attempt } = step;
+    if (attempt === null) return;
+    attempt.stop(reason);
+    if (!attempt.settled) this.#options.leaving.add(attempt);
+    this.#release(step);
   }
 
   #release(step: OpenStep): void {

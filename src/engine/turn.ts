@@ -61,9 +61,10 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
       turn.resumed();
     }
     const now = host.now();
+    const took = !adopted && execution.takeEvent(now);
     const recorded = execution.record(budget);
     const fired = execution.fire(now);
-    if (adopted || recorded || fired) continue;
+    if (adopted || took || recorded || fired) continue;
     if (budget.spent(now)) return { kind: "yielded" };
     if (breather.due) {
       await breather.breathe();

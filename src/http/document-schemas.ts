@@ -120,7 +120,7 @@ const stepStateSchema = wordsOf<StepState>({
   running: "an attempt runs",
   done: "ended with a result",
   failed: "ended with an error",
-  cancelled: "its instance ended without it",
+  cancelled: "its code cancelled it, or its instance ended without it",
   orphaned: "changed code no longer asks for it",
   buffered: "an event nobody has taken",
 });

@@ -47,6 +47,7 @@ const TAKE_EVENT = `UPDATE step SET seq = ?, step = ?, state = 'done', asked = ?
   started_at = ?, at = ? WHERE id = ?`;
 const CANCEL_OPEN = `UPDATE step SET state = 'cancelled', due = NULL, at = ?
   WHERE seq IS NULL AND state <> 'buffered'`;
+const CANCEL_ONE = "UPDATE step SET state = 'cancelled', due = NULL, at = ? WHERE id = ?";
 const SET_STATE = "UPDATE step SET state = ?, at = ? WHERE id = ?";
 const UNMARK = "UPDATE step SET state = 'open', at = ? WHERE seq IS NULL AND state = 'running'";
 const DELETE_ONE = "DELETE FROM step WHERE id = ?";
@@ -205,6 +206,11 @@ export class StepStore {
 
   setState(id: number, state: "open" | "orphaned", at: number): void {
     this.#sql.run(SET_STATE, state, at, id);
+  }
+
+  /** Ends one that the code has cancelled: nothing of it is due any more. */
+  cancel(id: number, at: number): void {
+    this.#sql.run(CANCEL_ONE, at, id);
   }
 
   /** Takes the marks of attempts away that were stopped, and so are not lost. */

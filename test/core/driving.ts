@@ -48,12 +48,13 @@ export interface DrivingOptions {
   readonly open?: readonly Done[];
   readonly executionId?: string;
   readonly stages?: readonly string[];
+  readonly strayed?: () => void;
 }
 
 /** Code that runs on a driver with that history. Like a replay, where there is one. */
 export function driving(
   run: (ctx: WorkflowContext) => unknown,
-  { history = [], open = [], executionId = "execution", stages = [] }: DrivingOptions = {},
+  { history = [], open = [], executionId = "execution", stages = [], strayed }: DrivingOptions = {},
 ): Driving {
   const rows = new Map([...history, ...open].map((done) => [done.step, recordedOf(done)]));
   const driver = new Driver({
@@ -62,6 +63,7 @@ export function driving(
     history: history.map(completion),
     recorded: (identity) => rows.get(identity),
     resumed: history.length + open.length > 0,
+    strayed,
   });
   const ctx = createContext(driver, { instanceId: "i", executionId, version: "1", stages });
   driver.start(() => run(ctx));

@@ -26,6 +26,12 @@ export const programs: fc.Arbitrary<Program> = fc.letrec<{ program: Program }>((
       event: fc.constantFrom("a" as const, "b" as const),
       timeout: millis,
     }),
+    fc.record({
+      kind: fc.constant("cancel" as const),
+      step: fc.constantFrom("call" as const, "sleep" as const, "wait" as const),
+      millis,
+      after: fc.constantFrom(0, 1, 5, 30, null),
+    }),
     fc.record({ kind: fc.constant("noise" as const), jobs: fc.integer({ min: 1, max: 12 }) }),
     fc.record({ kind: fc.constant("draw" as const) }),
     fc.record({

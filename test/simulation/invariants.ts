@@ -76,6 +76,28 @@ export function isCovered(event: TraceEvent, object: InProcessObject, bereft: bo
   return object.alarm <= latest ? [] : [`W3: the alarm is at ${object.alarm}, the due at ${due}`];
 }
 
+/** A step that was cancelled is over: in this life of the object and all later ones. */
+export class Cancellations {
+  readonly #cancelled = new Set<string>();
+
+  see(event: TraceEvent, object: InProcessObject): string[] {
+    const of = (execution: unknown, step: unknown) => `${event.object} ${execution} ${step}`;
+    if (event.kind === "log" && event.event.event === "step.cancelled") {
+      this.#cancelled.add(of(event.event.execution, event.event.step));
+    }
+    if (this.#cancelled.size === 0 || (event.kind !== "attempt" && event.kind !== "commit"))
+      return [];
+    const execution = new InstanceStore(object.sql).read()?.executionId;
+    const isCancelled = (step: string) => this.#cancelled.has(of(execution, step));
+    if (event.kind === "attempt") {
+      const begins = event.when === "before" && isCancelled(event.step);
+      return begins ? [`${event.step} begins though it was cancelled`] : [];
+    }
+    const open = new StepStore(object.sql).open().filter(({ step }) => isCancelled(step));
+    return open.map(({ step }) => `${step} is open though it was cancelled`);
+  }
+}
+
 /** W2: a record whose checkpoint has returned is never visited again. */
 export class Checkpoints {
   readonly #kept = new Set<string>();

@@ -7,65 +7,43 @@ import type { StoredHistory, StoredStep } from "../../src/core/history.ts";
 import { randomFrom, uuidFrom } from "../../src/core/random.ts";
 import type { Program } from "./programs.ts";
 
-/** What each part of a program comes to, by its path. */
-export interface Prediction {
-  /** The result of each part that calls an activity. */
-  readonly results: ReadonlyMap<string, string>;
-  /** The parts that are certain to end before the program does: not those that may lose a race. */
-  readonly certain: ReadonlySet<string>;
+/** What a part may come to. */
+type Ends = readonly string[];
+/** Whether a part is sure to end, or may be left behind. */
+type Fate = "certain" | "open";
+type Part = { readonly path: string; readonly ends: Ends; readonly fate: Fate };
+
+/** The parts of a program that come to something. */
+function partsOf(program: Program, path = "0", fate: Fate = "certain"): readonly Part[] {
+  if (!("parts" in program)) {
+    const ends = endsOf(program);
+    if (ends === null) return [];
+    return [{ path, ends, fate }];
+  }
+  const left = program.kind === "race" || program.kind === "detach";
+  const below = left ? "open" : fate;
+  return program.parts.flatMap((part, i) => partsOf(part, `${path}.${i}`, below));
 }
 
-export function predict(program: Program): Prediction {
-  const results = new Map<string, string>();
-  const certain = new Set<string>();
-  visit(program, "0", true, (path, result, sure) => {
-    results.set(path, result);
-    if (sure) certain.add(path);
-  });
-  return { results, certain };
-}
-
-function visit(
-  program: Program,
-  path: string,
-  sure: boolean,
-  found: (path: string, result: string, sure: boolean) => void,
-): void {
+function endsOf(program: Program): Ends | null {
   switch (program.kind) {
     case "call":
-      found(path, program.fatal ? "NON_RETRYABLE" : "done", sure);
-      return;
-    case "poison":
-      found(path, "ATTEMPT_LOST", sure);
-      return;
-    case "slow":
-      found(path, "done", sure);
-      return;
+      return [program.fatal ? "NON_RETRYABLE" : "done"];
     case "records":
-      found(path, String(program.count), sure);
-      return;
-    case "run":
-      found(path, "ran", sure);
-      return;
-    case "sleep":
-    case "wait":
-    case "noise":
-    case "draw":
-      return;
-    case "seq":
-    case "all":
-    case "settled":
-      for (const [i, part] of program.parts.entries()) visit(part, `${path}.${i}`, sure, found);
-      return;
-    case "race":
-    case "detach":
-      for (const [i, part] of program.parts.entries()) visit(part, `${path}.${i}`, false, found);
+      return [String(program.count)];
+    case "cancel":
+      if (program.after === null) return ["CANCELLED"];
+      return ["done", "CANCELLED", ...(program.step === "wait" ? ["EVENT_TIMEOUT"] : [])];
+    default:
+      return ENDS[program.kind] ?? null;
   }
 }
 
+const ENDS: Record<string, Ends> = { poison: ["ATTEMPT_LOST"], slow: ["done"], run: ["ran"] };
+
 /** Where what a program saw is not what the model predicts. */
 export function mispredicted(program: Program, seen: readonly string[]): string[] {
-  const { results, certain } = predict(program);
+  const parts = new Map(partsOf(program).map((part) => [part.path, part]));
   const told = new Map<string, string>();
   const problems: string[] = [];
   for (const line of seen) {
@@ -73,10 +51,12 @@ export function mispredicted(program: Program, seen: readonly string[]): string[
     if (path === undefined || result === undefined) continue;
     if (told.has(path)) problems.push(`${path} came back twice`);
     told.set(path, result);
-    const expected = results.get(path);
-    if (result !== expected) problems.push(`${path} came to ${result}, and not to ${expected}`);
+    const ends = parts.get(path)?.ends;
+    if (!ends?.includes(result)) problems.push(`${path} came to ${result}, and not to ${ends}`);
   }
-  for (const path of certain) if (!told.has(path)) problems.push(`${path} never came back`);
+  for (const { path, fate } of parts.values()) {
+    if (fate === "certain" && !told.has(path)) problems.push(`${path} never came back`);
+  }
   return problems;
 }
 
@@ -84,11 +64,7 @@ export function mispredicted(program: Program, seen: readonly string[]): string[
 export const inOrder = (steps: readonly StoredStep[]): StoredStep[] =>
   steps.filter(({ seq }) => seq !== null).sort((a, b) => (a.seq ?? 0) - (b.seq ?? 0));
 
-/** What a step's promise does in a retelling. */
-interface Teller {
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: unknown) => void;
-}
+type Asking = { key?: string; signal?: AbortSignal | undefined };
 
 /**
  * Tells an execution again from its history: the same code, with each recorded result delivered in its
@@ -99,31 +75,42 @@ export async function retell(
   run: (ctx: unknown, input: unknown) => Promise<unknown>,
 ): Promise<{ readonly output?: unknown; readonly problem?: string }> {
   const recorded = new Map(history.steps.map((step) => [step.step, step]));
-  const tellers = new Map<string, Teller>();
+  const tellers = new Map<string, Pick<PromiseWithResolvers<unknown>, "resolve" | "reject">>();
+  const cancelled = new Set<string>();
+  const aborts = new Map<AbortSignal, (() => void)[]>();
   const counts = new Map<string, number>();
-  let now = history.startedAt ?? 0;
-  let seq = 0;
-  let draws = 0;
+  let [now, seq, draws] = [history.startedAt ?? 0, 0, 0];
   const draw = () => `${history.executionId}/${seq}/${++draws}`;
   let problem: string | undefined;
   let ended: { output?: unknown; problem?: string } | undefined;
-  const ask = (name: string, kind: string, input: unknown) => {
-    const count = (counts.get(name) ?? 0) + 1;
+  const ask = (name: string, kind: string, input: unknown, { key, signal }: Asking = {}) => {
+    const count = (counts.get(name) ?? 0) + (key === undefined ? 1 : 0);
     counts.set(name, count);
-    const identity = count === 1 ? name : `${name}#${count}`;
+    const identity = key !== undefined ? `${name}:${key}` : count === 1 ? name : `${name}#${count}`;
     const was = recorded.get(identity);
     if (was !== undefined && was.kind !== kind) problem ??= `${identity} was a ${was.kind}`;
-    if (was !== undefined && kind === "activity") {
-      const same = JSON.stringify(parse(was.input ?? "-1")) === JSON.stringify(input);
-      if (!same) problem ??= `${identity} was asked with ${was.input}`;
+    const same = JSON.stringify(parse(was?.input ?? "-1")) === JSON.stringify(input);
+    if (was?.kind === "activity" && !same) problem ??= `${identity} was asked with ${was.input}`;
+    const { promise, ...teller } = Promise.withResolvers();
+    tellers.set(identity, teller);
+    promise.catch(() => {});
+    const cancel = () => {
+      tellers.get(identity)?.reject({ code: "CANCELLED" });
+      if (tellers.delete(identity)) cancelled.add(identity);
+    };
+    if (signal?.aborted) cancel();
+    else if (signal !== undefined && aborts.get(signal)?.push(cancel) === undefined) {
+      aborts.set(signal, [cancel]);
+      signal.addEventListener("abort", () => aborts.get(signal)?.map((abort) => abort()));
     }
-    return new Promise((resolve, reject) => tellers.set(identity, { resolve, reject }));
+    return promise;
   };
   const ctx = {
-    call: (activity: { name: string }, input: unknown) => ask(activity.name, "activity", input),
-    run: (name: string) => ask(name, "run", undefined),
-    sleep: () => ask("sleep", "timer", undefined),
-    waitForEvent: (name: string) => ask(name, "event", undefined),
+    call: ({ name }: { name: string }, input: unknown, asking?: Asking) =>
+      ask(name, "activity", input, asking),
+    run: (name: string, _fn: unknown, asking: Asking) => ask(name, "run", undefined, asking),
+    sleep: (_millis: number, asking?: Asking) => ask("sleep", "timer", undefined, asking),
+    waitForEvent: (name: string, asking: Asking) => ask(name, "event", undefined, asking),
     get now() {
       return new Date(now);
     },
@@ -131,30 +118,23 @@ export async function retell(
     uuid: () => uuidFrom(draw()),
   };
   run(ctx, parse(history.input)).then(
-    (output) => {
-      ended = { output };
-    },
-    (error) => {
-      ended = { problem: String(error) };
-    },
+    (output) => (ended = { output }),
+    (error) => (ended = { problem: String(error) }),
   );
   await settled();
   for (const step of inOrder(history.steps)) {
     const teller = tellers.get(step.step);
     if (ended !== undefined || problem !== undefined) break;
-    if (teller === undefined) return { problem: `${step.step} was delivered before it was asked` };
+    if (cancelled.has(step.step) && (step.kind !== "event" || step.state === "failed")) continue;
+    if (teller === undefined) return { problem: `${step.step} was recorded, and nobody waited` };
+    tellers.delete(step.step);
     now = Math.max(now, step.at);
-    seq = step.seq ?? 0;
-    draws = 0;
-    tell(step, teller);
+    [seq, draws] = [step.seq ?? 0, 0];
+    if (step.state !== "failed") teller.resolve(parse(step.result ?? "-1"));
+    else teller.reject({ failure: JSON.parse(step.failure ?? "{}") });
     await settled();
   }
   return problem === undefined ? (ended ?? { problem: "it has not ended" }) : { problem };
-}
-
-function tell({ state, failure, result }: StoredStep, { resolve, reject }: Teller): void {
-  if (state !== "failed") resolve(parse(result ?? "-1"));
-  else reject(Object.assign(new Error(), { failure: JSON.parse(failure ?? "{}") }));
 }
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -119,6 +119,50 @@ const MUTATIONS: readonly Mutation[] = [
     find: 'this.#setAlarm(now + wait);\n    reporter.instance("instance.suspended"',
     replace: 'reporter.instance("instance.suspended"',
   },
+  {
+    fault: "let a cancelled wait take an event",
+    file: "engine/execution.ts",
+    find: "this.#waits = this.#waits.filter((step) => !cancelled.has(step));",
+    replace: "",
+  },
+  {
+    fault: "take an event while another one is to be delivered",
+    file: "engine/turn.ts",
+    find: "const took = !adopted && execution.takeEvent(now);",
+    replace: "const took = execution.takeEvent(now) && (execution.takeEvent(now) || true);",
+  },
+  {
+    fault: "go on with the attempts of a cancelled step",
+    file: "engine/execution.ts",
+    find: "this.runner.stop(step, new CancelledError(identity));",
+    replace: "",
+  },
+  {
+    fault: "begin a step that was cancelled before it began",
+    file: "engine/execution.ts",
+    find: "this.#ready = this.#ready.filter((step) => !cancelled.has(step));",
+    replace: "",
+  },
+  {
+    fault: "forget the row of a cancelled step",
+    file: "engine/execution.ts",
+    find: "this.#recorder.cancel(step.row, now);",
+    replace: "",
+  },
+  {
+    fault: "deliver a result that was recorded before its step was cancelled",
+    file: "core/driver.ts",
+    find: "this.#waiting.delete(identity);\n    this.#cancelled.push(identity);\n    waiting.reject(new CancelledError(identity));",
+    replace:
+      "this.#cancelled.push(identity);\n    if (this.#queue.length > this.#head) return;\n    this.#waiting.delete(identity);\n    waiting.reject(new CancelledError(identity));",
+  },
+  {
+    fault: "ask for nothing where the signal is already aborted",
+    file: "core/driver.ts",
+    find: "if (signal?.aborted) {\n      this.#cancel(identity);",
+    replace:
+      "if (signal?.aborted) {\n      this.#counts.set(options.name, 0);\n      this.#cancel(identity);",
+  },
 ];
 
 const ROOT = join(import.meta.dirname, "../..");

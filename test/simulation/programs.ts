@@ -29,6 +29,13 @@ export type Program =
   | { readonly kind: "wait"; readonly event: "a" | "b"; readonly timeout: number | null }
   | { readonly kind: "noise"; readonly jobs: number }
   | { readonly kind: "draw" }
+  /** A step that is cancelled after so long, or before it is asked for, if it has not ended by then. */
+  | {
+      readonly kind: "cancel";
+      readonly step: "call" | "sleep" | "wait";
+      readonly millis: number;
+      readonly after: number | null;
+    }
   | {
       readonly kind: "seq" | "all" | "race" | "settled" | "detach";
       readonly parts: readonly Program[];
@@ -100,10 +107,12 @@ export const racy = workflow("Racy", async (ctx, program: Program): Promise<read
 interface World {
   readonly ctx: WorkflowContext;
   readonly seen: string[];
+  /** That of the race it runs in. */
+  readonly signal?: AbortSignal;
 }
 
 async function interpret(program: Program, path: string, world: World): Promise<unknown> {
-  const { ctx, seen } = world;
+  const { ctx, seen, signal } = world;
   const parts = () =>
     "parts" in program
       ? program.parts.map((part, index) => interpret(part, `${path}.${index}`, world))
@@ -111,29 +120,31 @@ async function interpret(program: Program, path: string, world: World): Promise<
   const result = (promise: Promise<string>) =>
     promise.then(
       (value) => seen.push(`${path}=${value}@${ctx.now.getTime()}`),
-      (error) => seen.push(`${path}=${error.failure?.code ?? error.failure?.message}`),
+      (error) => seen.push(`${path}=${codeOf(error)}`),
     );
   switch (program.kind) {
     case "call":
-      return result(ctx.call(work, { path, seen: digest(seen), program }));
+      return result(ctx.call(work, { path, seen: digest(seen), program }, { signal }));
     case "slow": {
       const { timeout } = program;
-      return result(ctx.call(slow, { path, seen: digest(seen), program }, { timeout }));
+      return result(ctx.call(slow, { path, seen: digest(seen), program }, { timeout, signal }));
     }
     case "records":
-      return result(ctx.call(records, { path, seen: digest(seen), program }));
+      return result(ctx.call(records, { path, seen: digest(seen), program }, { signal }));
     case "poison":
-      return result(ctx.call(poison, { path, seen: digest(seen), program }));
+      return result(ctx.call(poison, { path, seen: digest(seen), program }, { signal }));
     case "run":
-      return result(ctx.run("inline", () => "ran", { retry }));
+      return result(ctx.run("inline", () => "ran", { retry, signal }));
     case "sleep":
-      await ctx.sleep(program.millis);
+      await ctx.sleep(program.millis, { signal });
       return seen.push(`${path} woke`);
     case "wait": {
       const options = program.timeout === null ? {} : { timeout: program.timeout };
-      const event = await ctx.waitForEvent(program.event, options).catch(() => "late");
-      return seen.push(`${path} got ${event}`);
+      const waited = ctx.waitForEvent(program.event, { ...options, signal });
+      return seen.push(`${path} got ${await waited.catch(codeOf)}`);
     }
+    case "cancel":
+      return result(cancel(program, path, world));
     case "noise":
       for (let job = 0; job < program.jobs; job++) await undefined;
       return seen.push(`${path} noise`);
@@ -155,6 +166,31 @@ async function interpret(program: Program, path: string, world: World): Promise<
       void Promise.all(parts()).catch(() => {});
       return seen.push(`${path} detached`);
   }
+}
+
+/** Of an activity's failure, or of the error itself. */
+const codeOf = (error: { readonly code?: string; readonly failure?: { readonly code?: string } }) =>
+  error.failure?.code ?? error.code;
+
+type Of<Kind extends Program["kind"]> = Extract<Program, { readonly kind: Kind }>;
+
+/** What is cancelled here is cancelled by nothing else, so that it comes to its own end or to this one. */
+async function cancel(program: Of<"cancel">, path: string, world: World): Promise<string> {
+  const { ctx, seen } = world;
+  const { step, millis, after } = program;
+  const controller = new AbortController();
+  const { signal } = controller;
+  if (after === null) controller.abort();
+  const call = { kind: "call", millis, failures: 0, fatal: false } as const;
+  const input = { path, seen: digest(seen), program: call };
+  const asked = {
+    call: () => ctx.call(work, input, { signal }),
+    sleep: () => ctx.sleep(millis, { signal }),
+    wait: () => ctx.waitForEvent("a", { timeout: millis, signal }),
+  }[step]();
+  if (after !== null) void ctx.sleep(after).then(() => controller.abort());
+  await asked;
+  return "done";
 }
 
 /** Short, and different for a different past. */

@@ -47,7 +47,7 @@ function programOf(random: Random, depth: number): Program {
   if (depth > 0 && random.chance(0.35)) return composite(random, depth);
   const millis = random.pick(MILLIS);
   const event = random.pick(["a", "b"]);
-  switch (random.below(13)) {
+  switch (random.below(15)) {
     case 0:
     case 1:
     case 2:
@@ -69,6 +69,14 @@ function programOf(random: Random, depth: number): Program {
       return { kind: "poison" };
     case 11:
       return { kind: "noise", jobs: 1 + random.below(12) };
+    case 12:
+    case 13:
+      return {
+        kind: "cancel",
+        step: random.pick(["call", "sleep", "wait", "wait"]),
+        millis: random.pick([0, 5, 40, 3_600_000]),
+        after: random.pick([0, 1, 5, 30, 2_000, null]),
+      };
     default:
       return { kind: "draw" };
   }

@@ -66,6 +66,7 @@ class Simulation {
   readonly #scenario: Scenario;
   readonly #faults: FaultPlan;
   readonly #checkpoints = new invariants.Checkpoints();
+  readonly #cancellations = new invariants.Cancellations();
   readonly #results = new invariants.StoredResults();
   /** The payloads of acknowledged events to the present execution of each instance. */
   readonly #sent = new Map<string, Set<string>>();
@@ -168,6 +169,7 @@ class Simulation {
       ...invariants.mayBegin(event, object),
       ...invariants.isCovered(event, object, bereft),
       ...this.#checkpoints.see(event),
+      ...this.#cancellations.see(event, object),
       ...this.#results.see(event, object),
     );
   }
