@@ -28,6 +28,8 @@ export {
 export type { StoredHistory, StoredStep } from "./core/history.ts";
 export { LIMITS } from "./core/limits.ts";
 export type { LogFields } from "./core/log.ts";
+export type { MapEntry, MapFunction, MapMethod, MapOptions, MapStep } from "./core/map.ts";
+export type { Branches, RaceOptions, RaceResult } from "./core/race.ts";
 export type { RetryPolicy } from "./core/retry.ts";
 export type { Schema } from "./core/schema.ts";
 export type { Workflow, WorkflowOptions } from "./core/workflow.ts";

@@ -8,8 +8,10 @@ import { WaymarkError } from "./errors.ts";
 import { CancelledError } from "./failure.ts";
 import { LIMITS } from "./limits.ts";
 import type { LogFields } from "./log.ts";
+import { type CallItem, type MapMethod, mapMethod } from "./map.ts";
 import { checkName } from "./names.ts";
 import { decode, encode } from "./payload.ts";
+import { type Branches, type RaceOptions, type RaceResult, race } from "./race.ts";
 import { checkRetryPolicy, mergeRetryPolicies, type RetryPolicy } from "./retry.ts";
 
 export interface StepOptions {
@@ -84,6 +86,33 @@ export interface WorkflowContext {
    * @example const answer = await ctx.waitForEvent<Answer>("approval", { timeout: "2 days" });
    */
   waitForEvent<Payload = unknown>(name: string, options?: WaitOptions): Promise<Payload>;
+  /**
+   * Resolves with the branch that settles first, by its name, and rejects where that one rejects. The
+   * others are cancelled: hand the signal each branch gets on to its steps.
+   *
+   * @throws WaymarkError `DEFINITION_INVALID` where there is no branch
+   * @example
+   * const first = await ctx.race({
+   *   answer: (signal) => ctx.waitForEvent<Answer>("approval", { signal }),
+   *   late: (signal) => ctx.sleep("2 days", { signal }),
+   * });
+   * if (first.winner === "answer") await ctx.call(publish, first.value);
+   */
+  race<Raced extends Branches>(branches: Raced, options?: RaceOptions): Promise<RaceResult<Raced>>;
+  /**
+   * Calls an activity for each item, so many at a time, and returns the results in the order of the
+   * items. At the first failure it cancels the other calls and rejects with it; with `tolerate` so many
+   * failures are allowed, and each item comes to an entry as in `Promise.allSettled`.
+   *
+   * In place of the activity a function may make the call; it hands on the step's key and signal.
+   *
+   * @throws WaymarkError `DEFINITION_INVALID`, `STEP_KEY_REUSED`
+   * @example
+   * const receipts = await ctx.map(orders, charge, { concurrency: 10, key: (order) => order.id });
+   * @example
+   * const entries = await ctx.map(ids, (id, step) => ctx.call(load, { id }, step), { tolerate: 5 });
+   */
+  readonly map: MapMethod;
   /** A number from 0 up to 1: the same on replay. Not for secrets. */
   random(): number;
   /** A version 4 UUID: the same on replay. Not for secrets. */
@@ -103,6 +132,8 @@ export interface ContextIdentity {
 /** The context of one execution, on its driver. */
 export function createContext(driver: Driver, identity: ContextIdentity): WorkflowContext {
   const { instanceId, executionId, version, stages } = identity;
+  const callItem: CallItem = (definition, item, options) =>
+    step(() => callActivity(driver, stages, definition, item, options));
   return {
     instanceId,
     executionId,
@@ -128,6 +159,8 @@ export function createContext(driver: Driver, identity: ContextIdentity): Workfl
         return askTimer(driver, "sleepUntil", due, encode(moment, "a moment"), options);
       }),
     waitForEvent: (name, options = {}) => step(() => askEvent(driver, name, options)),
+    race: (branches, options) => step(() => unheard(race(branches, options))),
+    map: mapMethod(callItem),
     random: () => driver.random(),
     uuid: () => driver.uuid(),
     log: (message, fields = {}) => driver.log(message, fields),

@@ -8,7 +8,7 @@ import { checkHistory } from "../../src/engine/check-history.ts";
 import { Cluster } from "../../src/testing/cluster.ts";
 import type { InProcessObject } from "../../src/testing/in-process-object.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
-import { ID, started } from "./harness.ts";
+import { type CrashPoint, crashesAt, ID, started } from "./harness.ts";
 
 function send(object: InProcessObject, event: string, value: unknown = null): void {
   object.commands.sendEvent(ID, { event, payload: encode(value, "the event") });
@@ -149,6 +149,64 @@ describe("a cancelled wait", () => {
     await soon(object);
     expect(object.commands.get(ID).output).toEqual(["CANCELLED", 1]);
   });
+
+  test("leaves its event in the buffer where nobody else waits", async () => {
+    const flow = workflow("Once", async (ctx) => {
+      const first = await ctx.race({
+        stop: (signal) => ctx.waitForEvent("stop", { signal }),
+        go: (signal) => ctx.waitForEvent("go", { signal }),
+      });
+      return [first, await ctx.waitForEvent("go")];
+    });
+    const object = started(flow);
+    send(object, "stop", 1);
+    send(object, "go", 2);
+    await soon(object);
+    expect(object.commands.get(ID).output).toEqual([{ winner: "stop", value: 1 }, 2]);
+  });
+});
+
+/** Everything that can be cancelled, in each state it can be in. */
+const rounds = workflow("Rounds", async (ctx) => {
+  const ends: unknown[] = [];
+  for (let round = 0; round < 3; round++) {
+    const millis = [5, 60, 4_000][round] ?? 0;
+    const { winner } = await ctx.race({
+      timer: (signal) => ctx.sleep(millis, { signal }),
+      longer: (signal) => ctx.sleep("1 hour", { signal }),
+      wait: (signal) => ctx.waitForEvent("go", { signal }),
+      late: (signal) => ctx.sleep("1 day", { signal }).then(() => ctx.run("late", () => 1)),
+      failing: (signal) =>
+        ctx.run("failing", failing, { signal, retry: { maxAttempts: 99, backoff: 1 } }),
+    });
+    ends.push(winner, await ctx.waitForEvent("go", { timeout: 10 }).catch(codeOf));
+  }
+  return ends;
+});
+
+const failing = () => {
+  throw new Error("never");
+};
+
+test("a crash at any commit, before it or after it, changes nothing", async () => {
+  const end = async (points: readonly CrashPoint[]) => {
+    const faults = crashesAt(...points);
+    const object = started(rounds, undefined, { faults });
+    await object.run();
+    const { status, output } = object.commands.get(ID);
+    const left = rowsOf(object).filter(([, state]) => state === "open" || state === "running");
+    return { commits: object.commits, end: { status, output, left } };
+  };
+  const undisturbed = await end([]);
+  expect(undisturbed.end).toMatchObject({
+    status: "Completed",
+    output: Array(3).fill(["timer", "EVENT_TIMEOUT"]).flat(),
+  });
+  for (let commit = 2; commit <= undisturbed.commits; commit++) {
+    for (const when of ["before", "after"] as const) {
+      expect((await end([{ commit, when }])).end, `${when} ${commit}`).toEqual(undisturbed.end);
+    }
+  }
 });
 
 test("a history with a cancelled step fits its code, half way and at its end", async () => {

@@ -9,8 +9,8 @@ import type { Program } from "./programs.ts";
 
 /** What a part may come to. */
 type Ends = readonly string[];
-/** Whether a part is sure to end, or may be left behind. */
-type Fate = "certain" | "open";
+/** Whether a part is sure to end, may be left behind, or may be cancelled as well. */
+type Fate = "certain" | "open" | "cancellable";
 type Part = { readonly path: string; readonly ends: Ends; readonly fate: Fate };
 
 /** The parts of a program that come to something. */
@@ -18,10 +18,11 @@ function partsOf(program: Program, path = "0", fate: Fate = "certain"): readonly
   if (!("parts" in program)) {
     const ends = endsOf(program);
     if (ends === null) return [];
-    return [{ path, ends, fate }];
+    return [{ path, ends: fate === "cancellable" ? [...ends, "CANCELLED"] : ends, fate }];
   }
   const left = program.kind === "race" || program.kind === "detach";
-  const below = left ? "open" : fate;
+  const open = left && fate === "certain" ? "open" : fate;
+  const below = program.kind === "first" ? "cancellable" : open;
   return program.parts.flatMap((part, i) => partsOf(part, `${path}.${i}`, below));
 }
 
@@ -34,6 +35,12 @@ function endsOf(program: Program): Ends | null {
     case "cancel":
       if (program.after === null) return ["CANCELLED"];
       return ["done", "CANCELLED", ...(program.step === "wait" ? ["EVENT_TIMEOUT"] : [])];
+    case "map": {
+      const { count, fatal, tolerate } = program;
+      const [good, bad] = tolerate === null ? ["done", ""] : ["fulfilled", "rejected"];
+      if (fatal !== null && fatal < count && !tolerate) return ["NON_RETRYABLE"];
+      return [Array.from({ length: count }, (_, i) => (i === fatal ? bad : good)).join()];
+    }
     default:
       return ENDS[program.kind] ?? null;
   }
@@ -106,6 +113,7 @@ export async function retell(
     return promise;
   };
   const ctx = {
+    ...{ race, map },
     call: ({ name }: { name: string }, input: unknown, asking?: Asking) =>
       ask(name, "activity", input, asking),
     run: (name: string, _fn: unknown, asking: Asking) => ask(name, "run", undefined, asking),
@@ -138,3 +146,55 @@ export async function retell(
 }
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+type Branches = Record<string, (signal: AbortSignal) => Promise<unknown>>;
+
+function race(branches: Branches, { signal }: Asking): Promise<unknown> {
+  const lost = Object.keys(branches).map(() => new AbortController());
+  const racing = [...lost];
+  const end = (won?: AbortController) =>
+    racing.splice(0).map((other) => (other === won ? undefined : other.abort()));
+  signal?.addEventListener("abort", () => end());
+  if (signal?.aborted) end();
+  const { promise, resolve, reject } = Promise.withResolvers();
+  for (const [index, [winner, branch]] of Object.entries(branches).entries()) {
+    const mine = lost[index] ?? new AbortController();
+    branch(mine.signal).then(
+      (value) => resolve(end(mine) && { winner, value }),
+      (error) => reject(end(mine) && error),
+    );
+  }
+  return promise;
+}
+
+type Each = (item: unknown, step: Asking) => Promise<unknown>;
+type Mapping = { concurrency: number; key: (item: unknown) => string; tolerate?: number };
+
+async function map(
+  items: unknown[],
+  each: Each,
+  { concurrency, key, tolerate, signal }: Mapping & Pick<Asking, "signal">,
+): Promise<unknown[]> {
+  const stop = new AbortController();
+  signal?.addEventListener("abort", () => stop.abort());
+  if (signal?.aborted) stop.abort();
+  const entries: { status: string; value?: unknown }[] = [];
+  let [next, left] = [0, tolerate ?? 0];
+  const lane = async () => {
+    while (next < items.length) {
+      const at = next++;
+      try {
+        const step = { key: key(items[at]), signal: stop.signal };
+        entries[at] = { status: "fulfilled", value: await each(items[at], step) };
+      } catch (error) {
+        entries[at] = { status: "rejected" };
+        if (!stop.signal.aborted && --left >= 0) continue;
+        next = items.length;
+        stop.abort();
+        throw error;
+      }
+    }
+  };
+  await Promise.all(items.slice(0, concurrency).map(lane));
+  return tolerate === undefined ? entries.map(({ value }) => value) : entries;
+}

@@ -163,6 +163,12 @@ const MUTATIONS: readonly Mutation[] = [
     replace:
       "if (signal?.aborted) {\n      this.#counts.set(options.name, 0);\n      this.#cancel(identity);",
   },
+  {
+    fault: "leave the losers of a race open",
+    file: "core/race.ts",
+    find: "if (controller !== winner) controller.abort();",
+    replace: "void winner;",
+  },
 ];
 
 const ROOT = join(import.meta.dirname, "../..");

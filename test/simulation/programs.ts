@@ -6,6 +6,7 @@
 import { activity } from "../../src/core/activity.ts";
 import type { WorkflowContext } from "../../src/core/context.ts";
 import { NonRetryableError } from "../../src/core/failure.ts";
+import type { MapStep } from "../../src/core/map.ts";
 import { workflow } from "../../src/core/workflow.ts";
 import { type Mock, mock } from "../../src/testing/mock.ts";
 
@@ -36,8 +37,18 @@ export type Program =
       readonly millis: number;
       readonly after: number | null;
     }
+  /** `ctx.map` over so many items, one of which may fail. */
   | {
-      readonly kind: "seq" | "all" | "race" | "settled" | "detach";
+      readonly kind: "map";
+      readonly count: number;
+      readonly concurrency: number;
+      readonly millis: number;
+      readonly fatal: number | null;
+      readonly tolerate: number | null;
+    }
+  /** `first` is `ctx.race`: it cancels what has lost. */
+  | {
+      readonly kind: "seq" | "all" | "race" | "settled" | "detach" | "first";
       readonly parts: readonly Program[];
     };
 
@@ -145,6 +156,8 @@ async function interpret(program: Program, path: string, world: World): Promise<
     }
     case "cancel":
       return result(cancel(program, path, world));
+    case "map":
+      return result(mapped(program, path, world));
     case "noise":
       for (let job = 0; job < program.jobs; job++) await undefined;
       return seen.push(`${path} noise`);
@@ -159,6 +172,13 @@ async function interpret(program: Program, path: string, world: World): Promise<
     case "race":
       await Promise.race(parts());
       return seen.push(`${path} race`);
+    case "first": {
+      const branches = program.parts.map(
+        (part, i) => (signal: AbortSignal) => interpret(part, `${path}.${i}`, { ...world, signal }),
+      );
+      const { winner } = await ctx.race(Object.fromEntries(branches.entries()), { signal });
+      return seen.push(`${path} won by ${winner}`);
+    }
     case "settled":
       await Promise.allSettled(parts());
       return seen.push(`${path} settled`);
@@ -191,6 +211,20 @@ async function cancel(program: Of<"cancel">, path: string, world: World): Promis
   if (after !== null) void ctx.sleep(after).then(() => controller.abort());
   await asked;
   return "done";
+}
+
+async function mapped(program: Of<"map">, path: string, world: World): Promise<string> {
+  const { ctx, seen, signal } = world;
+  const { concurrency, millis, tolerate } = program;
+  const works = Array.from({ length: program.count }, (_, i): Work => {
+    const call = { kind: "call", millis, failures: 0, fatal: i === program.fatal } as const;
+    return { path: `${path}.${i}`, seen: digest(seen), program: call };
+  });
+  const options = { concurrency, key: (item: Work) => item.path, signal };
+  const each = (item: Work, step: MapStep) => ctx.call(work, { ...item, seen: digest(seen) }, step);
+  if (tolerate === null) return (await ctx.map(works, each, options)).join();
+  const entries = await ctx.map(works, each, { ...options, tolerate });
+  return entries.map(({ status }) => status).join();
 }
 
 /** Short, and different for a different past. */

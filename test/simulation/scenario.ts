@@ -37,9 +37,26 @@ export function scenarioOf(random: Random): Scenario {
   };
 }
 
+/** Of which one wins and the other must leave its event to those who come later. */
+const WAITS = (["a", "b"] as const).map(
+  (event) => ({ kind: "wait", event, timeout: null }) as const,
+);
+
 function composite(random: Random, depth: number): Program {
-  const kind = random.pick(["seq", "seq", "seq", "all", "all", "settled", "race", "detach"]);
+  const kind = random.pick([
+    "seq",
+    "seq",
+    "seq",
+    "all",
+    "all",
+    "settled",
+    "race",
+    "detach",
+    "first",
+    "first",
+  ]);
   const parts = Array.from({ length: 1 + random.below(4) }, () => programOf(random, depth - 1));
+  if (kind === "first" && random.chance(0.4)) parts.push(...WAITS);
   return { kind, parts };
 }
 
@@ -47,7 +64,7 @@ function programOf(random: Random, depth: number): Program {
   if (depth > 0 && random.chance(0.35)) return composite(random, depth);
   const millis = random.pick(MILLIS);
   const event = random.pick(["a", "b"]);
-  switch (random.below(15)) {
+  switch (random.below(16)) {
     case 0:
     case 1:
     case 2:
@@ -77,9 +94,23 @@ function programOf(random: Random, depth: number): Program {
         millis: random.pick([0, 5, 40, 3_600_000]),
         after: random.pick([0, 1, 5, 30, 2_000, null]),
       };
+    case 14:
+      return mapOf(random);
     default:
       return { kind: "draw" };
   }
+}
+
+function mapOf(random: Random): Program {
+  const count = random.below(7);
+  return {
+    kind: "map",
+    count,
+    concurrency: random.pick([1, 2, 3, 100]),
+    millis: random.pick([0, 1, 5, 30]),
+    fatal: random.chance(0.4) ? random.below(7) : null,
+    tolerate: random.pick([null, null, 0, 1]),
+  };
 }
 
 function actsOf(random: Random): ClientAct[] {

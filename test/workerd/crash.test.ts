@@ -1,6 +1,6 @@
 import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { expect, test, vi } from "vitest";
-import { get, send, start, stubOf } from "./fixture/client.ts";
+import { get, history, send, start, stubOf } from "./fixture/client.ts";
 import { ledger } from "./fixture/ledger.ts";
 
 /** Reads the ledger, not the instance: nothing here may wake it. */
@@ -65,4 +65,31 @@ test("a sleeping instance wakes on time in a new object", async () => {
   const due = Date.parse(waitingFor[0]?.due ?? "") - Date.parse(createdAt);
   expect(due).toBeGreaterThanOrEqual(86_400_000);
   expect(due).toBeLessThan(86_410_000);
+});
+
+test("what a race has cancelled stays cancelled, and a map goes on, in a new object", async () => {
+  await start("Cancelling", "cancelling");
+  await untilNoted("cancelling", "endless begun");
+  await vi.waitFor(async () => expect((await get("cancelling")).waitingFor).toHaveLength(3));
+  await send("cancelling", "answer", "yes");
+  await untilNoted("cancelling", "endless told CANCELLED");
+  await untilNoted("cancelling", "item 3");
+  await abortAllDurableObjects();
+  await untilNoted("cancelling", "item 8");
+  await vi.waitFor(async () => {
+    expect((await get("cancelling")).waitingFor).toMatchObject([{ kind: "event", name: "answer" }]);
+  });
+  await abortAllDurableObjects();
+  await send("cancelling", "answer", "again");
+  expect(await get("cancelling", 10)).toMatchObject({
+    status: "Completed",
+    output: {
+      first: { winner: "answer", value: "yes" },
+      items: [2, 4, 6, 8, 10, 12, 14, 16],
+      last: "again",
+    },
+  });
+  expect(ledger.of("cancelling").filter((what) => what === "endless begun")).toHaveLength(1);
+  const rows = await history("cancelling");
+  expect(rows.filter(({ state }) => state === "open" || state === "running")).toEqual([]);
 });
