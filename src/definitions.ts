@@ -9,6 +9,7 @@ export type { ActivityStatus, ProcessingStatus } from "./core/activity-status.ts
 export { INITIAL_ID, initialStatus } from "./core/activity-status.ts";
 export type {
   CallOptions,
+  ContinueOptions,
   StepOptions,
   WaitOptions,
   WorkflowContext,

@@ -42,8 +42,18 @@ export type CallArguments<Input> = undefined extends Input
   ? [input?: Input, options?: CallOptions]
   : [input: Input, options?: CallOptions];
 
+export interface ContinueOptions {
+  /** `latest` moves on to the newest registered version; without it the version stays. */
+  readonly version?: "latest";
+}
+
+/** The arguments of `continueAsNew`; what another version takes is not known here. */
+export type ContinueArguments<Input> =
+  | (undefined extends Input ? [input?: Input] : [input: Input])
+  | [input: unknown, options: { readonly version: "latest" }];
+
 /** What a workflow gets beside its input. */
-export interface WorkflowContext {
+export interface WorkflowContext<Input = unknown> {
   readonly instanceId: string;
   readonly executionId: string;
   /** The version of the workflow this instance started with. */
@@ -113,6 +123,21 @@ export interface WorkflowContext {
    * const entries = await ctx.map(ids, (id, step) => ctx.call(load, { id }, step), { tolerate: 5 });
    */
   readonly map: MapMethod;
+  /**
+   * Ends this execution and begins the next one of the same instance with a new input: for lives
+   * without an end, whose history would grow for ever. Events that the code has not got are kept for
+   * the next execution, in their order; steps that have ended are removed, and those still open are
+   * cancelled. It takes effect at the call, and its promise never settles: nothing after it runs, no
+   * `catch` and no `finally`. An input that cannot be stored fails the instance.
+   *
+   * @example
+   * const monitor = workflow("Monitor", async (ctx, rounds: number) => {
+   *   await ctx.call(check);
+   *   await ctx.sleep("1 hour");
+   *   return ctx.continueAsNew(rounds + 1);
+   * });
+   */
+  continueAsNew(...args: ContinueArguments<Input>): Promise<never>;
   /** A number from 0 up to 1: the same on replay. Not for secrets. */
   random(): number;
   /** A version 4 UUID: the same on replay. Not for secrets. */
@@ -161,6 +186,8 @@ export function createContext(driver: Driver, identity: ContextIdentity): Workfl
     waitForEvent: (name, options = {}) => step(() => askEvent(driver, name, options)),
     race: (branches, options) => step(() => unheard(race(branches, options))),
     map: mapMethod(callItem),
+    continueAsNew: (input?: unknown, options?: ContinueOptions) =>
+      continueAsNew(driver, input, options),
     random: () => driver.random(),
     uuid: () => driver.uuid(),
     log: (message, fields = {}) => driver.log(message, fields),
@@ -248,3 +275,24 @@ function askEvent(driver: Driver, name: string, options: WaitOptions): Promise<u
   const input = encode(millis, "a timeout");
   return driver.ask({ name, key, input, signal, request: { kind: "event", event: name, due } });
 }
+
+/** What is wrong with the call fails the instance, and nothing of this execution is lost. */
+function continueAsNew(
+  driver: Driver,
+  input: unknown,
+  { version }: ContinueOptions = {},
+): Promise<never> {
+  try {
+    if (version !== undefined && version !== "latest") throw noSuchVersion(version);
+    const encoded = encode(input, "the input of continueAsNew");
+    return driver.finish({ ok: true, next: { input: encoded, version: version ?? null } });
+  } catch (error) {
+    return driver.finish({ ok: false, error });
+  }
+}
+
+const noSuchVersion = (version: unknown): WaymarkError =>
+  new WaymarkError(
+    "DEFINITION_INVALID",
+    `continueAsNew takes the version "latest", or none to stay, and not ${JSON.stringify(version)}`,
+  );

@@ -18,12 +18,14 @@ import { countedIdentity, keyedIdentity, type StepIdentity } from "./names.ts";
 import { decode, type Encoded } from "./payload.ts";
 import { randomFrom, uuidFrom } from "./random.ts";
 import { Signals } from "./signals.ts";
-import type { Ask, Completion, RecordedStep, StepRequest } from "./step.ts";
+import type { Ask, Completion, Continuation, RecordedStep, StepRequest } from "./step.ts";
 
 /** How the function ended. */
 export type WorkflowEnd =
   | { readonly ok: true; readonly output: unknown }
-  | { readonly ok: false; readonly error: unknown };
+  | { readonly ok: false; readonly error: unknown }
+  /** It asked for a next execution, and did not go on. */
+  | { readonly ok: true; readonly next: Continuation };
 
 /** A line the workflow logged, kept until the turn may let it out. */
 export interface WorkflowLogLine {
@@ -112,6 +114,24 @@ export class Driver {
     if (this.#quiet) this.#options.strayed?.();
   }
 
+  /**
+   * Ends the execution here and now, whatever the function does next: what it returns or throws from
+   * here on, and what it still awaits, counts no more. The promise never settles, so that no `catch`
+   * and no `finally` of the code can undo it.
+   */
+  finish(end: WorkflowEnd): Promise<never> {
+    if (this.#divergence === undefined && this.#end === undefined) {
+      this.#end = end;
+      this.#noteStraying();
+    }
+    return new Promise(() => {});
+  }
+
+  /** What is recorded and was not delivered to the code, now that it has ended. */
+  get undelivered(): readonly Completion[] {
+    return [...this.#queue.slice(this.#head), ...this.#aside.values(), ...this.#belated];
+  }
+
   /** How the function ended, once it has. */
   get end(): WorkflowEnd | undefined {
     return this.#divergence === undefined ? this.#end : undefined;
@@ -167,7 +187,8 @@ export class Driver {
     if (this.#ordinal >= LIMITS.steps) {
       throw new WaymarkError(
         "STEPS_EXCEEDED",
-        `an execution may have ${LIMITS.steps} steps; this one asked for another, "${options.name}"`,
+        `an execution may have ${LIMITS.steps} steps; this one asked for another, "${options.name}". ` +
+          "A longer life goes on in a new execution: see ctx.continueAsNew",
       );
     }
     this.#noteStraying();

@@ -49,6 +49,13 @@ export interface Completion {
   readonly outcome: StepOutcome;
 }
 
+/** What `continueAsNew` asked for: the next execution of the same instance. */
+export interface Continuation {
+  readonly input: Encoded;
+  /** `latest` moves on to the newest registered version; null stays. */
+  readonly version: "latest" | null;
+}
+
 /** What the history says of a step, for the comparison on replay (W7). */
 export interface RecordedStep {
   readonly kind: StepKind;

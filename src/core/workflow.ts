@@ -24,7 +24,7 @@ export interface WorkflowOptions<Input> {
 
 /** What a workflow's function looks like. */
 export type WorkflowFunction<Input, Output> = (
-  ctx: WorkflowContext,
+  ctx: WorkflowContext<Input>,
   input: Input,
 ) => Output | Promise<Output>;
 

@@ -110,6 +110,7 @@ function recordedEnd({ status, output, error }: StoredHistory): string | null {
 }
 
 function presentEnd(end: WorkflowEnd, workflow: string): string {
+  if ("next" in end) return `continued as new with ${end.next.input}`;
   if (!end.ok) return failedWith(toFailure(end.error));
   try {
     return `completed with ${encode(end.output, `the output of "${workflow}"`)}`;

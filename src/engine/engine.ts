@@ -5,13 +5,16 @@
  * - W3: whatever makes work due sets the alarm in the same commit, or rings the turn that runs. While
  *   a turn runs no later alarm is set: a crash leads to another turn at once.
  * - W4: `wake` never throws.
+ *
+ * It is long because each end of a turn writes rows, memory and alarm in one breath: apart, the three
+ * would have to be read together all the same.
  */
 import { isTerminal } from "../core/documents.ts";
-import type { WorkflowEnd } from "../core/driver.ts";
 import { WaymarkError } from "../core/errors.ts";
 import { encodeFailure, engineFailure, toFailure } from "../core/failure.ts";
 import type { LogFields } from "../core/log.ts";
 import { type Encoded, encode } from "../core/payload.ts";
+import type { Continuation } from "../core/step.ts";
 import type { AnyWorkflow, Registry } from "../core/workflow.ts";
 import { type InstanceEnd, InstanceStore } from "../store/instance-store.ts";
 import { KeyStore } from "../store/key-store.ts";
@@ -26,8 +29,9 @@ import { isCareful, storedDue } from "./due.ts";
 import { Execution } from "./execution.ts";
 import { DEFAULT_TURN_BUDGET, type Host, type TurnBudget } from "./host.ts";
 import { Leaving } from "./leaving.ts";
+import { nextExecution, unheardEvents } from "./next-round.ts";
 import { Reporter, told } from "./reporter.ts";
-import { runTurn, type TurnEnd } from "./turn.ts";
+import { type CodeEnd, runTurn, type TurnEnd } from "./turn.ts";
 
 export interface EngineOptions {
   readonly sql: Sql;
@@ -72,6 +76,8 @@ export class Engine {
   #alarmAt: number | null | undefined;
   /** The execution this memory has begun: no crash can lie before it. */
   #begunHere: string | null = null;
+  /** The execution whose row this memory has just written, and whose code has not run. */
+  #fresh: string | null = null;
   /** A request came before the first turn: it may be what brought the object back after a crash. */
   #requested = false;
   #broken = 0;
@@ -183,6 +189,11 @@ export class Engine {
         if (execution === null) return;
         const end = await this.#drive(execution, budget);
         if (end.kind === "gone") continue; // another execution may have taken its place
+        if (end.kind === "continued") {
+          if (this.#breather.due) await this.#breather.breathe();
+          if (this.#execution === execution && !this.#continue(execution, end.next, budget)) return;
+          continue;
+        }
         this.#close(execution, end);
         return;
       }
@@ -202,6 +213,32 @@ export class Engine {
       alive: () => this.#execution === execution,
       resumed: () => this.#resumed(execution),
     });
+  }
+
+  /**
+   * Lets the next execution take the place of this one, in one go. Returns whether it may begin in this
+   * turn, which it does in the same breath; else the alarm is set for it.
+   */
+  #continue(execution: Execution, next: Continuation, budget: Budget): boolean {
+    const now = this.host.now();
+    const { row, reporter, driver } = execution;
+    budget.spendStep();
+    const begins = !budget.spent(now);
+    const written = nextExecution(row, next, this.registry, { now, begins });
+    const unheard = unheardEvents(driver.undelivered);
+    if (unheard.length > 0) this.steps.giveBack(unheard);
+    this.steps.deleteSteps();
+    this.instance.setContinued(written);
+    const { executionId, version } = written;
+    const ms = now - (row.startedAt ?? now);
+    reporter.instance("instance.continued", { ms, next: executionId, version });
+    this.drop(new WaymarkError("ATTEMPT_STOPPED", "the instance goes on in its next execution"));
+    this.#begunHere = executionId;
+    this.#fresh = begins ? executionId : null;
+    this.#broken = 0;
+    if (!begins) this.#setAlarm(now + 1);
+    this.#afterCommit(reporter);
+    return begins;
   }
 
   /** Brings the execution to memory; null where nothing is to be done now. */
@@ -244,13 +281,16 @@ export class Engine {
       strayed: (execution) => {
         if (execution === this.#execution) this.poke(host.now());
       },
-      resumed: !first,
+      resumed: !first && this.#fresh !== row.executionId,
       careful,
       memoryLost: !begunHere,
       leaving: this.#leaving,
     });
     this.#execution = execution;
-    if (first) execution.reporter.instance("instance.started", { version: row.version });
+    if (row.status !== "Running" && first) {
+      execution.reporter.instance("instance.started", { version: row.version });
+    }
+    this.#fresh = null;
     execution.start();
     return execution;
   }
@@ -265,7 +305,7 @@ export class Engine {
   }
 
   /** Writes what a turn's end means, and sets the alarm, without a wait in between (W3). */
-  #close(execution: Execution, end: Exclude<TurnEnd, { kind: "gone" }>): void {
+  #close(execution: Execution, end: Exclude<TurnEnd, { kind: "gone" | "continued" }>): void {
     const now = this.host.now();
     this.#broken = 0;
     switch (end.kind) {
@@ -285,7 +325,7 @@ export class Engine {
     }
   }
 
-  #finish(row: InstanceRow, end: WorkflowEnd, at: number): void {
+  #finish(row: InstanceRow, end: CodeEnd, at: number): void {
     const output = encodedOutput(row, end);
     if (output.ok) {
       this.end(row, { status: "Completed", output: output.text, error: null, at });
@@ -355,7 +395,7 @@ export class Engine {
 /** An output that cannot be stored fails the instance, as a thrown error does. */
 function encodedOutput(
   row: InstanceRow,
-  end: WorkflowEnd,
+  end: CodeEnd,
 ): { readonly ok: true; readonly text: Encoded } | { readonly ok: false; readonly error: unknown } {
   if (!end.ok) return end;
   try {

@@ -10,15 +10,21 @@
 import type { WorkflowEnd } from "../core/driver.ts";
 import { WaymarkError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
+import type { Continuation } from "../core/step.ts";
 import type { Breather } from "./breather.ts";
 import type { Budget } from "./budget.ts";
 import type { Doorbell } from "./doorbell.ts";
 import type { Execution } from "./execution.ts";
 import { type Host, NEAR_MILLIS } from "./host.ts";
 
+/** How the code ended where the instance ends with it. */
+export type CodeEnd = Exclude<WorkflowEnd, { readonly next: Continuation }>;
+
 /** How a turn ended. */
 export type TurnEnd =
-  | { readonly kind: "ended"; readonly end: WorkflowEnd }
+  | { readonly kind: "ended"; readonly end: CodeEnd }
+  /** The execution has ended, and the instance goes on in the next one. */
+  | { readonly kind: "continued"; readonly next: Continuation }
   | { readonly kind: "suspended"; readonly error: WaymarkError }
   /** Nothing is due before that moment; infinity where only a message can wake it. */
   | { readonly kind: "waiting"; readonly due: number }
@@ -50,7 +56,7 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
     if (driver.divergence !== undefined) return { kind: "suspended", error: driver.divergence };
     if (execution.strayed) return { kind: "suspended", error: stalledError() };
     if (execution.overgrown) return { kind: "ended", end: { ok: false, error: overgrownError() } };
-    if (driver.end !== undefined) return { kind: "ended", end: driver.end };
+    if (driver.end !== undefined) return endOf(driver.end);
     if (driver.deliverNext()) {
       if (execution.caughtUp) budget.spendStep();
       continue;
@@ -82,6 +88,10 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
   }
 }
 
+function endOf(end: WorkflowEnd): TurnEnd {
+  return "next" in end ? { kind: "continued", next: end.next } : { kind: "ended", end };
+}
+
 /** Lets out the logs of what the last drain made durable. */
 function report({ driver, reporter }: Execution): void {
   for (const line of driver.takeLogs()) reporter.workflowLog(line);
@@ -99,7 +109,8 @@ function overgrownError(): WaymarkError {
   return new WaymarkError(
     "HISTORY_TOO_LARGE",
     `the inputs, results and failures of this execution are more than ${LIMITS.historyLength} characters. ` +
-      "Keep large data elsewhere, such as R2, and pass keys",
+      "Keep large data elsewhere, such as R2, and pass keys; a longer life goes on in a new " +
+      "execution: see ctx.continueAsNew",
   );
 }
 

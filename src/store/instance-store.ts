@@ -22,6 +22,15 @@ const SET_SUSPENDED = `UPDATE instance SET status = 'Suspended', error = ?, due 
 const SET_ENDED = `UPDATE instance SET status = ?, output = ?, error = ?, due = NULL,
   updated_at = ?, completed_at = ?`;
 
+const SET_CONTINUED = `UPDATE instance SET execution_id = ?, version = ?, status = 'Running', input = ?,
+  output = NULL, error = NULL, due = ?, suspensions = 0, started_at = ?, updated_at = ?`;
+
+/** What another execution of the instance begins with; all else of its row stays. */
+export type NextExecution = Pick<
+  InstanceRow,
+  "executionId" | "version" | "input" | "due" | "startedAt" | "updatedAt"
+>;
+
 /** How an instance ended. */
 export interface InstanceEnd {
   readonly status: Extract<InstanceStatus, "Completed" | "Failed" | "Terminated">;
@@ -83,6 +92,12 @@ export class InstanceStore {
   }): void {
     const { error, due, suspensions, at } = suspension;
     this.#sql.run(SET_SUSPENDED, error, due, suspensions, at);
+  }
+
+  /** Lets another execution take the place of the present one. */
+  setContinued(next: NextExecution): void {
+    const { executionId, version, input, due, startedAt, updatedAt } = next;
+    this.#sql.run(SET_CONTINUED, executionId, version, input, due, startedAt, updatedAt);
   }
 
   setEnded(end: InstanceEnd): void {

@@ -48,9 +48,14 @@ const TAKE_EVENT = `UPDATE step SET seq = ?, step = ?, state = 'done', asked = ?
 const CANCEL_OPEN = `UPDATE step SET state = 'cancelled', due = NULL, at = ?
   WHERE seq IS NULL AND state <> 'buffered'`;
 const CANCEL_ONE = "UPDATE step SET state = 'cancelled', due = NULL, at = ? WHERE id = ?";
+/** The rows of events keep their id, and with it their place in the order. */
+const GIVE_BACK = `UPDATE step SET seq = NULL, state = 'buffered', step = event.name, asked = NULL,
+  input = NULL, started_at = NULL FROM (SELECT json_extract(value, '$.seq') AS seq,
+  json_extract(value, '$.name') AS name FROM json_each(?)) AS event WHERE step.seq = event.seq`;
 const SET_STATE = "UPDATE step SET state = ?, at = ? WHERE id = ?";
 const UNMARK = "UPDATE step SET state = 'open', at = ? WHERE seq IS NULL AND state = 'running'";
 const DELETE_ONE = "DELETE FROM step WHERE id = ?";
+const DELETE_STEPS = "DELETE FROM step WHERE state <> 'buffered'";
 const DELETE_ALL = "DELETE FROM step";
 
 /** The end of a step that has a row. */
@@ -204,6 +209,12 @@ export class StepStore {
     this.#sql.run(TAKE_EVENT, seq, step, asked, input, startedAt, at, event.id);
   }
 
+  /** Buffers events again whose waits were ended by them, though nobody got them. */
+  giveBack(events: readonly { readonly seq: number; readonly name: string }[]): void {
+    this.#buffered = undefined;
+    this.#sql.run(GIVE_BACK, JSON.stringify(events));
+  }
+
   setState(id: number, state: "open" | "orphaned", at: number): void {
     this.#sql.run(SET_STATE, state, at, id);
   }
@@ -225,6 +236,11 @@ export class StepStore {
 
   delete(id: number): void {
     this.#sql.run(DELETE_ONE, id);
+  }
+
+  /** Removes the steps of an execution; events that nobody has taken stay, in their order. */
+  deleteSteps(): void {
+    this.#sql.run(DELETE_STEPS);
   }
 
   deleteAll(): void {

@@ -17,7 +17,7 @@ async function cancelling(ctx: WorkflowContext) {
 }
 
 const outputOf = ({ driver }: ReturnType<typeof driving>) =>
-  driver.end?.ok === true ? driver.end.output : driver.end;
+  driver.end !== undefined && "output" in driver.end ? driver.end.output : driver.end;
 
 test("a step whose signal aborts is rejected at once, and named", async () => {
   const run = driving(cancelling);

@@ -111,3 +111,15 @@ test("an activity runs in the object or in the Worker, and nowhere else", () => 
   const elsewhere = { where: "cloud" } as unknown as ActivityOptions;
   expect(codeOf(() => activity("Lost", elsewhere, () => 1))).toBe("DEFINITION_INVALID");
 });
+
+test("what a workflow continues with must be its input, as far as its version stays", () => {
+  workflow("Typed", (ctx, count: number) => {
+    if (count === 1) return ctx.continueAsNew(count + 1);
+    if (count === 2) return ctx.continueAsNew("another", { version: "latest" });
+    // @ts-expect-error the input is a number
+    if (count === 3) return ctx.continueAsNew("three");
+    // @ts-expect-error the input is missing
+    return ctx.continueAsNew();
+  });
+  workflow("Without", (ctx) => ctx.continueAsNew());
+});

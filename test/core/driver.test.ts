@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { WorkflowContext } from "../../src/core/context.ts";
 import { ActivityFailedError } from "../../src/core/failure.ts";
 import { LIMITS } from "../../src/core/limits.ts";
+import { encode } from "../../src/core/payload.ts";
 import { completion, driving, named, STARTED } from "./driving.ts";
 
 const a = named("A");
@@ -327,5 +328,47 @@ describe("the end of the function", () => {
     );
     await deliverAll(); // an unhandled rejection would fail this file
     expect(driver.end).toEqual({ ok: true, output: 2 });
+  });
+});
+
+describe("continueAsNew", () => {
+  test("ends the function at the call: what it does next counts no more, and is not undone", async () => {
+    const { driver, ctx, settle } = driving(async (ctx) => {
+      void ctx.call(a, "before");
+      await ctx.continueAsNew({ round: 2 }).catch(() => "caught");
+      return "undone";
+    });
+    await settle();
+    void ctx.call(b, "after");
+    void ctx.continueAsNew({ round: 3 });
+    await settle();
+    expect(driver.end).toEqual({
+      ok: true,
+      next: { input: encode({ round: 2 }, "the input"), version: null },
+    });
+    expect(driver.takeAsked().map(({ identity }) => identity)).toEqual(["A"]);
+    expect(driver.deliverNext()).toBe(false);
+  });
+
+  test("knows what was recorded and never reached the code", async () => {
+    const { driver, deliverAll } = driving(
+      async (ctx) => {
+        await Promise.race([ctx.call(a, undefined), ctx.call(b, undefined)]);
+        return ctx.continueAsNew(2);
+      },
+      { history: [done(1, "Gone"), done(2, "A"), done(3, "B"), done(4, "C")] },
+    );
+    await deliverAll();
+    const undelivered = driver.undelivered.map(({ step }) => step).sort();
+    expect(undelivered).toEqual(["B", "C", "Gone"]);
+  });
+
+  test("fails the function where its input cannot be stored, whatever the code catches", async () => {
+    const { driver, settle } = driving(async (ctx) => {
+      await ctx.continueAsNew({ deep: [() => 1] }).catch(() => {});
+      return "swallowed";
+    });
+    await settle();
+    expect(driver.end).toMatchObject({ ok: false, error: { code: "PAYLOAD_UNSUPPORTED" } });
   });
 });

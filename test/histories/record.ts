@@ -46,6 +46,7 @@ try {
   for (const [name, event] of [
     ["Races", "early"],
     ["Waiting", "unasked"],
+    ["Rounds", "kept"],
   ] as const) {
     if (names.includes(name)) {
       await request("POST", `/instances/${name}/events/${event}`, { sent: event });

@@ -106,4 +106,17 @@ export const waiting = workflow("Waiting", async (ctx) => {
   return await ctx.call(quick, go);
 });
 
-export const HISTORY_WORKFLOWS = [values, failures, races, staged, failing, waiting];
+/** Rounds of one life: the last one is what is left, with an event that an earlier one did not take. */
+export const rounds = workflow(
+  "Rounds",
+  async (ctx, input: { readonly round: number; readonly seen: readonly unknown[] } | undefined) => {
+    const { round, seen } = input ?? { round: 1, seen: [] };
+    const got = await ctx.call(quick, { round, drawn: ctx.uuid() });
+    await ctx.sleep(200);
+    const all = [...seen, got];
+    if (round < 4) return ctx.continueAsNew({ round: round + 1, seen: all });
+    return [...all, await ctx.waitForEvent("kept")];
+  },
+);
+
+export const HISTORY_WORKFLOWS = [values, failures, races, staged, failing, waiting, rounds];

@@ -132,12 +132,20 @@ export function rowsAreSound({ steps }: StoredHistory): string[] {
   return problems;
 }
 
-/** W8: an acknowledged event is there once: taken, or kept for later. */
-export function eventsAreThereOnce(history: StoredHistory, sent: ReadonlySet<string>): string[] {
+/**
+ * W8: an acknowledged event is there once: taken, or kept for later.
+ *
+ * @param before those that earlier rounds have taken
+ */
+export function eventsAreThereOnce(
+  history: StoredHistory,
+  sent: ReadonlySet<string>,
+  before: readonly string[] = [],
+): string[] {
   const there = history.steps.filter(
     ({ kind, state }) => kind === "event" && (state === "done" || state === "buffered"),
   );
-  const payloads = there.map(({ result }) => result ?? "");
+  const payloads = [...before, ...there.map(({ result }) => result ?? "")];
   return [...new Set([...payloads, ...sent])].flatMap((payload) => {
     const times = payloads.filter((other) => other === payload).length;
     return times === 1 ? [] : [`W8: the event ${payload} is there ${times} times`];

@@ -13,7 +13,6 @@ type Ends = readonly string[];
 type Fate = "certain" | "open" | "cancellable";
 type Part = { readonly path: string; readonly ends: Ends; readonly fate: Fate };
 
-/** The parts of a program that come to something. */
 function partsOf(program: Program, path = "0", fate: Fate = "certain"): readonly Part[] {
   if (!("parts" in program)) {
     const ends = endsOf(program);
@@ -23,7 +22,8 @@ function partsOf(program: Program, path = "0", fate: Fate = "certain"): readonly
   const left = program.kind === "race" || program.kind === "detach";
   const open = left && fate === "certain" ? "open" : fate;
   const below = program.kind === "first" ? "cancellable" : open;
-  return program.parts.flatMap((part, i) => partsOf(part, `${path}.${i}`, below));
+  const at = (i: number) => (program.kind === "rounds" ? `${i}` : `${path}.${i}`);
+  return program.parts.flatMap((part, i) => partsOf(part, at(i), below));
 }
 
 function endsOf(program: Program): Ends | null {

@@ -1,5 +1,5 @@
 /**
- * `npm run mutations`: breaks the engine on purpose, one fault at a time, in a copy, and sees whether the
+ * `npm run mutations [-- WORDS]`: breaks the engine on purpose, one fault at a time, in a copy, and sees whether the
  * simulation notices within 1,000 seeds. A fault that nothing notices means that something is not tried.
  */
 import { spawn } from "node:child_process";
@@ -38,8 +38,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "set the alarm of the next turn late",
     file: "engine/engine.ts",
-    find: "this.#setAlarm(now + 1);",
-    replace: "this.#setAlarm(now + 60_000);",
+    find: "execution.keepOpen(now);\n        this.#setAlarm(now + 1);",
+    replace: "execution.keepOpen(now);\n        this.#setAlarm(now + 60_000);",
   },
   {
     fault: "forget the alarm of a retry",
@@ -169,6 +169,37 @@ const MUTATIONS: readonly Mutation[] = [
     find: "if (controller !== winner) controller.abort();",
     replace: "void winner;",
   },
+  {
+    fault: "forget to carry kept events over to the next round",
+    file: "store/step-store.ts",
+    find: "DELETE FROM step WHERE state <> 'buffered'",
+    replace: "DELETE FROM step",
+  },
+  {
+    fault: "lose events of a round that had ended a wait of which nobody heard",
+    file: "engine/engine.ts",
+    find: "if (unheard.length > 0) this.steps.giveBack(unheard);",
+    replace: "",
+  },
+  {
+    fault: "write the next round without its alarm",
+    file: "engine/engine.ts",
+    find: "if (!begins) this.#setAlarm(now + 1);",
+    replace: "",
+  },
+  {
+    fault: "keep the steps of the round before",
+    file: "engine/engine.ts",
+    find: "this.steps.deleteSteps();",
+    replace: "",
+  },
+  {
+    fault: "let the code go on after continueAsNew",
+    file: "core/driver.ts",
+    find: "      this.#end = end;\n      this.#noteStraying();\n    }\n    return new Promise(() => {});",
+    replace:
+      '      if (!("next" in end) || this.#ordinal % 2 === 0) this.#end = end;\n      this.#noteStraying();\n    }\n    return Promise.reject(new Error("continued"));',
+  },
 ];
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -186,13 +217,15 @@ for (const name of ["src", "test", "package.json"]) {
 symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
 
 let unnoticed = 0;
-for (const mutation of MUTATIONS) {
+const words = process.argv.slice(2).join(" ");
+const chosen = MUTATIONS.filter(({ fault }) => fault.includes(words));
+for (const mutation of chosen) {
   const verdict = await tryOut(mutation);
   unnoticed += verdict === null ? 1 : 0;
   console.log(`${verdict === null ? "UNNOTICED" : "noticed"}: ${mutation.fault}`);
   if (verdict !== null) console.log(`  ${verdict}`);
 }
-console.log(`${MUTATIONS.length - unnoticed} of ${MUTATIONS.length} faults were noticed`);
+console.log(`${chosen.length - unnoticed} of ${chosen.length} faults were noticed`);
 process.exitCode = unnoticed === 0 ? 0 : 1;
 
 /** What the simulation says to a fault; null where it does not notice. */

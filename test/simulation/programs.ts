@@ -50,7 +50,18 @@ export type Program =
   | {
       readonly kind: "seq" | "all" | "race" | "settled" | "detach" | "first";
       readonly parts: readonly Program[];
-    };
+    }
+  | Rounds;
+
+/** A whole program of several rounds, a part in each: `continueAsNew` in between. */
+export interface Rounds {
+  readonly kind: "rounds";
+  readonly parts: readonly Program[];
+  /** The round that this execution is, from 0. */
+  readonly round: number;
+  /** What the rounds before it saw. */
+  readonly seen: readonly string[];
+}
 
 /** Patient enough for any number of lost attempts: what is tried is whether the outcome is the same. */
 const retry = { maxAttempts: 1_000, firstInterval: 3, backoff: 1 };
@@ -106,10 +117,15 @@ export const MOCKS: readonly Mock[] = [
   }),
 ];
 
-/** The workflow of a program. What it returns is all that it saw, in order. */
+/** The workflow of a program. What it returns is all that it saw, in order, over all its rounds. */
 export const racy = workflow("Racy", async (ctx, program: Program): Promise<readonly string[]> => {
-  const seen: string[] = [];
-  await interpret(program, "0", { ctx, seen }).catch((error: Error) => seen.push(error.message));
+  const rounds = program.kind === "rounds" ? program : null;
+  const seen = [...(rounds?.seen ?? [])];
+  const [path, part] = [`${rounds?.round ?? 0}`, rounds?.parts[rounds.round] ?? program];
+  await interpret(part, path, { ctx, seen }).catch((error: Error) => seen.push(error.message));
+  if (rounds !== null && rounds.round + 1 < rounds.parts.length) {
+    return ctx.continueAsNew({ ...rounds, round: rounds.round + 1, seen });
+  }
   const rest = { path: "end", seen: digest(seen), program: { kind: "draw" } } as const;
   await ctx.call(work, rest);
   return seen;
@@ -158,6 +174,8 @@ async function interpret(program: Program, path: string, world: World): Promise<
       return result(cancel(program, path, world));
     case "map":
       return result(mapped(program, path, world));
+    case "rounds":
+      return; // it is the whole: the workflow goes through its parts
     case "noise":
       for (let job = 0; job < program.jobs; job++) await undefined;
       return seen.push(`${path} noise`);
@@ -209,7 +227,8 @@ async function cancel(program: Of<"cancel">, path: string, world: World): Promis
     wait: () => ctx.waitForEvent("a", { timeout: millis, signal }),
   }[step]();
   if (after !== null) void ctx.sleep(after).then(() => controller.abort());
-  await asked;
+  const got = await asked;
+  if (step === "wait") seen.push(`${path} got ${got}`); // an event that is taken is told of
   return "done";
 }
 

@@ -29,7 +29,7 @@ export function scenarioOf(random: Random): Scenario {
   return {
     instances: Array.from({ length: count }, (_, index) => ({
       id: `i${index + 1}`,
-      program: composite(random, DEPTH),
+      program: random.chance(0.25) ? rounds(random) : composite(random, DEPTH),
       acts: actsOf(random),
       startAfter: random.pick([0, 0, 3, 60_000]),
     })),
@@ -58,6 +58,11 @@ function composite(random: Random, depth: number): Program {
   const parts = Array.from({ length: 1 + random.below(4) }, () => programOf(random, depth - 1));
   if (kind === "first" && random.chance(0.4)) parts.push(...WAITS);
   return { kind, parts };
+}
+
+function rounds(random: Random): Program {
+  const parts = Array.from({ length: 2 + random.below(4) }, () => composite(random, DEPTH - 1));
+  return { kind: "rounds", parts, round: 0, seen: [] };
 }
 
 function programOf(random: Random, depth: number): Program {

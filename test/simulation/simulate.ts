@@ -11,6 +11,7 @@ import { type FaultPlan, faultPlan } from "./fault-plan.ts";
 import * as invariants from "./invariants.ts";
 import { MOCKS, racy } from "./programs.ts";
 import { Random } from "./random.ts";
+import { RoundsWatch } from "./rounds.ts";
 import { type ClientAct, type Scenario, scenarioOf } from "./scenario.ts";
 
 /** What became of a seed. */
@@ -68,6 +69,7 @@ class Simulation {
   readonly #checkpoints = new invariants.Checkpoints();
   readonly #cancellations = new invariants.Cancellations();
   readonly #results = new invariants.StoredResults();
+  readonly #rounds = new RoundsWatch();
   /** The payloads of acknowledged events to the present execution of each instance. */
   readonly #sent = new Map<string, Set<string>>();
   #events = 0;
@@ -171,6 +173,7 @@ class Simulation {
       ...this.#checkpoints.see(event),
       ...this.#cancellations.see(event, object),
       ...this.#results.see(event, object),
+      ...this.#rounds.see(event, object),
     );
   }
 
@@ -204,9 +207,11 @@ class Simulation {
         problems.push(`${id} failed: ${object.commands.get(id).error?.message}`);
       problems.push(...invariants.memoryAgrees(object));
       const history = cluster.instance(id).export();
+      const sent = this.#sent.get(id) ?? new Set();
       problems.push(
         ...invariants.rowsAreSound(history),
-        ...invariants.eventsAreThereOnce(history, this.#sent.get(id) ?? new Set()),
+        ...invariants.eventsAreThereOnce(history, sent, this.#rounds.taken(id)),
+        ...this.#rounds.inOrder(id),
         ...(await invariants.replaysTheSame(history, program)),
       );
     }

@@ -99,3 +99,14 @@ test("what was rolled back was never there", () => {
   after.write(ROW);
   expect(after.read()).toMatchObject({ id: "i-1" });
 });
+
+test("another execution takes the place of the present one, and what is the instance's stays", () => {
+  const suspended = { status: "Suspended", error: "{}", suspensions: 3, startedAt: 150 } as const;
+  const { store } = stored({ ...ROW, ...suspended });
+  const next = { executionId: "e-2", version: "2", input: "[2]", updatedAt: 200 };
+  store.setContinued({ ...next, due: null, startedAt: 200 });
+  const running = { ...ROW, ...next, status: "Running", due: null } as const;
+  expect(store.read()).toEqual({ ...running, startedAt: 200 });
+  store.setContinued({ ...next, due: 200, startedAt: null });
+  expect(store.read()).toEqual({ ...running, due: 200 });
+});

@@ -229,3 +229,40 @@ test("all rows go at once", () => {
   store.deleteAll();
   expect(store.page(0, 10)).toEqual([]);
 });
+
+describe("between two executions", () => {
+  test("the steps go, and the events that nobody has taken stay in their order", () => {
+    insert();
+    const first = buffered("go");
+    insert({ seq: 1, state: "done" });
+    const second = buffered("stop");
+    insert({ state: "cancelled" });
+    store.deleteSteps();
+    expect(store.page(0, 10).map(({ id, step }) => [id, step])).toEqual([
+      [first, "go"],
+      [second, "stop"],
+    ]);
+    expect(store.buffered()).toEqual({ count: 2, length: 6 });
+  });
+
+  test("an event is given back as it came, whatever the name of the wait it had ended", () => {
+    const names = ["go", "go#2", "go:key #1", "a.b-c d"];
+    const before = names.map((step, index) => {
+      const id = buffered(step.replace(/[#:].*/, ""));
+      const came = row(id);
+      const wait = { seq: index + 1, step, asked: index, input: "[1]", startedAt: 5, at: 30 };
+      store.takeEvent({ id, payload: "[1]" }, wait);
+      return came;
+    });
+    expect(store.buffered().count).toBe(0);
+    store.giveBack([
+      { seq: 2, name: "go" },
+      { seq: 3, name: "go" },
+      { seq: 4, name: "a.b-c d" },
+    ]);
+    const after = store.unended();
+    expect(after).toEqual(before.slice(1).map((came) => ({ ...came, at: 30 })));
+    expect(store.ended().map(({ step }) => step)).toEqual(["go"]);
+    expect(store.buffered().count).toBe(3);
+  });
+});

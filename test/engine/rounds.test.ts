@@ -1,0 +1,123 @@
+/** Rounds by the thousand, and rounds that are lost to a crash. */
+import { describe, expect, test } from "vitest";
+import { activity } from "../../src/core/activity.ts";
+import { workflow } from "../../src/core/workflow.ts";
+import { Cluster } from "../../src/testing/cluster.ts";
+import { explore } from "../../src/testing/explore.ts";
+import type { InProcessObject } from "../../src/testing/in-process-object.ts";
+import { mock } from "../../src/testing/mock.ts";
+import { crashesAt, ID, ran, started } from "./harness.ts";
+
+/** Counts down, a round each, with a step in each round. */
+const countdown = workflow("Countdown", async (ctx, left: number) => {
+  await ctx.run("step", () => left);
+  return left > 0 ? ctx.continueAsNew(left - 1) : "done";
+});
+
+const rowCounts = (object: InProcessObject) =>
+  object.sql.all<{ steps: number; instances: number; pages: number }>(
+    `SELECT (SELECT COUNT(*) FROM step) AS steps, (SELECT COUNT(*) FROM instance) AS instances,
+      (SELECT page_count FROM pragma_page_count) AS pages`,
+  )[0];
+
+const rowsChanged = (object: InProcessObject) =>
+  object.sql.all<{ count: number }>("SELECT total_changes() AS count")[0]?.count ?? 0;
+
+const events = (object: InProcessObject) => object.logs.map(({ event }) => event);
+
+describe("10,000 rounds", () => {
+  test("leave storage as flat as ten do, and each costs the same rows", async () => {
+    const costs: number[] = [];
+    const sizes: unknown[] = [];
+    for (const rounds of [10, 20, 10_000]) {
+      const { object, document } = await ran(countdown, rounds);
+      expect(document.status).toBe("Completed");
+      costs.push(rowsChanged(object));
+      sizes.push(rowCounts(object));
+      expect(events(object).filter((event) => event === "instance.continued")).toHaveLength(rounds);
+    }
+    const [ten = 0, twenty = 0, most = 0] = costs;
+    expect(sizes).toEqual([sizes[0], sizes[0], sizes[0]]);
+    // A step, its removal, and the instance's row; and one more where a turn's budget ends.
+    expect(twenty - ten).toBe(3 * 10);
+    const turns = 20_001 / 1_000;
+    expect(most - ten).toBeGreaterThanOrEqual(3 * 9_990);
+    expect(most - ten).toBeLessThanOrEqual(3 * 9_990 + 2 * Math.ceil(turns));
+  }, 60_000);
+
+  test("without any step are as many turns as the budget says, each with an alarm", async () => {
+    const empty = workflow("Empty", async (ctx, left: number) =>
+      left > 0 ? ctx.continueAsNew(left - 1) : "done",
+    );
+    let rung = 0;
+    const object = started(empty, 10_000, {
+      onEvent: ({ kind }) => {
+        if (kind === "alarm") rung++;
+      },
+    });
+    await object.run();
+    expect(object.commands.get(ID)).toMatchObject({ status: "Completed", output: "done" });
+    expect(rung).toBe(11);
+  }, 60_000);
+});
+
+describe("a crash", () => {
+  interface Life {
+    readonly round: number;
+    readonly seen: readonly string[];
+  }
+  const charge = activity("Charge", async (_: string): Promise<string> => "");
+  const living = workflow(
+    "Living",
+    async (ctx, { round, seen }: Life): Promise<readonly string[]> => {
+      void ctx.waitForEvent("unheard");
+      const receipt = await ctx.call(charge, `round ${round}`);
+      const [event] = await Promise.all([ctx.waitForEvent<string>("go"), ctx.sleep(30)]);
+      const now = [...seen, receipt, event, ctx.uuid()];
+      return round < 3 ? ctx.continueAsNew({ round: round + 1, seen: now }) : now;
+    },
+  );
+  const activities = [
+    mock(charge, (what, ctx) => {
+      ctx.effect("charged", { key: ctx.idempotencyKey, value: what });
+      return what;
+    }),
+  ];
+  const sent = ["one", "two", "three"].map((payload, index) => ({
+    name: "go",
+    payload,
+    afterMillis: 25 * index,
+  }));
+
+  test("at any point changes nothing: no round is lost, none runs twice", async () => {
+    const input = { round: 1, seen: [] };
+    const { failures, report, runs } = await explore(living, input, { activities, events: sent });
+    expect(failures, report).toEqual([]);
+    expect(runs).toBeGreaterThan(40);
+    const small = await explore(living, input, { activities, events: sent, turn: { steps: 1 } });
+    expect(small.failures, small.report).toEqual([]);
+  });
+
+  test("before or after any commit leaves a round that ends, and an alarm until then", async () => {
+    const life = async (faults = {}) => {
+      const cluster = new Cluster({ workflows: [living], activities, faults, turn: { steps: 3 } });
+      const instance = await cluster.start(living, { round: 1, seen: [] });
+      for (const { name, payload } of sent) instance.send(name, payload);
+      await cluster.run();
+      expect(cluster.stuck()).toEqual([]);
+      return { output: instance.output(), effects: cluster.effects, cluster };
+    };
+    const usual = await life();
+    const commits = usual.cluster.objects[0]?.commits ?? 0;
+    expect(commits).toBeGreaterThan(20);
+    for (let commit = 1; commit <= commits; commit++) {
+      for (const when of ["before", "after"] as const) {
+        // The first commits are those of the requests, whose senders would have to repeat them.
+        if (commit <= 4 && when === "before") continue;
+        const { output, effects } = await life(crashesAt({ commit, when }));
+        expect(output).toEqual(usual.output);
+        expect(effects).toEqual(usual.effects);
+      }
+    }
+  });
+});

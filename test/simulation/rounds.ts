@@ -1,0 +1,107 @@
+/**
+ * What must hold over the rounds of an instance, of which only the last one's rows are left: so each commit
+ * is looked at. A round is counted in the input, which is all that one hands on to the next.
+ */
+import { nameOf } from "../../src/core/names.ts";
+import { decode, encode } from "../../src/core/payload.ts";
+import { InstanceStore } from "../../src/store/instance-store.ts";
+import { StepStore } from "../../src/store/step-store.ts";
+import type { InProcessObject } from "../../src/testing/in-process-object.ts";
+import type { TraceEvent } from "../../src/testing/trace.ts";
+import type { Program } from "./programs.ts";
+
+interface Event {
+  readonly name: string;
+  readonly payload: string;
+}
+
+/** How an execution stood at a commit. */
+interface Standing {
+  readonly executionId: string;
+  readonly round: number;
+  /** What the code of the rounds before has seen. */
+  readonly seen: ReadonlySet<string>;
+  /** Those taken first, as they were taken; then those kept, as they came. */
+  readonly events: readonly Event[];
+  /** Rows that are not kept events. */
+  readonly steps: number;
+}
+
+export class RoundsWatch {
+  readonly #standing = new Map<string, Standing>();
+  readonly #taken = new Map<string, Event[]>();
+
+  see(event: TraceEvent, object: InProcessObject): string[] {
+    if (event.kind !== "commit") return [];
+    const now = standingOf(object);
+    const before = this.#standing.get(object.name);
+    if (now === undefined) return [];
+    this.#standing.set(object.name, now);
+    if (now.executionId === before?.executionId) return [];
+    if (now.round === 0) this.#taken.set(object.name, []); // started, or replaced
+    return before === undefined || now.round === 0 ? [] : this.#next(object.name, before, now);
+  }
+
+  /** Rounds follow one another without a gap, and take over nothing but what was not consumed. */
+  #next(id: string, before: Standing, now: Standing): string[] {
+    const problems: string[] = [];
+    if (now.round !== before.round + 1) {
+      problems.push(`W2: after round ${before.round} of ${id} comes round ${now.round}`);
+    }
+    if (now.steps > 0) problems.push(`W2: ${now.steps} rows of a round before are left`);
+    const kept = new Set(now.events.map(({ payload }) => payload));
+    const gone = before.events.filter(({ payload }) => !kept.has(payload));
+    for (const { payload } of before.events) {
+      const heard = now.seen.has(payload);
+      if (heard !== kept.has(payload)) continue;
+      const what = heard ? "is kept though it was consumed" : "is lost between two rounds";
+      problems.push(`W8: the event ${payload} ${what}`);
+    }
+    this.#taken.set(id, [...(this.#taken.get(id) ?? []), ...gone]);
+    return problems;
+  }
+
+  /** The payloads that the rounds before the last one have taken. */
+  taken(id: string): readonly string[] {
+    return (this.#taken.get(id) ?? []).map(({ payload }) => payload);
+  }
+
+  /** W8: events of one name are taken, and kept, in the order in which they were sent. */
+  inOrder(id: string): string[] {
+    const events = [...(this.#taken.get(id) ?? []), ...(this.#standing.get(id)?.events ?? [])];
+    return ["a", "b"].flatMap((name) => {
+      const numbers = events.filter((event) => event.name === name).map(numberOf);
+      const sorted = numbers.every((number, index) => number > (numbers[index - 1] ?? 0));
+      return sorted ? [] : [`W8: events ${name} come as ${numbers.join(", ")}`];
+    });
+  }
+}
+
+function standingOf(object: InProcessObject): Standing | undefined {
+  const row = new InstanceStore(object.sql).read();
+  if (row === undefined) return undefined;
+  const steps = new StepStore(object.sql);
+  const [ended, unended] = [steps.ended(), steps.unended()];
+  const kept = unended.filter(({ state }) => state === "buffered");
+  const done = ended.filter(({ kind, state }) => kind === "event" && state === "done");
+  const input = decode(row.input) as Program;
+  return {
+    executionId: row.executionId,
+    round: input.kind === "rounds" ? input.round : 0,
+    seen: new Set(input.kind === "rounds" ? input.seen.flatMap(heardIn) : []),
+    events: [...done, ...kept].map(({ step, result }) => ({
+      name: nameOf(step),
+      payload: result ?? "",
+    })),
+    steps: ended.length + unended.length - kept.length,
+  };
+}
+
+/** The payload of which a line of the program tells. */
+function heardIn(line: string): string[] {
+  const [, heard] = / got (event \d+)$/.exec(line) ?? [];
+  return heard === undefined ? [] : [encode(heard, "the event")];
+}
+
+/** Events are numbered as they are sent. */
+const numberOf = ({ payload }: Event): number => Number(/\d+(?="?\]$)/.exec(payload)?.[0]);
