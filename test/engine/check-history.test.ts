@@ -101,6 +101,30 @@ describe("a history fits", () => {
     expect(check).toEqual({ ...FITS, next: ["Charge"] });
   });
 
+  test("code that begins anew, and the round that it began, of which only that is left", async () => {
+    const lives: Code = async (ctx) => {
+      const [, random] = [await ctx.call(charge, 10), ctx.random()];
+      return random < 2 ? ctx.continueAsNew() : "never";
+    };
+    const asleep: Code = async (ctx) => {
+      await ctx.call(charge, 10);
+      await ctx.sleep("1 day");
+    };
+    expect(await checked(asleep, lives, 1_000)).toEqual({ ...FITS, unasked: ["sleep"] });
+    let left = 2;
+    const rounds: Code = async (ctx) => {
+      await ctx.sleep("1 hour");
+      return left-- > 0 ? ctx.continueAsNew() : "over";
+    };
+    const history = await historyOf(rounds);
+    expect([history.status, history.steps.length]).toEqual(["Completed", 1]);
+    expect(await checkHistory(coded(rounds), history)).toEqual(FITS);
+    left = 1;
+    expect(await checkHistory(coded(rounds), history)).toMatchObject(
+      misfit(/^the instance completed with \["over"\]; on replay the code continued as new/),
+    );
+  });
+
   test("once it was terminated, whatever the code would have done next", async () => {
     const terminated = { ...(await historyOf(usual, 1_000)), status: "Terminated" } as const;
     expect(await checkHistory(coded(usual), terminated)).toEqual(FITS);

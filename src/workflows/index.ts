@@ -1,0 +1,15 @@
+/** The workflows that this Worker ships: `src/worker.ts` runs them, `npm run check-history` checks them. */
+import type { AnyWorkflow } from "../core/workflow.ts";
+import { approval } from "./approval.ts";
+import { checkLinks } from "./check-links.ts";
+import { migrateRecords } from "./migrate-records.ts";
+import { readPage } from "./read-page.ts";
+import { watchEndpoint } from "./watch-endpoint.ts";
+
+export const workflows: readonly AnyWorkflow[] = [
+  migrateRecords,
+  readPage,
+  checkLinks,
+  watchEndpoint,
+  approval,
+];
