@@ -61,8 +61,17 @@ function composite(random: Random, depth: number): Program {
 }
 
 function rounds(random: Random): Program {
-  const parts = Array.from({ length: 2 + random.below(4) }, () => composite(random, DEPTH - 1));
+  const parts = Array.from({ length: 2 + random.below(4) }, () =>
+    random.chance(0.25) ? eitherEvent(random) : composite(random, DEPTH - 1),
+  );
   return { kind: "rounds", parts, round: 0, seen: [] };
+}
+
+/** Where both events are there, both waits take one, and the code hears of the first only. */
+function eitherEvent(random: Random): Program {
+  const timeout = random.pick([40, 2_000, null]);
+  const parts = (["a", "b"] as const).map((event) => ({ kind: "wait" as const, event, timeout }));
+  return { kind: "race", parts };
 }
 
 function programOf(random: Random, depth: number): Program {
