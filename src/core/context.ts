@@ -10,7 +10,7 @@ import { LIMITS } from "./limits.ts";
 import type { LogFields } from "./log.ts";
 import { type CallItem, type MapMethod, mapMethod } from "./map.ts";
 import { checkName } from "./names.ts";
-import { decode, encode } from "./payload.ts";
+import { decode, type Encoded, encode } from "./payload.ts";
 import { type Branches, type RaceOptions, type RaceResult, race } from "./race.ts";
 import { checkRetryPolicy, mergeRetryPolicies, type RetryPolicy } from "./retry.ts";
 
@@ -142,6 +142,14 @@ export interface WorkflowContext<Input = unknown> {
   random(): number;
   /** A version 4 UUID: the same on replay. Not for secrets. */
   uuid(): string;
+  /**
+   * Shows a value as the instance's `customStatus`, from the next commit on. The one set last stays, also
+   * after the end. Set it when something changes: each change costs a row.
+   *
+   * @throws WaymarkError `PAYLOAD_TOO_LARGE` above 16 KB, `PAYLOAD_UNSUPPORTED`
+   * @example ctx.setStatus({ waitingFor: "the manager", since: ctx.now });
+   */
+  setStatus(value: unknown): void;
   /** Logs one flat JSON object; silent on replay. */
   log(message: string, fields?: LogFields): void;
 }
@@ -190,6 +198,7 @@ export function createContext(driver: Driver, identity: ContextIdentity): Workfl
       continueAsNew(driver, input, options),
     random: () => driver.random(),
     uuid: () => driver.uuid(),
+    setStatus: (value) => driver.setCustomStatus(encodeStatus(value)),
     log: (message, fields = {}) => driver.log(message, fields),
   };
 }
@@ -265,6 +274,16 @@ function checkMoment(moment: Date, now: number): number {
   const at = moment instanceof Date ? moment.getTime() : Number.NaN;
   if (Number.isFinite(at) && at <= now + LIMITS.timerMillis) return at;
   throw new WaymarkError("DURATION_INVALID", "sleepUntil takes a Date at most 100 years ahead");
+}
+
+function encodeStatus(value: unknown): Encoded {
+  const text = encode(value, "the custom status");
+  const bytes = new TextEncoder().encode(text).length;
+  if (bytes <= LIMITS.customStatusBytes) return text;
+  throw new WaymarkError(
+    "PAYLOAD_TOO_LARGE",
+    `the custom status is ${bytes} bytes when stored; the limit is ${LIMITS.customStatusBytes}`,
+  );
 }
 
 function askEvent(driver: Driver, name: string, options: WaitOptions): Promise<unknown> {

@@ -87,6 +87,7 @@ export class Driver {
   #end: WorkflowEnd | undefined;
   #divergence: WaymarkError | undefined;
   #logs: WorkflowLogLine[] = [];
+  #customStatus: Encoded | undefined;
 
   constructor(options: DriverOptions) {
     const { executionId, recorded, strayed } = options;
@@ -161,6 +162,17 @@ export class Driver {
 
   #draw(): string {
     return `${this.#options.executionId}/${this.#seq}/${++this.#draws}`;
+  }
+
+  /** What the code has set last, in its own order; undefined before it has set any. */
+  get customStatus(): Encoded | undefined {
+    return this.#customStatus;
+  }
+
+  setCustomStatus(status: Encoded): void {
+    if (this.#divergence !== undefined) return;
+    this.#noteStraying();
+    this.#customStatus = status;
   }
 
   /** Keeps a line of the workflow's log; what a replay says again is dropped. */

@@ -41,6 +41,8 @@ export const ERROR_CODES = {
   INSTANCE_NOT_FOUND: entry(404, "There is no instance with this id"),
   INSTANCE_EXISTS: entry(409, "An instance with this id exists"),
   INSTANCE_TERMINAL: entry(410, "The instance has ended"),
+  INSTANCE_NOT_TERMINAL: entry(409, "The instance has not ended"),
+  INSTANCE_PURGED: entry(410, "The request was carried out, and its instance is purged since"),
   EVENT_BUFFER_FULL: entry(429, "The instance keeps too many unread events", true),
   INSTANCE_BUSY: entry(503, "The instance could not be reached", true),
   // Values
@@ -60,6 +62,7 @@ export const ERROR_CODES = {
   WORKFLOW_STALLED: entry(409, "The workflow awaits something that is not a step"),
   OBJECT_LOST: entry(409, "The instance's object was lost time and again"),
   CANCELLED: entry(409, "The step was cancelled by the workflow's code"),
+  SUSPENDED_BY_REQUEST: entry(409, "The instance is suspended until it is resumed"),
   EVENT_TIMEOUT: entry(408, "The event did not arrive in time"),
   // Attempts
   ACTIVITY_FAILED: entry(500, "An activity failed for good"),

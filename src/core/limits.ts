@@ -29,10 +29,17 @@ export const LIMITS = {
   idempotencyKeys: 1_000,
   /** How long an idempotency key is honoured: 24 hours. */
   idempotencyKeyMillis: 86_400_000,
+  /**
+   * How long a purged instance's tombstone stays, in milliseconds: as long as anybody may repeat a
+   * request to it with its key.
+   */
+  tombstoneMillis: 86_400_000,
   /** Characters of a `lastProcessedId`. */
   lastProcessedIdLength: 1_024,
   /** Characters of a checkpoint's encoded progress. */
   progressLength: 4_096,
+  /** Bytes (UTF-8) of an encoded custom status: it is in every document, and part of the instance's row. */
+  customStatusBytes: 16_384,
   /** Characters of an error's message as stored; the rest is cut. */
   failureMessageLength: 4_096,
   /** Characters of an error's stack as stored. */

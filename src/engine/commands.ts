@@ -1,5 +1,5 @@
 /**
- * What others ask of an instance: start, events, terminate, and reading it. Each command writes in
+ * What others ask of an instance: start, events, control, and reading it. Each command writes in
  * one go, without a wait, so that it happens whole or not at all.
  */
 import {
@@ -12,26 +12,22 @@ import {
   type StartReceipt,
 } from "../core/documents.ts";
 import { WaymarkError } from "../core/errors.ts";
-import { encodeFailure, type Failure } from "../core/failure.ts";
 import type { StoredHistoryPage } from "../core/history.ts";
 import { LIMITS } from "../core/limits.ts";
 import { nameOf } from "../core/names.ts";
 import type { Encoded } from "../core/payload.ts";
 import type { InstanceRow, StepRow } from "../store/rows.ts";
+import { Answers, type Short, shortAlready } from "./answers.ts";
+import { Control, type ControlCommand, checkRunning, type GivenExecution } from "./control.ts";
 import type { Engine } from "./engine.ts";
 import { storedExecution, storedStep } from "./export-history.ts";
-import { historyItem, instanceDocument } from "./view.ts";
+import { type NewExecution, newInstance } from "./new-instance.ts";
+import { documentOf, presentRow } from "./present.ts";
+import { historyItem } from "./view.ts";
 
 /** A start, with its input already checked and encoded. */
-export interface StartCommand {
-  readonly id: string;
-  readonly workflow: string;
-  readonly version: string;
-  readonly input: Encoded;
-  readonly tags: { readonly [name: string]: string };
+export interface StartCommand extends NewExecution {
   readonly onConflict: OnConflict;
-  /** Milliseconds since 1970; at once if left out. */
-  readonly startAt?: number | undefined;
   readonly idempotency?: Idempotency | undefined;
 }
 
@@ -40,14 +36,6 @@ export interface EventCommand {
   readonly payload: Encoded;
   readonly idempotency?: Idempotency | undefined;
 }
-
-export interface TerminateCommand {
-  readonly reason: string | null;
-  readonly idempotency?: Idempotency | undefined;
-}
-
-/** A longer answer is not kept with its idempotency key: it is then made from the present state. */
-const KEPT_ANSWER_LENGTH = 65_536;
 
 /** Rows of a history read at a time: each may hold 2 MB. */
 const HISTORY_CHUNK = 16;
@@ -58,23 +46,15 @@ interface Page<Item> {
   readonly cursor: string | null;
 }
 
-/** How an answer too long to keep is kept in part, and made whole from the present state. */
-interface Short<Answer, Kept> {
-  of(answer: Answer): Kept;
-  expand(kept: Kept): Answer;
-}
-
-/** For answers that are short by themselves. */
-const SHORT_ALREADY = {
-  of: (answer: EventReceipt) => answer,
-  expand: (kept: EventReceipt) => kept,
-};
-
 export class Commands {
   readonly #engine: Engine;
+  readonly #answers: Answers;
+  readonly #control: Control;
 
   constructor(engine: Engine) {
     this.#engine = engine;
+    this.#answers = new Answers(engine.keys, engine.host);
+    this.#control = new Control(engine, this.#answers);
   }
 
   /** @throws WaymarkError `INSTANCE_EXISTS`, `IDEMPOTENCY_KEY_REUSED`, `IDEMPOTENCY_KEYS_FULL` */
@@ -83,7 +63,7 @@ export class Commands {
       of: ({ created }) => ({ created }),
       expand: ({ created }) => ({ created, document: this.#document(this.#row(command.id)) }),
     };
-    return this.#once(command.idempotency, shortStart, () => {
+    return this.#answers.once(command.idempotency, shortStart, () => {
       const existing = this.#engine.instance.read();
       if (existing !== undefined) this.#engine.requested();
       if (existing !== undefined && command.onConflict === "existing") {
@@ -92,6 +72,7 @@ export class Commands {
       if (existing !== undefined) checkReplaceable(existing, command.onConflict);
       const row = newInstance(command, this.#engine.host);
       if (existing !== undefined) this.#engine.steps.deleteAll();
+      else this.#engine.tombstone.clear();
       this.#engine.instance.write(row);
       this.#engine.begin(row);
       return { created: true, document: this.#document(row) };
@@ -108,7 +89,7 @@ export class Commands {
   async whenEnded(id: string, until: number): Promise<InstanceDocument> {
     const document = this.get(id);
     if (isTerminal(document.status)) return document;
-    await this.#engine.ended(until);
+    await this.#engine.ends.wait(until);
     return this.get(id);
   }
 
@@ -155,79 +136,75 @@ export class Commands {
   sendEvent(id: string, command: EventCommand): EventReceipt {
     const engine = this.#engine;
     engine.requested();
-    return this.#once(command.idempotency, SHORT_ALREADY, () => {
+    return this.#answers.once(command.idempotency, shortAlready<EventReceipt>(), () => {
       const row = this.#row(id);
       checkRunning(row);
       checkEventRoom(engine.steps.buffered(), command.payload);
       const now = engine.host.now();
       const eventId = engine.steps.bufferEvent(command.event, command.payload, now);
-      this.#announce(eventId, command, now);
+      this.#announce(row, eventId, command, now);
       return { ...receiptOf(row, command), eventId };
     });
   }
 
   /** Wakes the instance only where something waits for the event: a stored one costs one row. */
-  #announce(eventId: number, { event, payload }: EventCommand, now: number): void {
+  #announce(row: InstanceRow, eventId: number, command: EventCommand, now: number): void {
     const { execution, steps } = this.#engine;
+    const { event, payload } = command;
     execution?.buffer(eventId, event, payload);
+    if (row.heldAt !== null) return; // kept until it is resumed
     const waits = execution?.waitsFor(event) ?? steps.open().some((step) => isWaitFor(step, event));
     if (waits) this.#engine.poke(now);
   }
 
   /** @throws WaymarkError `INSTANCE_NOT_FOUND`, `INSTANCE_TERMINAL` */
-  terminate(id: string, { reason, idempotency }: TerminateCommand): InstanceDocument {
-    this.#engine.requested();
-    const present = () => this.#document(this.#row(id));
-    const shortTerminate = { of: () => ({}), expand: present };
-    return this.#once(idempotency, shortTerminate, () => {
-      const row = this.#row(id);
-      if (row.status === "Terminated") return this.#document(row);
-      checkRunning(row);
-      const message = reason ?? "terminated by request";
-      const failure: Failure = { type: "Terminated", message };
-      const at = this.#engine.host.now();
-      const end = {
-        status: "Terminated",
-        output: null,
-        error: encodeFailure(failure),
-        at,
-      } as const;
-      this.#engine.end(row, end, { reason: message });
-      return present();
-    });
+  suspend(id: string, command: ControlCommand): InstanceDocument {
+    return this.#control.suspend(id, command);
+  }
+
+  /** @throws WaymarkError `INSTANCE_NOT_FOUND`, `INSTANCE_TERMINAL` */
+  resume(id: string, command: ControlCommand): InstanceDocument {
+    return this.#control.resume(id, command);
+  }
+
+  /** @throws WaymarkError `INSTANCE_NOT_FOUND`, `INSTANCE_TERMINAL` */
+  terminate(id: string, command: ControlCommand): InstanceDocument {
+    return this.#control.terminate(id, command);
+  }
+
+  /**
+   * A new execution with the same input and tags, of the newest version; what runs is stopped.
+   *
+   * @throws WaymarkError `INSTANCE_NOT_FOUND`, `WORKFLOW_NOT_FOUND`
+   */
+  restart(id: string, command: ControlCommand): InstanceDocument {
+    return this.#control.restart(id, command);
+  }
+
+  /**
+   * What the instance was started with.
+   *
+   * @throws WaymarkError `INSTANCE_NOT_FOUND`
+   */
+  given(id: string): GivenExecution {
+    return this.#control.given(id);
+  }
+
+  /**
+   * Removes an instance that has ended; with `force`, ends it first. Again, it does nothing more.
+   *
+   * @throws WaymarkError `INSTANCE_NOT_FOUND`, `INSTANCE_NOT_TERMINAL`
+   */
+  purge(id: string, force: boolean): void {
+    this.#control.purge(id, force);
   }
 
   #row(id: string): InstanceRow {
-    const row = this.#engine.instance.read();
-    if (row !== undefined) return row;
-    throw new WaymarkError("INSTANCE_NOT_FOUND", `there is no instance "${id}"`);
+    return presentRow(this.#engine, id);
   }
 
   #document(row: InstanceRow): InstanceDocument {
-    const { steps, registry, execution } = this.#engine;
-    return instanceDocument(row, steps, registry.find(row.workflow, row.version), execution);
-  }
-
-  /** Does what a request asks once: the same key again gets the same answer. */
-  #once<Answer, Kept>(
-    idempotency: Idempotency | undefined,
-    short: Short<Answer, Kept>,
-    act: () => Answer,
-  ): Answer {
-    if (idempotency === undefined) return act();
-    const { keys, host } = this.#engine;
-    const now = host.now();
-    const kept = keys.find(idempotency, now);
-    if (kept !== undefined) {
-      const { whole, part } = JSON.parse(kept) as { whole?: Answer; part: Kept };
-      return whole ?? short.expand(part);
-    }
-    keys.checkRoom(now);
-    const answer = act();
-    const whole = JSON.stringify({ whole: answer });
-    const fits = whole.length <= KEPT_ANSWER_LENGTH;
-    keys.keep(idempotency, fits ? whole : JSON.stringify({ part: short.of(answer) }), now);
-    return answer;
+    return documentOf(this.#engine, row);
   }
 }
 
@@ -240,32 +217,6 @@ function checkReplaceable(existing: InstanceRow, onConflict: OnConflict): void {
     `there is an instance "${existing.id}" of ${existing.workflow}, ${existing.status}. ` +
       `Choose another id, or say with onConflict what to do: ${choices}`,
   );
-}
-
-function checkRunning(row: InstanceRow): void {
-  if (!isTerminal(row.status)) return;
-  throw new WaymarkError("INSTANCE_TERMINAL", `the instance "${row.id}" is ${row.status}`);
-}
-
-function newInstance(command: StartCommand, host: Engine["host"]): InstanceRow {
-  const now = host.now();
-  return {
-    id: command.id,
-    executionId: host.randomId(),
-    workflow: command.workflow,
-    version: command.version,
-    status: "Pending",
-    input: command.input,
-    output: null,
-    error: null,
-    tags: JSON.stringify(command.tags),
-    due: Math.max(now, command.startAt ?? now),
-    suspensions: 0,
-    createdAt: now,
-    startedAt: null,
-    updatedAt: now,
-    completedAt: null,
-  };
 }
 
 function checkEventRoom(buffered: { count: number; length: number }, payload: Encoded): void {

@@ -25,10 +25,11 @@ export function isCareful(
 
 /**
  * When a turn is owed, as far as rows can say, in milliseconds since 1970; null where nothing but an
- * event can go on with the instance. A running instance without any open row was in the middle of
- * short steps: a turn is owed at once.
+ * event can go on with the instance, or somebody who resumes it. A running instance without any open
+ * row was in the middle of short steps: a turn is owed at once.
  */
 export function storedDue(row: InstanceRow, open: readonly OpenRow[]): number | null {
+  if (row.heldAt !== null) return null;
   if (row.due !== null) return row.due;
   const waits = open.filter((step) => step.state !== "orphaned");
   if (waits.length === 0) return row.updatedAt;

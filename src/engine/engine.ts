@@ -12,6 +12,7 @@
 import { isTerminal } from "../core/documents.ts";
 import { WaymarkError } from "../core/errors.ts";
 import { encodeFailure, engineFailure, toFailure } from "../core/failure.ts";
+import { LIMITS } from "../core/limits.ts";
 import type { LogFields } from "../core/log.ts";
 import { type Encoded, encode } from "../core/payload.ts";
 import type { Continuation } from "../core/step.ts";
@@ -21,16 +22,19 @@ import { KeyStore } from "../store/key-store.ts";
 import type { InstanceRow } from "../store/rows.ts";
 import type { Sql } from "../store/sql.ts";
 import { StepStore } from "../store/step-store.ts";
+import { TombstoneStore } from "../store/tombstone-store.ts";
 import { Breather } from "./breather.ts";
 import { Budget } from "./budget.ts";
 import { type CorrectedHost, correctedHost } from "./corrected-host.ts";
 import { Doorbell } from "./doorbell.ts";
 import { isCareful, storedDue } from "./due.ts";
+import { Ends } from "./ends.ts";
 import { Execution } from "./execution.ts";
 import { DEFAULT_TURN_BUDGET, type Host, type TurnBudget } from "./host.ts";
 import { Leaving } from "./leaving.ts";
 import { nextExecution, unheardEvents } from "./next-round.ts";
 import { Reporter, told } from "./reporter.ts";
+import { nextLook, objectLost, versionMissing } from "./suspension.ts";
 import { type CodeEnd, runTurn, type TurnEnd } from "./turn.ts";
 
 export interface EngineOptions {
@@ -50,10 +54,6 @@ export interface FiredAlarm {
 
 /** The platform gives an alarm up after six retries; before that the instance is suspended. */
 const MOST_RETRIES = 4;
-/** Waits between two tries of a suspended instance: from a minute, doubling, to an hour. */
-const SUSPENDED_MILLIS = { first: 60_000, most: 3_600_000 };
-/** An instance that ran this long since it was last suspended starts with the first wait again. */
-const CALM_MILLIS = 2 * SUSPENDED_MILLIS.most;
 /** Waits after the engine itself has failed, storage included: from a second, doubling, to a minute. */
 const BROKEN_MILLIS = { first: 1_000, most: 60_000 };
 
@@ -63,10 +63,12 @@ export class Engine {
   readonly instance: InstanceStore;
   readonly steps: StepStore;
   readonly keys: KeyStore;
+  readonly tombstone: TombstoneStore;
   readonly #budget: TurnBudget;
   readonly #doorbell = new Doorbell();
   readonly #breather: Breather;
-  readonly #ends = new Set<() => void>();
+  /** Requests that wait for the end. */
+  readonly ends: Ends;
   #execution: Execution | null = null;
   #turn: Promise<void> | null = null;
   /** A turn looks at the rows again before it ends: it need only be rung. */
@@ -89,6 +91,8 @@ export class Engine {
     this.instance = new InstanceStore(options.sql);
     this.steps = new StepStore(options.sql);
     this.keys = new KeyStore(options.sql);
+    this.tombstone = new TombstoneStore(options.sql);
+    this.ends = new Ends(this.host);
     this.#breather = new Breather(this.host);
     this.#leaving = new Leaving(this.host);
     this.#budget = { ...DEFAULT_TURN_BUDGET, ...options.turn };
@@ -113,6 +117,7 @@ export class Engine {
     const alarm = await this.host.getAlarm();
     if (alarm !== null || this.#turn !== null || this.#alarmAt !== undefined) return;
     const row = this.instance.read();
+    if (row === undefined) this.#decay();
     if (row === undefined || isTerminal(row.status)) return;
     const due = storedDue(row, this.steps.open());
     if (due !== null) this.#setAlarm(Math.max(due, this.host.now() + 1));
@@ -156,20 +161,48 @@ export class Engine {
     reporter.instance(`instance.${end.status.toLowerCase()}`, { ...fields, ms });
     this.drop(new WaymarkError("ATTEMPT_STOPPED", `the instance is ${end.status}`));
     this.#afterCommit(reporter);
-    for (const ended of [...this.#ends]) ended();
+    this.ends.tell();
   }
 
-  /** Resolves when the instance ends, or at that moment, whichever comes first. */
-  async ended(until: number): Promise<void> {
-    const nap = this.host.napUntil(until);
-    let ended = () => {};
-    const end = new Promise<void>((resolve) => {
-      ended = resolve;
-    });
-    this.#ends.add(ended);
-    await Promise.race([end, nap.over]);
-    this.#ends.delete(ended);
-    nap.cancel();
+  /** Removes an instance that has ended; a tombstone stays for those who send for it again. */
+  purge(row: InstanceRow): void {
+    this.instance.drop();
+    this.steps.dropped();
+    this.tombstone.write({ executionId: row.executionId, at: this.host.now() });
+    // A turn that runs sets the alarm as it ends: with a later one set, a crash would not bring it back.
+    if (!this.#turning) this.#decay();
+  }
+
+  /** Sees to it that a tombstone goes when nobody can send for its instance any more. */
+  #decay(): void {
+    const tombstone = this.tombstone.read();
+    if (tombstone === undefined) return;
+    const due = tombstone.at + LIMITS.tombstoneMillis;
+    if (this.host.now() < due) {
+      this.#setAlarm(due);
+      return;
+    }
+    this.host.erase();
+    this.keys.dropped();
+    this.#alarmAt = null;
+  }
+
+  /** Nothing is to wake the instance any more, but for attempts that still run. */
+  still(): void {
+    if (this.#turning) this.#doorbell.ring();
+    else if ((this.#execution?.runner.running ?? 0) === 0) this.#setAlarm(null);
+  }
+
+  /** The instance's row has been written anew: the memory of it follows. */
+  become(row: InstanceRow): void {
+    if (this.#execution !== null) this.#execution.row = row;
+  }
+
+  /** Logs what has become of an instance, once it is durable. */
+  tell(row: InstanceRow, event: string, fields: LogFields = {}): void {
+    const reporter = this.#execution?.reporter ?? this.#reporter(row);
+    reporter.instance(event, fields);
+    this.#afterCommit(reporter);
   }
 
   /** Drops the memory of the execution; its attempts are stopped. */
@@ -212,6 +245,7 @@ export class Engine {
       breather: this.#breather,
       alive: () => this.#execution === execution,
       resumed: () => this.#resumed(execution),
+      keepStatus: () => this.#keepStatus(execution),
     });
   }
 
@@ -245,7 +279,9 @@ export class Engine {
   #load(retries: number): Execution | null {
     const now = this.host.now();
     const row = this.instance.read();
+    if (row === undefined) this.#decay();
     if (row === undefined || isTerminal(row.status)) return null;
+    if (row.heldAt !== null) return null;
     if (row.due !== null && row.due > now) {
       this.#setAlarm(row.due);
       return null;
@@ -273,13 +309,13 @@ export class Engine {
     const execution = new Execution({
       host,
       steps,
-      row: first ? { ...row, status: "Running", startedAt: now, updatedAt: now } : row,
+      row: first ? { ...row, status: "Running", due: null, startedAt: now, updatedAt: now } : row,
       workflow,
       doorbell: this.#doorbell,
       breather: this.#breather,
       spendCheckpoint: () => this.#spending?.spendCheckpoint(host.now()) ?? false,
       strayed: (execution) => {
-        if (execution === this.#execution) this.poke(host.now());
+        if (execution === this.#execution && !execution.held) this.poke(host.now());
       },
       resumed: !first && this.#fresh !== row.executionId,
       careful,
@@ -295,13 +331,25 @@ export class Engine {
     return execution;
   }
 
-  /** Replay has passed where a suspended instance had stopped: it runs again. */
-  #resumed(execution: Execution): void {
-    if (execution.row.status !== "Suspended") return;
+  /** Replay has passed where a suspended instance had stopped: it runs again, and owes no turn. */
+  #resumed(execution: Execution): boolean {
+    const { status, due } = execution.row;
+    if (status === "Running" && due === null) return this.#keepStatus(execution);
     const now = this.host.now();
     this.instance.setRunning(now);
     execution.row = { ...execution.row, status: "Running", due: null, updatedAt: now };
-    execution.reporter.instance("instance.resumed");
+    this.#keepStatus(execution);
+    if (status === "Suspended") execution.reporter.instance("instance.resumed");
+    return true;
+  }
+
+  /** What a replay sets on its way is older than what is stored: only the last of it counts. */
+  #keepStatus(execution: Execution): boolean {
+    const { customStatus } = execution.driver;
+    if (customStatus === undefined || customStatus === execution.row.customStatus) return false;
+    this.instance.setCustomStatus(customStatus);
+    execution.row = { ...execution.row, customStatus };
+    return true;
   }
 
   /** Writes what a turn's end means, and sets the alarm, without a wait in between (W3). */
@@ -310,6 +358,7 @@ export class Engine {
     this.#broken = 0;
     switch (end.kind) {
       case "ended":
+        this.#keepStatus(execution);
         this.#finish(execution.row, end.end, now);
         break;
       case "suspended":
@@ -339,18 +388,14 @@ export class Engine {
   /** Nothing is lost, nothing is guessed (W7): it waits for code that fits, and looks now and then. */
   #suspend(row: InstanceRow, error: WaymarkError): void {
     const now = this.host.now();
-    const calm = row.status === "Running" && now - row.updatedAt > CALM_MILLIS;
-    const suspensions = calm ? 1 : row.suspensions + 1;
-    const grown = SUSPENDED_MILLIS.first * 2 ** (suspensions - 1);
-    const wait = Math.min(grown, SUSPENDED_MILLIS.most);
+    const { suspensions, due } = nextLook(row, now);
     const failure = engineFailure(error);
-    const written = { error: encodeFailure(failure), due: now + wait, suspensions, at: now };
-    this.instance.setSuspended(written);
+    this.instance.setSuspended({ error: encodeFailure(failure), due, suspensions, at: now });
     const reporter = this.#execution?.reporter ?? this.#reporter(row);
     // Its attempts are stopped here. Where there are none, the marks are of such as were lost.
     if (this.#execution !== null) this.steps.unmark(now);
     this.drop(new WaymarkError("ATTEMPT_STOPPED", "the instance is suspended"));
-    this.#setAlarm(now + wait);
+    this.#setAlarm(due);
     reporter.instance("instance.suspended", told(failure));
     this.#afterCommit(reporter);
   }
@@ -403,20 +448,4 @@ function encodedOutput(
   } catch (error) {
     return { ok: false, error };
   }
-}
-
-function objectLost(times: number): WaymarkError {
-  return new WaymarkError(
-    "OBJECT_LOST",
-    `the instance's object was lost ${times} times in a row in the same turn: its code may use too ` +
-      "much CPU or memory. It is tried again from time to time, and goes on after a deployment that helps",
-  );
-}
-
-function versionMissing(row: InstanceRow): WaymarkError {
-  return new WaymarkError(
-    "VERSION_MISSING",
-    `workflow "${row.workflow}" version "${row.version}" is not registered. ` +
-      "Deploy a Worker that registers it; the instance then goes on",
-  );
 }

@@ -136,6 +136,11 @@ export class Execution {
     return this.#open.size === 0 && this.driver.end === undefined;
   }
 
+  /** Whether a person has suspended the instance: nothing is delivered, and nothing starts. */
+  get held(): boolean {
+    return this.row.heldAt !== null;
+  }
+
   /** Records what attempts brought; those to be repeated cost the turn as much as a step. */
   record(budget: Budget): boolean {
     const { again, ended } = this.runner.record();
@@ -253,10 +258,15 @@ export class Execution {
     }
   }
 
-  /** Ends the waits that are over. Returns whether any step has ended. */
-  fire(now: number): boolean {
+  /** Stops attempts that are past their timeout. Returns whether anything was written. */
+  expire(now: number): boolean {
     const { again, ended } = this.runner.expire(now);
-    const expired = this.#settle(again, ended);
+    return this.#settle(again, ended);
+  }
+
+  /** Ends the waits that are over, and the attempts. Returns whether anything was written. */
+  fire(now: number): boolean {
+    const expired = this.expire(now);
     let fired = false;
     for (const step of this.#timed.takeDue(now)) fired = this.#fireOne(step, now) || fired;
     return expired || fired;
@@ -336,9 +346,23 @@ export class Execution {
     if (suspects.length + outside.length > 0) {
       await this.#options.host.committed();
       if (!alive()) return false;
+      if (this.held) {
+        this.#unlaunch(launchable, suspects);
+        return false;
+      }
     }
     for (const step of launchable) this.runner.start(step);
     return launchable.length === STARTED_AT_ONCE;
+  }
+
+  /** The instance was suspended before they began: their marks go, so that none counts as lost. */
+  #unlaunch(launchable: readonly OpenStep[], suspects: readonly OpenStep[]): void {
+    const { host, steps } = this.#options;
+    for (const step of suspects) {
+      if (step.row !== null) steps.setState(step.row.id, "open", host.now());
+      step.suspect = true;
+    }
+    this.#ready = [...launchable, ...this.#ready];
   }
 
   /** Whether the history has grown beyond what memory could hold on the next replay. */
@@ -358,6 +382,7 @@ export class Execution {
 
   /** When the turn must look again though nothing rings. */
   nextLook(): number {
+    if (this.held) return this.runner.nextDeadline();
     let next = Math.min(this.nextDue(), this.runner.nextDeadline());
     for (const step of this.#ready) next = Math.min(next, step.leaving?.until ?? next);
     return next;

@@ -26,6 +26,8 @@ export interface Host {
   getAlarm(): Promise<number | null>;
   /** Sets the one alarm; null removes it. Part of the same commit as the writes around it. */
   setAlarm(at: number | null): void;
+  /** Removes all that is stored, the alarm too, so that nothing of the object is left. */
+  erase(): void;
   /** Waits in memory, within a turn. */
   napUntil(at: number): Nap;
   /** The bindings that activities get. */

@@ -41,8 +41,13 @@ export interface TurnOptions {
   readonly breather: Breather;
   /** Whether this execution is still the instance's. */
   readonly alive: () => boolean;
-  /** Called when the code has come, without a contradiction, to what it never did before. */
-  readonly resumed: () => void;
+  /**
+   * Called where the code has come, without a contradiction, to what it never did before. Returns whether
+   * that was news, and is written.
+   */
+  readonly resumed: () => boolean;
+  /** Writes the custom status, where the code has set another. Returns whether it has. */
+  readonly keepStatus: () => boolean;
 }
 
 /** Runs a turn. What its end means for the rows and the alarm is the caller's, without a wait. */
@@ -53,6 +58,12 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
     await host.drain();
     if (!alive()) return { kind: "gone" };
     report(execution);
+    const shown = execution.caughtUp && turn.keepStatus();
+    if (execution.held) {
+      const end = await hold(turn);
+      if (end === null) continue;
+      return end;
+    }
     if (driver.divergence !== undefined) return { kind: "suspended", error: driver.divergence };
     if (execution.strayed) return { kind: "suspended", error: stalledError() };
     if (execution.overgrown) return { kind: "ended", end: { ok: false, error: overgrownError() } };
@@ -64,12 +75,13 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
     const adopted = execution.adopt();
     if (!execution.caughtUp) {
       execution.catchUp();
-      turn.resumed();
     }
+    if (turn.resumed() || shown) continue; // what it writes is durable before a step starts
     const now = host.now();
     const took = !adopted && execution.takeEvent(now);
     const recorded = execution.record(budget);
-    const fired = execution.fire(now);
+    // An event that is here goes before a timeout: none fires as long as one may still be taken.
+    const fired = !adopted && !took && execution.fire(now);
     if (adopted || took || recorded || fired) continue;
     if (budget.spent(now)) return { kind: "yielded" };
     if (breather.due) {
@@ -90,6 +102,22 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
 
 function endOf(end: WorkflowEnd): TurnEnd {
   return "next" in end ? { kind: "continued", next: end.next } : { kind: "ended", end };
+}
+
+/**
+ * While a person has suspended the instance (rule f): what runs is let go on, and recorded as it ends;
+ * nothing is delivered, no event is taken, and nothing starts. Timers and timeouts that come due meanwhile
+ * are recorded after the resume, behind the events that have come. Returns the turn's end, once nothing runs.
+ */
+async function hold(turn: TurnOptions): Promise<TurnEnd | null> {
+  const { host, execution, budget } = turn;
+  const now = host.now();
+  execution.record(budget);
+  execution.expire(now);
+  if (execution.runner.running === 0) return { kind: "waiting", due: Number.POSITIVE_INFINITY };
+  if (budget.spent(now)) return { kind: "yielded" };
+  await pause(turn, Math.min(execution.nextLook(), budget.endsAt));
+  return null;
 }
 
 /** Lets out the logs of what the last drain made durable. */

@@ -44,13 +44,13 @@ export function instanceDocument(
     input: shown(row.input),
     output: shown(row.output),
     error: row.error === null ? null : decodeFailure(row.error),
-    customStatus: null,
+    customStatus: shown(row.customStatus),
     activityStatus:
       reached?.attempt?.status ??
       (activity === undefined ? givenStatus(row, workflow) : rowStatus(activity)),
     progress:
       reached === null || reached.row?.id === activity?.id ? shown(activity?.progress) : null,
-    waitingFor: execution?.caughtUp
+    waitingFor: showsMemory(row, execution)
       ? firstOf(execution.open, LIMITS.waitingFor).map(waitingStep)
       : open.slice(0, LIMITS.waitingFor).map(waitingRow),
     parent: null,
@@ -60,6 +60,12 @@ export function instanceDocument(
     updatedAt: iso(open.reduce((latest, { at }) => Math.max(latest, at), touched)),
     completedAt: isoOrNull(row.completedAt),
   };
+}
+
+/** At rest, a suspended instance shows what has a row: what it has not begun is in memory only (W1). */
+function showsMemory(row: InstanceRow, execution: Execution | null): execution is Execution {
+  if (execution === null || !execution.caughtUp) return false;
+  return row.heldAt === null || execution.runner.running > 0;
 }
 
 function firstOf<Item>(items: Iterable<Item>, count: number): Item[] {

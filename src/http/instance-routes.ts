@@ -1,4 +1,4 @@
-/** Routes of one instance: reading it, sending it events, ending it. */
+/** Routes of one instance: reading it, sending it events. */
 import type { ErrorCode } from "../core/errors.ts";
 import {
   eventReceiptSchema,
@@ -14,12 +14,11 @@ import {
   exportQuerySchema,
   historyQuerySchema,
   instanceQuerySchema,
-  terminateBodySchema,
 } from "./request-schemas.ts";
 import { type Route, route } from "./route.ts";
 
 const READ_ERRORS: readonly ErrorCode[] = ["INSTANCE_NOT_FOUND", "INSTANCE_BUSY"];
-const WRITE_ERRORS: readonly ErrorCode[] = [...READ_ERRORS, "INSTANCE_TERMINAL"];
+const WRITE_ERRORS: readonly ErrorCode[] = [...READ_ERRORS, "INSTANCE_TERMINAL", "INSTANCE_PURGED"];
 
 const getInstance = route({
   method: "GET",
@@ -98,28 +97,9 @@ const sendEvent = route({
   },
 });
 
-const terminate = route({
-  method: "POST",
-  path: "/v1/instances/{id}/terminate",
-  operation: "terminateInstance",
-  summary: "Ends an instance for good",
-  parameters: { id: INSTANCE_ID },
-  body: terminateBodySchema,
-  successes: {
-    202: { description: "It has ended", schema: instanceSchema, example: INSTANCE_EXAMPLE },
-  },
-  errors: WRITE_ERRORS,
-  handle: async ({ scope, parameters, body, idempotency }) => {
-    const { reason = null } = body;
-    const document = await scope.service().terminate(parameters.id, reason, idempotency);
-    return Response.json(withLinks(document), { status: 202 });
-  },
-});
-
 export const INSTANCE_ROUTES: readonly Route[] = [
   getInstance,
   getHistory,
   exportHistory,
   sendEvent,
-  terminate,
 ];

@@ -89,6 +89,7 @@ function headerParameters(route: Route): JsonObject[] {
 
 function successOf({ description, schema, example, location }: Success): JsonObject {
   const header = { description: "The address of the instance", schema: { type: "string" } };
+  if (schema === undefined) return { description };
   return {
     description,
     ...(location === true ? { headers: { Location: header } } : {}),

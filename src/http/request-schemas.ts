@@ -55,14 +55,25 @@ export const startBodySchema = z
   })
   .prefault({});
 
-export const terminateBodySchema = z
+export const controlBodySchema = z
   .strictObject({
     reason: z
       .string()
       .max(LIMITS.failureMessageLength)
       .describe("Shown as the instance's error")
       .optional(),
-    recursive: z.boolean().describe("Also ends the instance's children").optional(),
+    recursive: z.boolean().describe("Also the instance's children").optional(),
+  })
+  .prefault({});
+
+export const restartBodySchema = z
+  .strictObject({
+    reason: z.string().max(LIMITS.failureMessageLength).describe("Logged with it").optional(),
+    id: z
+      .string()
+      .meta({ minLength: 1, maxLength: LIMITS.instanceIdLength })
+      .describe("Where the new execution runs; in place of the present one where it is left out")
+      .optional(),
   })
   .prefault({});
 
@@ -83,6 +94,13 @@ export const instanceQuerySchema = z.strictObject({
     .preprocess(numeric, z.number().min(0).max(LIMITS.waitSeconds))
     .default(0)
     .describe("Seconds to wait for the instance to end before it is answered as it is"),
+});
+
+export const purgeQuerySchema = z.strictObject({
+  force: z
+    .enum(["true", "false"])
+    .default("false")
+    .describe("Whether an instance that has not ended is terminated first"),
 });
 
 const pageQuerySchema = (limit: number) =>

@@ -40,14 +40,15 @@ export interface Call<Name extends string, Query, Body> {
 /** One way a request may succeed. */
 export interface Success {
   readonly description: string;
-  readonly schema: z.ZodType;
+  /** None where the answer has no body. */
+  readonly schema?: z.ZodType;
   readonly example?: unknown;
   /** Whether it has the header `Location`. */
   readonly location?: boolean;
 }
 
 interface RouteShape {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "DELETE";
   /** As OpenAPI writes it: `/v1/instances/{id}`. */
   readonly path: string;
   /** A name for generated clients. */

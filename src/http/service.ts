@@ -33,6 +33,19 @@ export interface WorkflowDescription {
   readonly inputSchema: unknown;
 }
 
+export interface RestartRequest {
+  readonly reason: string | null;
+  /** The id of the new execution; that of the instance itself if left out. */
+  readonly as?: string;
+}
+
+/** Asks something of an instance as a whole; answers with what it is then. */
+type ControlVerb = (
+  id: string,
+  reason: string | null,
+  idempotency: Idempotency | undefined,
+) => Promise<InstanceDocument>;
+
 export interface Service {
   workflows(): readonly WorkflowDescription[];
   start(request: StartRequest): Promise<StartReceipt>;
@@ -47,9 +60,15 @@ export interface Service {
     payload: unknown,
     idempotency: Idempotency | undefined,
   ): Promise<EventReceipt>;
-  terminate(
+  readonly suspend: ControlVerb;
+  readonly resume: ControlVerb;
+  readonly terminate: ControlVerb;
+  /** A new execution of what the instance was started with, in its place or under another id. */
+  restart(
     id: string,
-    reason: string | null,
+    restart: RestartRequest,
     idempotency: Idempotency | undefined,
   ): Promise<InstanceDocument>;
+  /** Removes an instance that has ended; with `force`, ends it first. */
+  purge(id: string, force: boolean): Promise<void>;
 }

@@ -52,6 +52,7 @@ const startInstance = route({
     "TAGS_INVALID",
     "WORKFLOW_NOT_FOUND",
     "INSTANCE_EXISTS",
+    "INSTANCE_PURGED",
     "INPUT_INVALID",
     "PAYLOAD_UNSUPPORTED",
     "PAYLOAD_TOO_LARGE",

@@ -44,8 +44,21 @@ export function createInstanceService(registry: Registry, find: FindInstance): S
       const payload = encode(value, `the event "${event}"`);
       return write(() => find(id).sendEvent(id, { event, payload, idempotency }));
     },
+    suspend: (id, reason, idempotency) =>
+      write(() => find(id).suspend(id, { reason, idempotency })),
+    resume: (id, reason, idempotency) => write(() => find(id).resume(id, { reason, idempotency })),
     terminate: (id, reason, idempotency) =>
       write(() => find(id).terminate(id, { reason, idempotency })),
+    restart: async (id, { reason, as = id }, idempotency) => {
+      if (as === id) return write(() => find(id).restart(id, { reason, idempotency }));
+      const { workflow, input, tags } = await read(() => find(id).given(id));
+      const latest = registry.latest(workflow);
+      if (latest === undefined) throw unknownWorkflow(workflow, registry);
+      const { version } = latest;
+      const given = { id: as, workflow, version, input, tags, onConflict: "reject" } as const;
+      return (await write(() => find(as).start({ ...given, idempotency }))).document;
+    },
+    purge: (id, force) => write(() => find(id).purge(id, force)),
   };
 }
 

@@ -25,6 +25,10 @@ export function objectHost(state: DurableObjectState, env: Cloudflare.Env, level
       if (at === null) void storage.deleteAlarm();
       else void storage.setAlarm(Math.min(at, LATEST_ALARM));
     },
+    erase: () => {
+      // Not awaited either: it takes its effect at once, and the next commit is the proof.
+      void storage.deleteAll();
+    },
     napUntil,
     runActivity: async (activity, input, ctx) =>
       activity.options.where === "worker"

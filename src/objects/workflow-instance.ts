@@ -8,12 +8,8 @@ import type {
 } from "../core/documents.ts";
 import type { StoredHistoryPage } from "../core/history.ts";
 import type { Registry } from "../core/workflow.ts";
-import {
-  Commands,
-  type EventCommand,
-  type StartCommand,
-  type TerminateCommand,
-} from "../engine/commands.ts";
+import { Commands, type EventCommand, type StartCommand } from "../engine/commands.ts";
+import type { ControlCommand, GivenExecution } from "../engine/control.ts";
 import { Engine } from "../engine/engine.ts";
 import type { TurnBudget } from "../engine/host.ts";
 import { DurableObjectSql } from "../store/durable-object-sql.ts";
@@ -35,7 +31,12 @@ export interface InstanceRpc {
   history(id: string, after: number, limit: number): Promise<Reply<HistoryPage>>;
   export(id: string, after: number, limit: number): Promise<Reply<StoredHistoryPage>>;
   sendEvent(id: string, command: EventCommand): Promise<Reply<EventReceipt>>;
-  terminate(id: string, command: TerminateCommand): Promise<Reply<InstanceDocument>>;
+  suspend(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
+  resume(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
+  terminate(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
+  restart(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
+  given(id: string): Promise<Reply<GivenExecution>>;
+  purge(id: string, force: boolean): Promise<Reply<void>>;
 }
 
 /** The class to export as `WorkflowInstance`. */
@@ -82,8 +83,28 @@ export function workflowInstanceClass(config: InstanceConfig) {
       return replyOf(() => this.#commands.sendEvent(id, command));
     }
 
-    terminate(id: string, command: TerminateCommand): Promise<Reply<InstanceDocument>> {
+    suspend(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>> {
+      return replyOf(() => this.#commands.suspend(id, command));
+    }
+
+    resume(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>> {
+      return replyOf(() => this.#commands.resume(id, command));
+    }
+
+    terminate(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>> {
       return replyOf(() => this.#commands.terminate(id, command));
+    }
+
+    restart(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>> {
+      return replyOf(() => this.#commands.restart(id, command));
+    }
+
+    given(id: string): Promise<Reply<GivenExecution>> {
+      return replyOf(() => this.#commands.given(id));
+    }
+
+    purge(id: string, force: boolean): Promise<Reply<void>> {
+      return replyOf(() => this.#commands.purge(id, force));
     }
   };
 }

@@ -2,16 +2,16 @@
 import type { InstanceStatus } from "../core/documents.ts";
 import type { Encoded } from "../core/payload.ts";
 import type { InstanceRow } from "./rows.ts";
-import { createInstanceTables, hasInstance } from "./schema.ts";
+import { createInstanceTables, dropInstanceTables, hasInstance } from "./schema.ts";
 import type { Sql } from "./sql.ts";
 
 const SELECT_INSTANCE = `SELECT id, execution_id AS executionId, workflow, version, status, input,
-  output, error, tags, due, suspensions, created_at AS createdAt, started_at AS startedAt,
-  updated_at AS updatedAt, completed_at AS completedAt FROM instance`;
+  output, error, tags, due, suspensions, held_at AS heldAt, custom_status AS customStatus, created_at AS createdAt,
+  started_at AS startedAt, updated_at AS updatedAt, completed_at AS completedAt FROM instance`;
 
 const REPLACE_INSTANCE = `INSERT OR REPLACE INTO instance (one, id, execution_id, workflow, version,
-  status, input, output, error, tags, due, suspensions, created_at, started_at, updated_at,
-  completed_at) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  status, input, output, error, tags, due, suspensions, held_at, custom_status,
+  created_at, started_at, updated_at, completed_at) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 const SET_RUNNING = `UPDATE instance SET status = 'Running', error = NULL, due = NULL,
   started_at = COALESCE(started_at, ?), updated_at = ?`;
@@ -19,7 +19,16 @@ const SET_RUNNING = `UPDATE instance SET status = 'Running', error = NULL, due =
 const SET_SUSPENDED = `UPDATE instance SET status = 'Suspended', error = ?, due = ?,
   suspensions = ?, updated_at = ?`;
 
-const SET_ENDED = `UPDATE instance SET status = ?, output = ?, error = ?, due = NULL,
+const SET_HELD = `UPDATE instance SET status = 'Suspended', error = ?, held_at = ?, updated_at = ?`;
+
+const SET_RELEASED = `UPDATE instance SET status = ?, error = NULL, held_at = NULL, due = ?,
+  suspensions = 0, updated_at = ?`;
+
+const SET_LOOKING = "UPDATE instance SET due = ?, suspensions = 0, updated_at = ?";
+
+const SET_CUSTOM_STATUS = "UPDATE instance SET custom_status = ?";
+
+const SET_ENDED = `UPDATE instance SET status = ?, output = ?, error = ?, due = NULL, held_at = NULL,
   updated_at = ?, completed_at = ?`;
 
 const SET_CONTINUED = `UPDATE instance SET execution_id = ?, version = ?, status = 'Running', input = ?,
@@ -73,11 +82,19 @@ export class InstanceStore {
       row.tags,
       row.due,
       row.suspensions,
+      row.heldAt,
+      row.customStatus,
       row.createdAt,
       row.startedAt,
       row.updatedAt,
       row.completedAt,
     );
+  }
+
+  /** Removes it with all its steps. */
+  drop(): void {
+    dropInstanceTables(this.#sql);
+    this.#exists = false;
   }
 
   setRunning(at: number): void {
@@ -98,6 +115,25 @@ export class InstanceStore {
   setContinued(next: NextExecution): void {
     const { executionId, version, input, due, startedAt, updatedAt } = next;
     this.#sql.run(SET_CONTINUED, executionId, version, input, due, startedAt, updatedAt);
+  }
+
+  /** A person suspends it; when it would have started is kept. */
+  setHeld(held: { readonly error: string; readonly at: number }): void {
+    this.#sql.run(SET_HELD, held.error, held.at, held.at);
+  }
+
+  /** A person lets it go on. */
+  setReleased(released: Pick<InstanceRow, "status" | "due"> & { readonly at: number }): void {
+    this.#sql.run(SET_RELEASED, released.status, released.due, released.at);
+  }
+
+  /** It looks again at once, as if it had never been suspended before. */
+  setLooking(at: number): void {
+    this.#sql.run(SET_LOOKING, at, at);
+  }
+
+  setCustomStatus(status: Encoded): void {
+    this.#sql.run(SET_CUSTOM_STATUS, status);
   }
 
   setEnded(end: InstanceEnd): void {

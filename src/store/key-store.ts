@@ -8,6 +8,7 @@ import type { Sql } from "./sql.ts";
 const SELECT_KEY = "SELECT fingerprint, answer FROM idempotency WHERE key = ? AND at > ?";
 const COUNT_KEYS = "SELECT COUNT(*) AS count FROM idempotency";
 const DELETE_OLD = "DELETE FROM idempotency WHERE at <= ?";
+const ANSWER_ALL = "UPDATE idempotency SET answer = ?";
 const INSERT_KEY =
   "INSERT OR REPLACE INTO idempotency (key, fingerprint, answer, at) VALUES (?, ?, ?, ?)";
 
@@ -60,6 +61,17 @@ export class KeyStore {
     if (!this.#exists) createKeyTable(this.#sql);
     this.#exists = true;
     this.#sql.run(INSERT_KEY, key, fingerprint, answer, now);
+  }
+
+  /** Replaces all answers by another: what they told of is purged. */
+  answerAll(answer: string): void {
+    this.#exists ||= hasKeys(this.#sql);
+    if (this.#exists) this.#sql.run(ANSWER_ALL, answer);
+  }
+
+  /** The storage was erased. */
+  dropped(): void {
+    this.#exists = false;
   }
 
   #count(): number {

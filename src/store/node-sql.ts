@@ -61,6 +61,14 @@ export class NodeSql implements Sql {
     this.#statements.clear(); // a rolled back CREATE TABLE leaves its statements invalid
   }
 
+  /** Removes every table. */
+  erase(): void {
+    const tables = this.all<{ name: string }>(
+      "SELECT name FROM sqlite_master WHERE type = 'table'",
+    );
+    for (const { name } of tables) this.run(`DROP TABLE "${name}"`);
+  }
+
   close(): void {
     this.rollback();
     this.#database.close();

@@ -21,6 +21,9 @@ export interface InstanceRow {
   readonly due: number | null;
   /** How often it was suspended in a row: each time it is left alone for longer. */
   readonly suspensions: number;
+  /** When a person suspended it; null where nobody did, or it was resumed since. */
+  readonly heldAt: number | null;
+  readonly customStatus: Encoded | null;
   readonly createdAt: number;
   readonly startedAt: number | null;
   readonly updatedAt: number;

@@ -17,6 +17,8 @@ const INSTANCE_TABLE = `CREATE TABLE IF NOT EXISTS instance (
   tags TEXT NOT NULL,
   due INTEGER,
   suspensions INTEGER NOT NULL DEFAULT 0,
+  held_at INTEGER,
+  custom_status TEXT,
   created_at INTEGER NOT NULL,
   started_at INTEGER,
   updated_at INTEGER NOT NULL,
@@ -53,6 +55,12 @@ const KEY_TABLE = `CREATE TABLE IF NOT EXISTS idempotency (
   at INTEGER NOT NULL
 ) WITHOUT ROWID`;
 
+const TOMBSTONE_TABLE = `CREATE TABLE IF NOT EXISTS tombstone (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  execution_id TEXT NOT NULL,
+  at INTEGER NOT NULL
+)`;
+
 /** Whether this object holds an instance. Reading it must not create one. */
 export function hasInstance(sql: Sql): boolean {
   return tableExists(sql, "instance");
@@ -60,6 +68,10 @@ export function hasInstance(sql: Sql): boolean {
 
 export function hasKeys(sql: Sql): boolean {
   return tableExists(sql, "idempotency");
+}
+
+export function hasTombstone(sql: Sql): boolean {
+  return tableExists(sql, "tombstone");
 }
 
 function tableExists(sql: Sql, name: string): boolean {
@@ -78,4 +90,17 @@ export function createOpenIndex(sql: Sql): void {
 
 export function createKeyTable(sql: Sql): void {
   sql.run(KEY_TABLE);
+}
+
+export function createTombstoneTable(sql: Sql): void {
+  sql.run(TOMBSTONE_TABLE);
+}
+
+export function dropInstanceTables(sql: Sql): void {
+  sql.run("DROP TABLE step");
+  sql.run("DROP TABLE instance");
+}
+
+export function dropTombstoneTable(sql: Sql): void {
+  sql.run("DROP TABLE tombstone");
 }

@@ -247,4 +247,10 @@ export class StepStore {
     this.#buffered = undefined;
     this.#sql.run(DELETE_ALL);
   }
+
+  /** Its table is gone with the instance. */
+  dropped(): void {
+    this.#buffered = undefined;
+    this.#indexed = false;
+  }
 }

@@ -255,6 +255,12 @@ export class InProcessObject {
         this.#alarm.set(at);
         this.#commitSoon(life);
       },
+      erase: () => {
+        if (life.dead) return;
+        this.sql.erase();
+        this.#alarm.set(null);
+        this.#commitSoon(life);
+      },
       napUntil: (at) => this.#nap(at - life.clockError, life),
       runActivity: (activity, input, ctx) => this.#attempt(activity, input, ctx, life),
       log: (event) => {

@@ -68,9 +68,45 @@ export class TestInstance<Output = unknown> {
     this.#ask((commands) => commands.sendEvent(this.id, command));
   }
 
+  /**
+   * Suspends it: what runs is let go on, and nothing new starts until it is resumed.
+   *
+   * @throws WaymarkError `INSTANCE_TERMINAL`
+   */
+  suspend(reason: string | null = null): void {
+    this.#ask((commands) => commands.suspend(this.id, { reason }));
+  }
+
+  /**
+   * Resumes it in the next run, whoever suspended it.
+   *
+   * @throws WaymarkError `INSTANCE_TERMINAL`
+   */
+  resume(): void {
+    this.#ask((commands) => commands.resume(this.id, { reason: null }));
+  }
+
   /** @throws WaymarkError `INSTANCE_TERMINAL` */
   terminate(reason: string | null = null): void {
     this.#ask((commands) => commands.terminate(this.id, { reason }));
+  }
+
+  /**
+   * Starts it anew with the same input, in the newest version of its workflow.
+   *
+   * @throws WaymarkError `INSTANCE_NOT_FOUND`, `WORKFLOW_NOT_FOUND`
+   */
+  restart(reason: string | null = null): void {
+    this.#ask((commands) => commands.restart(this.id, { reason }));
+  }
+
+  /**
+   * Removes it; with `force`, ends it first.
+   *
+   * @throws WaymarkError `INSTANCE_NOT_FOUND`, `INSTANCE_NOT_TERMINAL`
+   */
+  purge({ force = false }: { readonly force?: boolean } = {}): void {
+    this.#ask((commands) => commands.purge(this.id, force));
   }
 
   /** Loses the object's memory and what it has not committed, as a crash does. */

@@ -1,6 +1,7 @@
 /** Rounds by the thousand, and rounds that are lost to a crash. */
 import { describe, expect, test } from "vitest";
 import { activity } from "../../src/core/activity.ts";
+import { encode } from "../../src/core/payload.ts";
 import { workflow } from "../../src/core/workflow.ts";
 import { Cluster } from "../../src/testing/cluster.ts";
 import { explore } from "../../src/testing/explore.ts";
@@ -120,4 +121,26 @@ describe("a crash", () => {
       }
     }
   });
+});
+
+test("an event that ended a wait which changed code no longer asks for goes to the next round", async () => {
+  const before = workflow("Changed", async (ctx) => {
+    await ctx.waitForEvent("item");
+    await ctx.sleep("1 hour");
+  });
+  const after = workflow("Changed", async (ctx, round: number | undefined) => {
+    if (round === 2) return ctx.waitForEvent("item", { timeout: "1 hour" });
+    await ctx.sleep("1 hour");
+    return ctx.continueAsNew(2);
+  });
+  const object = started(before);
+  await object.run(object.clock.now());
+  object.commands.sendEvent(ID, { event: "item", payload: encode("kept", "the event") });
+  await object.run(object.clock.now() + 1_000);
+  expect(object.commands.history(ID, 0, 9).items).toContainEqual(
+    expect.objectContaining({ step: "item", state: "done" }),
+  );
+  object.deploy([after]);
+  await object.run();
+  expect(object.commands.get(ID)).toMatchObject({ status: "Completed", output: "kept" });
 });

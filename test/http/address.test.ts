@@ -7,10 +7,13 @@ const PATHS: Record<string, string> = {
   "/openapi.json": "GET, HEAD",
   "/v1/workflows": "GET, HEAD",
   [START]: "POST",
-  "/v1/instances/a": "GET, HEAD",
+  "/v1/instances/a": "GET, HEAD, DELETE",
   "/v1/instances/a/history": "GET, HEAD",
   "/v1/instances/a/events/go": "POST",
+  "/v1/instances/a/suspend": "POST",
+  "/v1/instances/a/resume": "POST",
   "/v1/instances/a/terminate": "POST",
+  "/v1/instances/a/restart": "POST",
 };
 
 describe("an address", () => {
@@ -84,7 +87,11 @@ describe("an id in an address", () => {
         ["GET", ""],
         ["GET", "/history"],
         ["POST", "/events/go"],
+        ["POST", "/suspend"],
+        ["POST", "/resume"],
         ["POST", "/terminate"],
+        ["POST", "/restart"],
+        ["DELETE", ""],
       ] as const) {
         const response = await send(method, `/v1/instances/${written}${below}`);
         await problemIn(response, "INSTANCE_ID_INVALID");

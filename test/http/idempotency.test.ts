@@ -44,12 +44,13 @@ describe("the Idempotency-Key header", () => {
 
   it("reaches every command, and none without it", async () => {
     const { send, service } = await surfaceWith("a");
-    for (const path of ["/v1/instances/a/events/go", "/v1/instances/a/terminate"]) {
-      await send("POST", path, withKey("k"));
-      await send("POST", path);
+    const commands = ["events/go", "suspend", "resume", "terminate", "restart"];
+    for (const command of commands) {
+      await send("POST", `/v1/instances/a/${command}`, withKey("k"));
+      await send("POST", `/v1/instances/a/${command}`);
     }
     const keys = service.calls.map((call) => (call.arguments.at(-1) as Idempotency)?.key);
-    expect(keys).toEqual(["k", undefined, "k", undefined]);
+    expect(keys).toEqual(commands.flatMap(() => ["k", undefined]));
   });
 });
 

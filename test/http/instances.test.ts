@@ -155,38 +155,3 @@ describe("an event", () => {
     expect(service.calls).toHaveLength(1);
   });
 });
-
-describe("terminate", () => {
-  it("is answered 202 with the instance", async () => {
-    const { send, service } = await surfaceWith("a");
-    const body = { reason: "no longer wanted", recursive: true };
-    const response = await send("POST", "/v1/instances/a/terminate", { body });
-    expect(response.status).toBe(202);
-    expect(await response.json()).toMatchObject({
-      status: "Terminated",
-      links: { self: "/v1/instances/a" },
-    });
-    expect(service.onlyCall().arguments).toEqual(["a", "no longer wanted", undefined]);
-  });
-
-  it("needs no body", async () => {
-    const { send, service } = await surfaceWith("a");
-    expect((await send("POST", "/v1/instances/a/terminate")).status).toBe(202);
-    expect(service.onlyCall().arguments).toEqual(["a", null, undefined]);
-  });
-
-  it("takes a reason up to the limit, and no other field", async () => {
-    const { send } = await surfaceWith("a");
-    const longest = "r".repeat(LIMITS.failureMessageLength);
-    const terminate = (body: unknown) => send("POST", "/v1/instances/a/terminate", { body });
-    expect((await terminate({ reason: longest })).status).toBe(202);
-    for (const body of [
-      { reason: `${longest}r` },
-      { reason: 1 },
-      { recursive: "yes" },
-      { why: "" },
-    ]) {
-      await problemIn(await terminate(body), "BODY_INVALID");
-    }
-  });
-});

@@ -18,6 +18,10 @@ const SUCCESSES: readonly (readonly [operation: string, status: number, ...Examp
   ["getHistory", 200, "GET", "/v1/instances/a/history"],
   ["exportHistory", 200, "GET", "/v1/instances/a/export"],
   ["sendEvent", 202, "POST", "/v1/instances/a/events/go", { any: "JSON" }],
+  ["restartInstance", 202, "POST", "/v1/instances/a/restart", { reason: "why", id: "b" }],
+  ["purgeInstance", 204, "DELETE", "/v1/instances/a?force=true"],
+  ["suspendInstance", 202, "POST", "/v1/instances/a/suspend", { reason: "why" }],
+  ["resumeInstance", 202, "POST", "/v1/instances/a/resume", {}],
   ["terminateInstance", 202, "POST", "/v1/instances/a/terminate", { reason: "why" }],
 ];
 type Example = readonly [method: string, path: string, body?: unknown];
@@ -95,7 +99,7 @@ describe("the document", () => {
       const { security, responses } = Object(operationOf(route));
       expect(security).toEqual(isGuarded(route.path) ? [{ bearer: [] }] : []);
       expect(Object.keys(responses).includes("401")).toBe(isGuarded(route.path));
-      expect(Object.keys(responses).includes("403")).toBe(route.method === "POST");
+      expect(Object.keys(responses).includes("403")).toBe(route.method !== "GET");
     }
     expect(at("components", "securitySchemes", "bearer")).toEqual({
       type: "http",
@@ -159,16 +163,18 @@ describe("every way to succeed", () => {
       const response = await send(method, path, { body });
       expect(response.status).toBe(status);
       expect(response.headers.has("Location")).toBe(success?.location ?? false);
+      if (success?.schema === undefined) return expect(await response.text()).toBe("");
       const answer = await response.json();
       expect(readSchema(content().schema).parse(answer)).toEqual(answer);
-      expect(success?.schema.parse(answer)).toEqual(answer);
+      expect(success.schema.parse(answer)).toEqual(answer);
     });
 
+    if (success?.schema === undefined) continue;
     it(`${operation} ${status} has an example that fits its schema, whole`, () => {
       const { schema, example } = content();
       if (operation === "getOpenApi") return expect(example).toBeUndefined();
       expect(readSchema(schema).parse(example)).toEqual(example);
-      expect(success?.schema.parse(example)).toEqual(example);
+      expect(success.schema?.parse(example)).toEqual(example);
     });
   }
 });

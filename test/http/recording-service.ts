@@ -80,12 +80,32 @@ export class RecordingService implements Service {
     return { instanceId: id, executionId: this.#find(id).executionId, event, eventId: 1 };
   }
 
-  async terminate(...parameters: Parameters<Service["terminate"]>) {
-    this.#record("terminate", parameters);
-    const [id] = parameters;
-    const document: InstanceDocument = { ...this.#find(id), status: "Terminated" };
-    this.#instances.set(id, document);
+  readonly suspend = this.#control("suspend", "Suspended");
+  readonly resume = this.#control("resume", "Running");
+  readonly terminate = this.#control("terminate", "Terminated");
+
+  async restart(...parameters: Parameters<Service["restart"]>) {
+    this.#record("restart", parameters);
+    const [id, { as = id }] = parameters;
+    const document: InstanceDocument = { ...this.#find(id), id: as, status: "Pending" };
+    this.#instances.set(as, document);
     return document;
+  }
+
+  async purge(...parameters: Parameters<Service["purge"]>) {
+    this.#record("purge", parameters);
+    this.#find(parameters[0]);
+    this.#instances.delete(parameters[0]);
+  }
+
+  #control(method: "suspend" | "resume" | "terminate", status: InstanceDocument["status"]) {
+    return async (...parameters: Parameters<Service[typeof method]>) => {
+      this.#record(method, parameters);
+      const [id] = parameters;
+      const document: InstanceDocument = { ...this.#find(id), status };
+      this.#instances.set(id, document);
+      return document;
+    };
   }
 
   #record(method: keyof Service, parameters: readonly unknown[]): void {

@@ -41,7 +41,7 @@ export const programs: fc.Arbitrary<Program> = fc.letrec<{ program: Program }>((
       tolerate: fc.constantFrom(null, 0, 1),
     }),
     fc.record({ kind: fc.constant("noise" as const), jobs: fc.integer({ min: 1, max: 12 }) }),
-    fc.record({ kind: fc.constant("draw" as const) }),
+    fc.record({ kind: fc.constantFrom("draw" as const, "status" as const) }),
     fc.record({
       kind: fc.constantFrom("seq", "seq", "all", "race", "settled", "detach", "first"),
       parts: fc.array(tie("program"), { minLength: 1, maxLength: 4 }),

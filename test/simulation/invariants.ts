@@ -33,12 +33,13 @@ export function mayBegin(event: TraceEvent, object: InProcessObject): string[] {
   if (event.kind !== "attempt" || event.when !== "before") return [];
   const { step } = event;
   const problems: string[] = [];
+  const status = new InstanceStore(object.sql).read()?.status;
+  if (status === undefined) return [`W8: ${step} begins in an instance that is purged`];
   const ended = "SELECT COUNT(*) AS count FROM step WHERE step = ? AND seq IS NOT NULL";
   if (object.sql.all<{ count: number }>(ended, step)[0]?.count !== 0) {
     problems.push(`W2: ${step} begins again though it has ended`);
   }
   if (object.memory.steps.includes(step)) problems.push(`W5: ${step} runs twice at once`);
-  const status = new InstanceStore(object.sql).read()?.status;
   if (status !== "Running") problems.push(`${step} begins in an instance that is ${status}`);
   return problems;
 }
@@ -88,6 +89,7 @@ export class Cancellations {
     if (this.#cancelled.size === 0 || (event.kind !== "attempt" && event.kind !== "commit"))
       return [];
     const execution = new InstanceStore(object.sql).read()?.executionId;
+    if (execution === undefined) return []; // it is purged
     const isCancelled = (step: string) => this.#cancelled.has(of(execution, step));
     if (event.kind === "attempt") {
       const begins = event.when === "before" && isCancelled(event.step);
@@ -95,6 +97,38 @@ export class Cancellations {
     }
     const open = new StepStore(object.sql).open().filter(({ step }) => isCancelled(step));
     return open.map(({ step }) => `${step} is open though it was cancelled`);
+  }
+}
+
+/** W6 (f): while a person has suspended the instance, nothing reaches its code. */
+export function maySee(object: InProcessObject): string[] {
+  const held = new InstanceStore(object.sql).read()?.heldAt != null;
+  return held ? [`W6: something is delivered to ${object.name}, which is suspended`] : [];
+}
+
+/** W11: a suspended instance at rest has no alarm that wakes it later. */
+export function sleepsUnwoken(event: TraceEvent, object: InProcessObject): string[] {
+  if (event.kind !== "commit" || object.ringing || object.memory.steps.length > 0) return [];
+  if (new InstanceStore(object.sql).read()?.heldAt == null || object.alarm === null) return [];
+  return object.alarm <= event.at + TOLERANCE_MILLIS
+    ? []
+    : [`W11: ${object.name} is suspended, and its alarm is set to ${object.alarm}`];
+}
+
+/** W6: a replay never shows a status again that another has taken the place of. */
+export class Statuses {
+  readonly #shown = new Map<string, string[]>();
+
+  see(event: TraceEvent, object: InProcessObject): string[] {
+    const row = event.kind === "commit" ? new InstanceStore(object.sql).read() : undefined;
+    if (row == null || row.customStatus === null) return [];
+    const { executionId, customStatus } = row;
+    const shown = this.#shown.get(executionId) ?? [];
+    this.#shown.set(executionId, shown);
+    if (shown.at(-1) === customStatus) return [];
+    const older = shown.includes(customStatus);
+    shown.push(customStatus);
+    return older ? [`W6: the status is ${customStatus} again`] : [];
   }
 }
 
@@ -153,7 +187,11 @@ export function eventsAreThereOnce(
 }
 
 /** W6: a replay does the same, and so does the plain model, which shares no code with it. */
-export async function replaysTheSame(history: StoredHistory, program: Program): Promise<string[]> {
+export async function replaysTheSame(
+  history: StoredHistory,
+  program: Program,
+  customStatus: unknown,
+): Promise<string[]> {
   const { fits, problem } = await checkHistory(racy, history);
   if (!fits) return [`W6: ${problem}`];
   if (history.status !== "Completed" || history.output === null) return [];
@@ -162,7 +200,11 @@ export async function replaysTheSame(history: StoredHistory, program: Program): 
   if (told.problem !== undefined) return [`W6: retold by the model: ${told.problem}`];
   const seen = told.output as readonly string[];
   const same = JSON.stringify(seen) === JSON.stringify(decode(history.output));
-  return [...(same ? [] : [`W6: the model tells ${seen}`]), ...mispredicted(program, seen)];
+  const problems = same ? [] : [`W6: the model tells ${seen}`];
+  if (told.status !== customStatus) {
+    problems.push(`W6: the status is ${customStatus}, and the model tells ${told.status}`);
+  }
+  return [...problems, ...mispredicted(program, seen)];
 }
 
 /** W11: an object at rest holds nothing in memory. */

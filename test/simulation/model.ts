@@ -1,13 +1,9 @@
-/**
- * The plain model: what a program must come to, whatever goes wrong on the way. It knows nothing of
- * engine, driver or rows but their contents, and shares no code with them.
- */
+/** The plain model: what a program must come to. It shares no code with engine, driver and store. */
 import { parse } from "devalue";
 import type { StoredHistory, StoredStep } from "../../src/core/history.ts";
 import { randomFrom, uuidFrom } from "../../src/core/random.ts";
 import type { Program } from "./programs.ts";
 
-/** What a part may come to. */
 type Ends = readonly string[];
 /** Whether a part is sure to end, may be left behind, or may be cancelled as well. */
 type Fate = "certain" | "open" | "cancellable";
@@ -75,12 +71,12 @@ type Asking = { key?: string; signal?: AbortSignal | undefined };
 
 /**
  * Tells an execution again from its history: the same code, with each recorded result delivered in its
- * turn, one at a time. Returns what the code returned, or the step at which it did otherwise.
+ * turn, one at a time. Returns what the code returned and the status it set last, or where it did otherwise.
  */
 export async function retell(
   history: StoredHistory,
   run: (ctx: unknown, input: unknown) => Promise<unknown>,
-): Promise<{ readonly output?: unknown; readonly problem?: string }> {
+): Promise<{ readonly output?: unknown; readonly status?: unknown; readonly problem?: string }> {
   const recorded = new Map(history.steps.map((step) => [step.step, step]));
   const tellers = new Map<string, Pick<PromiseWithResolvers<unknown>, "resolve" | "reject">>();
   const cancelled = new Set<string>();
@@ -88,7 +84,7 @@ export async function retell(
   const counts = new Map<string, number>();
   let [now, seq, draws] = [history.startedAt ?? 0, 0, 0];
   const draw = () => `${history.executionId}/${seq}/${++draws}`;
-  let problem: string | undefined;
+  let [status, problem]: [unknown, string | undefined] = [null, undefined];
   let ended: { output?: unknown; problem?: string } | undefined;
   const ask = (name: string, kind: string, input: unknown, { key, signal }: Asking = {}) => {
     const count = (counts.get(name) ?? 0) + (key === undefined ? 1 : 0);
@@ -122,6 +118,9 @@ export async function retell(
     get now() {
       return new Date(now);
     },
+    setStatus: (value: unknown) => {
+      status = value;
+    },
     random: () => randomFrom(draw()),
     uuid: () => uuidFrom(draw()),
   };
@@ -142,7 +141,8 @@ export async function retell(
     else teller.reject({ failure: JSON.parse(step.failure ?? "{}") });
     await settled();
   }
-  return problem === undefined ? (ended ?? { problem: "it has not ended" }) : { problem };
+  problem ??= ended === undefined ? "it has not ended" : undefined;
+  return problem === undefined ? { ...ended, status } : { problem };
 }
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

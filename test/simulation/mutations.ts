@@ -105,7 +105,7 @@ const MUTATIONS: readonly Mutation[] = [
     fault: "keep the steps of the execution that was replaced",
     file: "engine/commands.ts",
     find: "if (existing !== undefined) this.#engine.steps.deleteAll();",
-    replace: "",
+    replace: "if (existing !== undefined) this.#engine.host.now();",
   },
   {
     fault: "leave attempts running when their instance has ended",
@@ -116,7 +116,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "never look at a suspended instance again",
     file: "engine/engine.ts",
-    find: 'this.#setAlarm(now + wait);\n    reporter.instance("instance.suspended"',
+    find: 'this.#setAlarm(due);\n    reporter.instance("instance.suspended"',
     replace: 'reporter.instance("instance.suspended"',
   },
   {
@@ -176,12 +176,6 @@ const MUTATIONS: readonly Mutation[] = [
     replace: "DELETE FROM step",
   },
   {
-    fault: "lose events of a round that had ended a wait of which nobody heard",
-    file: "engine/engine.ts",
-    find: "if (unheard.length > 0) this.steps.giveBack(unheard);",
-    replace: "",
-  },
-  {
     fault: "write the next round without its alarm",
     file: "engine/engine.ts",
     find: "if (!begins) this.#setAlarm(now + 1);",
@@ -199,6 +193,54 @@ const MUTATIONS: readonly Mutation[] = [
     find: "      this.#end = end;\n      this.#noteStraying();\n    }\n    return new Promise(() => {});",
     replace:
       '      if (!("next" in end) || this.#ordinal % 2 === 0) this.#end = end;\n      this.#noteStraying();\n    }\n    return Promise.reject(new Error("continued"));',
+  },
+  {
+    fault: "keep the steps of the execution that was restarted",
+    file: "engine/control.ts",
+    find: "engine.steps.deleteAll();",
+    replace: "",
+  },
+  {
+    fault: "forget, when an instance is purged, which messages were applied",
+    file: "engine/control.ts",
+    find: "this.#answers.purge();",
+    replace: "",
+  },
+  {
+    fault: "show what a replay sets on its way as the status",
+    file: "engine/turn.ts",
+    find: "const shown = execution.caughtUp && turn.keepStatus();",
+    replace: "const shown = turn.keepStatus();",
+  },
+  {
+    fault: "forget the status that was set last before the end",
+    file: "engine/engine.ts",
+    find: 'case "ended":\n        this.#keepStatus(execution);',
+    replace: 'case "ended":',
+  },
+  {
+    fault: "deliver to a suspended instance, and start what it asks for",
+    file: "engine/turn.ts",
+    find: "if (execution.held) {",
+    replace: "if (execution.held && execution.runner.running > 99) {",
+  },
+  {
+    fault: "leave the alarm of a suspended instance set for its timers",
+    file: "engine/engine.ts",
+    find: "else if ((this.#execution?.runner.running ?? 0) === 0) this.#setAlarm(null);",
+    replace: "",
+  },
+  {
+    fault: "forget to wake an instance that was suspended when it is resumed",
+    file: "engine/holding.ts",
+    find: "engine.poke(due);",
+    replace: "",
+  },
+  {
+    fault: "leave an instance alone whose alarm the platform has given up",
+    file: "engine/engine.ts",
+    find: "if (due !== null) this.#setAlarm(Math.max(due, this.host.now() + 1));",
+    replace: "",
   },
 ];
 
@@ -254,6 +296,7 @@ async function firstWords(): Promise<string | null> {
   await closed; // before that there is no exit code
   clearTimeout(limit);
   if (child.exitCode === 0) return null;
+  if (told.includes("SyntaxError")) throw new Error(`the fault is no code:\n${told}`);
   const lines = told.split("\n").filter((line) => /^seed|^- |Error/.test(line));
   return lines.slice(0, 2).join(" ").slice(0, 300) || "it never ended";
 }

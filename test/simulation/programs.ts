@@ -30,6 +30,8 @@ export type Program =
   | { readonly kind: "wait"; readonly event: "a" | "b"; readonly timeout: number | null }
   | { readonly kind: "noise"; readonly jobs: number }
   | { readonly kind: "draw" }
+  /** Sets a status that tells of all that was seen so far. */
+  | { readonly kind: "status" }
   /** A step that is cancelled after so long, or before it is asked for, if it has not ended by then. */
   | {
       readonly kind: "cancel";
@@ -117,10 +119,23 @@ export const MOCKS: readonly Mock[] = [
   }),
 ];
 
+/** Told of the instance whose program has seen something, at the moment it does. */
+export const witness: { saw: (instanceId: string | undefined) => void } = { saw: () => {} };
+
+/** What a program has seen; each further line is witnessed. */
+function witnessed(lines: readonly string[], instanceId: string | undefined): string[] {
+  const seen = [...lines];
+  const push = (...more: string[]) => {
+    witness.saw(instanceId);
+    return Array.prototype.push.apply(seen, more);
+  };
+  return Object.defineProperty(seen, "push", { value: push }); // not enumerable: it is stored as an array
+}
+
 /** The workflow of a program. What it returns is all that it saw, in order, over all its rounds. */
 export const racy = workflow("Racy", async (ctx, program: Program): Promise<readonly string[]> => {
   const rounds = program.kind === "rounds" ? program : null;
-  const seen = [...(rounds?.seen ?? [])];
+  const seen = witnessed(rounds?.seen ?? [], ctx.instanceId);
   const [path, part] = [`${rounds?.round ?? 0}`, rounds?.parts[rounds.round] ?? program];
   await interpret(part, path, { ctx, seen }).catch((error: Error) => seen.push(error.message));
   if (rounds !== null && rounds.round + 1 < rounds.parts.length) {
@@ -128,6 +143,7 @@ export const racy = workflow("Racy", async (ctx, program: Program): Promise<read
   }
   const rest = { path: "end", seen: digest(seen), program: { kind: "draw" } } as const;
   await ctx.call(work, rest);
+  ctx.setStatus(`end ${digest(seen)}`);
   return seen;
 });
 
@@ -181,6 +197,9 @@ async function interpret(program: Program, path: string, world: World): Promise<
       return seen.push(`${path} noise`);
     case "draw":
       return seen.push(`${path} drew ${ctx.random()} ${ctx.uuid()}`);
+    case "status":
+      ctx.setStatus(`${path} ${digest(seen)}`);
+      return seen.push(`${path} status`);
     case "seq":
       for (const [i, part] of program.parts.entries()) await interpret(part, `${path}.${i}`, world);
       return seen.push(`${path} seq`);

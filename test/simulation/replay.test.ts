@@ -34,14 +34,14 @@ async function check(program: Program, crashes: readonly CrashPoint[]) {
     instance.send(event, millis);
   }
   await cluster.run(new Date(begun + 86_400_000));
-  const { status, error } = instance.document();
+  const { status, error, customStatus } = instance.document();
   expect(error).toBeNull();
   expect(status).toBe("Completed");
   const history = instance.export();
   expect([
     ...rowsAreSound(history),
     ...eventsAreThereOnce(history, new Set()),
-    ...(await replaysTheSame(history, program)),
+    ...(await replaysTheSame(history, program, customStatus)),
     ...history.steps.filter(({ state }) => state === "open" || state === "running"),
   ]).toEqual([]);
   return cluster.object(instance.id);

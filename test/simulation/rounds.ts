@@ -19,6 +19,8 @@ interface Event {
 interface Standing {
   readonly executionId: string;
   readonly round: number;
+  /** A round is never: it begins as running. */
+  readonly pending: boolean;
   /** What the code of the rounds before has seen. */
   readonly seen: ReadonlySet<string>;
   /** Those taken first, as they were taken; then those kept, as they came. */
@@ -38,8 +40,9 @@ export class RoundsWatch {
     if (now === undefined) return [];
     this.#standing.set(object.name, now);
     if (now.executionId === before?.executionId) return [];
-    if (now.round === 0) this.#taken.set(object.name, []); // started, or replaced
-    return before === undefined || now.round === 0 ? [] : this.#next(object.name, before, now);
+    const anew = before === undefined || now.round === 0 || now.pending; // started, replaced, restarted
+    if (anew) this.#taken.set(object.name, []);
+    return anew ? [] : this.#next(object.name, before, now);
   }
 
   /** Rounds follow one another without a gap, and take over nothing but what was not consumed. */
@@ -88,6 +91,7 @@ function standingOf(object: InProcessObject): Standing | undefined {
   return {
     executionId: row.executionId,
     round: input.kind === "rounds" ? input.round : 0,
+    pending: row.status === "Pending",
     seen: new Set(input.kind === "rounds" ? input.seen.flatMap(heardIn) : []),
     events: [...done, ...kept].map(({ step, result }) => ({
       name: nameOf(step),

@@ -6,7 +6,16 @@ import type { Random } from "./random.ts";
 /** Something a client does. Times are milliseconds after the start of the simulation. */
 export interface ClientAct {
   readonly at: number;
-  readonly verb: "event a" | "event b" | "terminate" | "replace" | "read";
+  readonly verb:
+    | "event a"
+    | "event b"
+    | "terminate"
+    | "replace"
+    | "restart"
+    | "purge"
+    | "read"
+    | "suspend"
+    | "resume";
 }
 
 export interface Scenario {
@@ -78,7 +87,7 @@ function programOf(random: Random, depth: number): Program {
   if (depth > 0 && random.chance(0.35)) return composite(random, depth);
   const millis = random.pick(MILLIS);
   const event = random.pick(["a", "b"]);
-  switch (random.below(16)) {
+  switch (random.below(17)) {
     case 0:
     case 1:
     case 2:
@@ -110,6 +119,8 @@ function programOf(random: Random, depth: number): Program {
       };
     case 14:
       return mapOf(random);
+    case 15:
+      return { kind: "status" };
     default:
       return { kind: "draw" };
   }
@@ -136,6 +147,14 @@ function actsOf(random: Random): ClientAct[] {
   const at = random.pick([0, 2, 30, 400]);
   if (random.chance(0.07)) acts.push({ at, verb: "terminate" });
   if (random.chance(0.07)) acts.push({ at: at * 2, verb: "replace" });
+  if (random.chance(0.07)) acts.push({ at: at * 3, verb: "purge" });
+  if (random.chance(0.07)) acts.push({ at: at * 4, verb: "restart" });
+  for (let times = random.pick([0, 0, 0, 1, 2]); times > 0; times--) {
+    const from = random.pick([0, 1, 3, 25, 200, 3_000]) + random.below(9);
+    acts.push({ at: from, verb: "suspend" });
+    const length = random.pick([0, 2, 30, 1_000, 60_000]);
+    if (random.chance(0.8)) acts.push({ at: from + length, verb: "resume" });
+  }
   return acts.sort((a, b) => a.at - b.at);
 }
 

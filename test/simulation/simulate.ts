@@ -9,7 +9,7 @@ import type { InProcessObject } from "../../src/testing/in-process-object.ts";
 import { type TraceEvent, tellTrace } from "../../src/testing/trace.ts";
 import { type FaultPlan, faultPlan } from "./fault-plan.ts";
 import * as invariants from "./invariants.ts";
-import { MOCKS, racy } from "./programs.ts";
+import { MOCKS, racy, witness } from "./programs.ts";
 import { Random } from "./random.ts";
 import { RoundsWatch } from "./rounds.ts";
 import { type ClientAct, type Scenario, scenarioOf } from "./scenario.ts";
@@ -59,6 +59,9 @@ export async function simulate(seed: number): Promise<SeedReport> {
 const statusOf = (object: InProcessObject): InstanceStatus =>
   new InstanceStore(object.sql).read()?.status ?? "Pending";
 
+const isHeld = (object: InProcessObject): boolean =>
+  new InstanceStore(object.sql).read()?.heldAt != null;
+
 type Instance = Scenario["instances"][number];
 
 class Simulation {
@@ -69,10 +72,12 @@ class Simulation {
   readonly #checkpoints = new invariants.Checkpoints();
   readonly #cancellations = new invariants.Cancellations();
   readonly #results = new invariants.StoredResults();
+  readonly #statuses = new invariants.Statuses();
   readonly #rounds = new RoundsWatch();
   /** The payloads of acknowledged events to the present execution of each instance. */
   readonly #sent = new Map<string, Set<string>>();
   #events = 0;
+  #restarts = 0;
 
   constructor(scenario: Scenario, faults: FaultPlan, random: Random) {
     this.#scenario = scenario;
@@ -85,6 +90,9 @@ class Simulation {
       choose: (count) => random.below(count),
       onEvent: (event) => this.#watch(event),
     });
+    witness.saw = (id) => {
+      if (id !== undefined) this.problems.push(...invariants.maySee(this.cluster.object(id)));
+    };
   }
 
   async run(): Promise<void> {
@@ -114,18 +122,40 @@ class Simulation {
     }
   }
 
-  #start(id: string, program: Instance["program"], onConflict: "existing" | "replace") {
+  #start(
+    id: string,
+    program: Instance["program"],
+    onConflict: "existing" | "replace",
+    what: string = onConflict,
+  ) {
     const { name: workflow, version } = racy;
     const input = encode(program, "the input");
-    const idempotency = { key: `${onConflict} ${id}`, fingerprint: input };
+    const idempotency = { key: `${what} ${id}`, fingerprint: input };
     const command = { id, workflow, version, input, tags: {}, onConflict, idempotency };
-    return this.#send(id, onConflict, (commands) => commands.start(command));
+    return this.#send(id, what, (commands) => commands.start(command));
   }
 
   async #act(id: string, verb: ClientAct["verb"], program: Instance["program"]): Promise<void> {
     switch (verb) {
       case "read":
         await this.#send(id, verb, (commands) => commands.get(id));
+        return;
+      case "restart": {
+        const idempotency = { key: `restart ${++this.#restarts}`, fingerprint: id };
+        const command = { reason: "simulated", idempotency };
+        await this.#send(id, verb, (commands) => commands.restart(id, command));
+        this.#sent.set(id, new Set());
+        return;
+      }
+      case "purge":
+        await this.#send(id, verb, (commands) => commands.purge(id, true));
+        await this.#startLate(id, program);
+        await this.#start(id, program, "existing", "start again");
+        this.#sent.set(id, new Set());
+        return;
+      case "suspend":
+      case "resume":
+        await this.#send(id, verb, (commands) => commands[verb](id, { reason: "simulated" }));
         return;
       case "terminate":
         await this.#send(id, verb, (commands) => commands.terminate(id, { reason: "simulated" }));
@@ -136,6 +166,16 @@ class Simulation {
         return;
       default:
         await this.#event(id, verb === "event a" ? "a" : "b");
+    }
+  }
+
+  /** W8: the message of the first start comes once more, after its instance was purged. */
+  async #startLate(id: string, program: Instance["program"]): Promise<void> {
+    try {
+      await this.#start(id, program, "existing");
+      this.problems.push(`W8: a late message starts ${id} again, which was purged`);
+    } catch (error) {
+      if (!isWaymarkError(error, "INSTANCE_PURGED")) throw error;
     }
   }
 
@@ -170,9 +210,11 @@ class Simulation {
       ...invariants.neverDiverges(event),
       ...invariants.mayBegin(event, object),
       ...invariants.isCovered(event, object, bereft),
+      ...invariants.sleepsUnwoken(event, object),
       ...this.#checkpoints.see(event),
       ...this.#cancellations.see(event, object),
       ...this.#results.see(event, object),
+      ...this.#statuses.see(event, object),
       ...this.#rounds.see(event, object),
     );
   }
@@ -181,9 +223,13 @@ class Simulation {
     return this.cluster.objects.filter((object) => !isTerminal(statusOf(object)));
   }
 
-  /** A look at an instance mends its lost alarm; one that waits for events gets one of each. */
+  /**
+   * A look at an instance mends its lost alarm; a suspended one is resumed, and one that waits for events
+   * gets one of each.
+   */
   async #nudge(): Promise<void> {
     for (const object of this.#unended()) {
+      if (isHeld(object)) await this.#resume(object.name);
       const { waitingFor } = object.commands.get(object.name);
       for (const { kind, name, due } of waitingFor) {
         if (kind !== "event" || due !== undefined) continue;
@@ -193,6 +239,12 @@ class Simulation {
         break;
       }
     }
+  }
+
+  async #resume(id: string): Promise<void> {
+    const resumed = this.#send(id, "resume", (commands) => commands.resume(id, { reason: null }));
+    await this.cluster.run(new Date(this.cluster.clock.now() + MINUTE));
+    await resumed;
   }
 
   async #judge(): Promise<void> {
@@ -207,12 +259,13 @@ class Simulation {
         problems.push(`${id} failed: ${object.commands.get(id).error?.message}`);
       problems.push(...invariants.memoryAgrees(object));
       const history = cluster.instance(id).export();
+      const { customStatus } = cluster.instance(id).document();
       const sent = this.#sent.get(id) ?? new Set();
       problems.push(
         ...invariants.rowsAreSound(history),
         ...invariants.eventsAreThereOnce(history, sent, this.#rounds.taken(id)),
         ...this.#rounds.inOrder(id),
-        ...(await invariants.replaysTheSame(history, program)),
+        ...(await invariants.replaysTheSame(history, program, customStatus)),
       );
     }
   }

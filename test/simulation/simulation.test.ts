@@ -8,7 +8,7 @@ const SEEDS = Number(process.env.SEEDS ?? 400);
 
 /** Seeds that once found something: what it was, and the commit that mended it, is in their name. */
 const REGRESSIONS: readonly (readonly [seed: number, found: string])[] = [
-  [41, "an instance whose alarm the platform had given up was never looked at again"],
+  [4, "an instance whose alarm the platform had given up was never looked at again"],
 ];
 
 test.each(REGRESSIONS)("seed %i holds, which once found: %s", async (seed) => {

@@ -16,6 +16,8 @@ const ROW: InstanceRow = {
   tags: '{"a":"b"}',
   due: 500,
   suspensions: 0,
+  heldAt: null,
+  customStatus: null,
   createdAt: 100,
   startedAt: null,
   updatedAt: 100,
@@ -82,6 +84,34 @@ test("a suspended instance says why and until when, and running again forgets it
   store.setRunning(400);
   const running = { status: "Running", error: null, due: null, suspensions: 2 };
   expect(store.read()).toMatchObject(running); // how often is not forgotten
+});
+
+test("an instance that a person suspended keeps when it would have started", () => {
+  const { store } = stored();
+  store.setHeld({ error: '{"code":"SUSPENDED_BY_REQUEST"}', at: 300 });
+  const held = {
+    status: "Suspended",
+    error: '{"code":"SUSPENDED_BY_REQUEST"}',
+    heldAt: 300,
+  } as const;
+  expect({ ...store.read() }).toEqual({ ...ROW, ...held, updatedAt: 300 });
+  store.setReleased({ status: "Pending", due: 500, at: 400 });
+  expect({ ...store.read() }).toEqual({ ...ROW, updatedAt: 400 });
+});
+
+test("a custom status is written without a word about the rest", () => {
+  const { store } = stored();
+  store.setCustomStatus('["waiting"]');
+  expect({ ...store.read() }).toEqual({ ...ROW, customStatus: '["waiting"]' });
+});
+
+test("an instance that was dropped leaves no table, and may be written again", () => {
+  const { sql, store } = stored();
+  store.drop();
+  expect(store.read()).toBeUndefined();
+  expect(tablesOf(sql)).toEqual([]);
+  store.write(ROW);
+  expect({ ...store.read() }).toEqual(ROW);
 });
 
 test.each(["Completed", "Failed", "Terminated"] as const)("an instance ends as %s", (status) => {

@@ -1,0 +1,72 @@
+/**
+ * Answers kept with their idempotency keys: what a request asks is done once, and the same request
+ * again gets the same answer (W8).
+ */
+import type { Idempotency } from "../core/documents.ts";
+import { WaymarkError } from "../core/errors.ts";
+import type { KeyStore } from "../store/key-store.ts";
+import type { Host } from "./host.ts";
+
+/** A longer answer is not kept with its idempotency key: it is then made from the present state. */
+const KEPT_ANSWER_LENGTH = 65_536;
+
+/** Kept in place of the answers of a purged instance. */
+const PURGED = '{"purged":true}';
+
+/** How an answer too long to keep is kept in part, and made whole from the present state. */
+export interface Short<Answer, Kept> {
+  of(answer: Answer): Kept;
+  expand(kept: Kept): Answer;
+}
+
+/** For answers that are short by themselves. */
+export const shortAlready = <Answer>(): Short<Answer, Answer> => ({
+  of: (answer) => answer,
+  expand: (kept) => kept,
+});
+
+export class Answers {
+  readonly #keys: KeyStore;
+  readonly #host: Pick<Host, "now">;
+
+  constructor(keys: KeyStore, host: Pick<Host, "now">) {
+    this.#keys = keys;
+    this.#host = host;
+  }
+
+  /** @throws WaymarkError `IDEMPOTENCY_KEY_REUSED`, `INSTANCE_PURGED`, `IDEMPOTENCY_KEYS_FULL`, and what `act` throws */
+  once<Answer, Kept>(
+    idempotency: Idempotency | undefined,
+    short: Short<Answer, Kept>,
+    act: () => Answer,
+  ): Answer {
+    if (idempotency === undefined) return act();
+    const keys = this.#keys;
+    const now = this.#host.now();
+    const kept = keys.find(idempotency, now);
+    if (kept !== undefined) {
+      if (kept === PURGED) throw purged();
+      const { whole, part } = JSON.parse(kept) as { whole?: Answer; part: Kept };
+      return whole ?? short.expand(part);
+    }
+    keys.checkRoom(now);
+    const answer = act();
+    const whole = JSON.stringify({ whole: answer });
+    const fits = whole.length <= KEPT_ANSWER_LENGTH;
+    keys.keep(idempotency, fits ? whole : JSON.stringify({ part: short.of(answer) }), now);
+    return answer;
+  }
+
+  /** The instance is purged: a request that was carried out is known, and its answer gone. */
+  purge(): void {
+    this.#keys.answerAll(PURGED);
+  }
+}
+
+function purged(): WaymarkError {
+  return new WaymarkError(
+    "INSTANCE_PURGED",
+    "the request with this Idempotency-Key was carried out before, and its instance is purged since. " +
+      "Use a new key for a new request",
+  );
+}

@@ -1,0 +1,41 @@
+/** The row of an execution that is about to begin. */
+import type { Encoded } from "../core/payload.ts";
+import type { InstanceRow } from "../store/rows.ts";
+import type { Host } from "./host.ts";
+
+/** What an execution is started with: its input is checked and encoded. */
+export interface NewExecution {
+  readonly id: string;
+  readonly workflow: string;
+  readonly version: string;
+  readonly input: Encoded;
+  readonly tags: { readonly [name: string]: string };
+  /** Milliseconds since 1970; at once if left out. */
+  readonly startAt?: number | undefined;
+}
+
+export function newInstance(
+  command: NewExecution,
+  host: Pick<Host, "now" | "randomId">,
+): InstanceRow {
+  const now = host.now();
+  return {
+    id: command.id,
+    executionId: host.randomId(),
+    workflow: command.workflow,
+    version: command.version,
+    status: "Pending",
+    input: command.input,
+    output: null,
+    error: null,
+    tags: JSON.stringify(command.tags),
+    due: Math.max(now, command.startAt ?? now),
+    suspensions: 0,
+    heldAt: null,
+    customStatus: null,
+    createdAt: now,
+    startedAt: null,
+    updatedAt: now,
+    completedAt: null,
+  };
+}

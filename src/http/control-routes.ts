@@ -1,0 +1,102 @@
+/** Routes by which a person controls an instance as a whole. */
+import type { ErrorCode } from "../core/errors.ts";
+import { checkInstanceId } from "../core/names.ts";
+import { instanceSchema } from "./document-schemas.ts";
+import { INSTANCE_EXAMPLE } from "./examples.ts";
+import { instancePath, withLinks } from "./links.ts";
+import { INSTANCE_ID } from "./parameter.ts";
+import { controlBodySchema, purgeQuerySchema, restartBodySchema } from "./request-schemas.ts";
+import { type Route, route } from "./route.ts";
+
+const FOUND_ERRORS: readonly ErrorCode[] = ["INSTANCE_NOT_FOUND", "INSTANCE_BUSY"];
+
+interface Verb {
+  readonly verb: "suspend" | "resume" | "terminate";
+  readonly summary: string;
+  /** What is so when it is answered. */
+  readonly description: string;
+}
+
+const controlRoute = ({ verb, summary, description }: Verb): Route =>
+  route({
+    method: "POST",
+    path: `/v1/instances/{id}/${verb}`,
+    operation: `${verb}Instance`,
+    summary,
+    parameters: { id: INSTANCE_ID },
+    body: controlBodySchema,
+    successes: { 202: { description, schema: instanceSchema, example: INSTANCE_EXAMPLE } },
+    errors: [...FOUND_ERRORS, "INSTANCE_TERMINAL", "INSTANCE_PURGED"],
+    handle: async ({ scope, parameters, body, idempotency }) => {
+      const { reason = null } = body;
+      const document = await scope.service()[verb](parameters.id, reason, idempotency);
+      return Response.json(withLinks(document), { status: 202 });
+    },
+  });
+
+const restart = route({
+  method: "POST",
+  path: "/v1/instances/{id}/restart",
+  operation: "restartInstance",
+  summary: "Runs an instance's workflow anew, in its newest version, with the same input",
+  parameters: { id: INSTANCE_ID },
+  body: restartBodySchema,
+  successes: {
+    202: {
+      description: "It is started anew",
+      schema: instanceSchema,
+      example: INSTANCE_EXAMPLE,
+      location: true,
+    },
+  },
+  errors: [
+    ...FOUND_ERRORS,
+    "INSTANCE_ID_INVALID",
+    "INSTANCE_EXISTS",
+    "INSTANCE_PURGED",
+    "WORKFLOW_NOT_FOUND",
+  ],
+  handle: async ({ scope, parameters, body, idempotency }) => {
+    const { reason = null, id } = body;
+    if (id !== undefined) checkInstanceId(id);
+    const asked = { reason, ...(id === undefined ? {} : { as: id }) };
+    const document = await scope.service().restart(parameters.id, asked, idempotency);
+    const headers = { Location: instancePath(document.id) };
+    return Response.json(withLinks(document), { status: 202, headers });
+  },
+});
+
+const purge = route({
+  method: "DELETE",
+  path: "/v1/instances/{id}",
+  operation: "purgeInstance",
+  summary: "Removes an instance that has ended, with all that is stored of it",
+  parameters: { id: INSTANCE_ID },
+  query: purgeQuerySchema,
+  successes: { 204: { description: "It is gone" } },
+  errors: [...FOUND_ERRORS, "INSTANCE_NOT_TERMINAL"],
+  handle: async ({ scope, parameters, query }) => {
+    await scope.service().purge(parameters.id, query.force === "true");
+    return new Response(null, { status: 204 });
+  },
+});
+
+export const CONTROL_ROUTES: readonly Route[] = [
+  controlRoute({
+    verb: "suspend",
+    summary: "Suspends an instance: what runs is let go on, and nothing new starts",
+    description: "It is suspended, and stays so until it is resumed",
+  }),
+  controlRoute({
+    verb: "resume",
+    summary: "Resumes a suspended instance, whoever suspended it",
+    description: "It goes on at once",
+  }),
+  controlRoute({
+    verb: "terminate",
+    summary: "Ends an instance for good",
+    description: "It has ended",
+  }),
+  restart,
+  purge,
+];

@@ -1,0 +1,122 @@
+/** The table of docs/api.md, cell by cell: what each request does to an instance in each status. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { ERROR_CODES, WaymarkError } from "../../src/core/errors.ts";
+import { encode } from "../../src/core/payload.ts";
+import { workflow } from "../../src/core/workflow.ts";
+import type { Commands } from "../../src/engine/commands.ts";
+import { InProcessObject } from "../../src/testing/in-process-object.ts";
+import { ID, startCommand } from "../engine/harness.ts";
+
+const waiting = workflow("Waiting", async (ctx) => {
+  const how = await ctx.waitForEvent("end");
+  if (how === "fail") throw new Error("as asked");
+});
+
+const asked = { reason: null };
+const end = (how: string) => ({ event: "end", payload: encode(how, "the event") });
+
+/** The requests that bring a new instance to each status. */
+const PREPARATIONS: Record<string, ((commands: Commands) => unknown) | null> = {
+  Pending: null,
+  Running: () => {},
+  Suspended: (commands) => commands.suspend(ID, asked),
+  Completed: (commands) => commands.sendEvent(ID, end("return")),
+  Failed: (commands) => commands.sendEvent(ID, end("fail")),
+  Terminated: (commands) => commands.terminate(ID, asked),
+  gone: (commands) => commands.purge(ID, true),
+};
+
+type Request = (commands: Commands) => number;
+
+const starting =
+  (onConflict: "reject" | "existing" | "replaceFinished" | "replace"): Request =>
+  (commands) =>
+    commands.start(startCommand(waiting, undefined, { onConflict })).created ? 202 : 200;
+
+const answering =
+  (status: number, act: (commands: Commands) => unknown): Request =>
+  (commands) => {
+    act(commands);
+    return status;
+  };
+
+const REQUESTS: Record<string, Request> = {
+  suspend: answering(202, (commands) => commands.suspend(ID, asked)),
+  resume: answering(202, (commands) => commands.resume(ID, asked)),
+  terminate: answering(202, (commands) => commands.terminate(ID, asked)),
+  restart: answering(202, (commands) => commands.restart(ID, asked)),
+  event: answering(202, (commands) => commands.sendEvent(ID, end("return"))),
+  delete: answering(204, (commands) => commands.purge(ID, false)),
+  "delete?force=true": answering(204, (commands) => commands.purge(ID, true)),
+  "start, reject": starting("reject"),
+  "start, existing": starting("existing"),
+  "start, replaceFinished": starting("replaceFinished"),
+  "start, replace": starting("replace"),
+};
+
+const [header = [], , ...rows] = readFileSync(
+  join(import.meta.dirname, "../../docs/api.md"),
+  "utf8",
+)
+  .split("\n")
+  .filter((line) => line.startsWith("|"))
+  .map((line) =>
+    line
+      .split("|")
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+const [, ...statuses] = header;
+
+async function instanceThatIs(status: string): Promise<InProcessObject> {
+  const object = new InProcessObject({ workflows: [waiting] });
+  object.commands.start(startCommand(waiting));
+  object.commit();
+  const prepare = PREPARATIONS[status];
+  if (prepare === null) return object;
+  await object.run(object.clock.now() + 1);
+  prepare?.(object.commands);
+  await object.run(object.clock.now() + 1);
+  return object;
+}
+
+function statusOf({ commands }: InProcessObject): string {
+  try {
+    return commands.get(ID).status;
+  } catch {
+    return "gone";
+  }
+}
+
+function answerOf(request: Request, { commands }: InProcessObject): number {
+  try {
+    return request(commands);
+  } catch (error) {
+    if (error instanceof WaymarkError) return ERROR_CODES[error.code].status;
+    throw error;
+  }
+}
+
+test("the table has every status and every request", () => {
+  expect(statuses).toEqual(Object.keys(PREPARATIONS));
+  expect(rows.map(([request]) => request)).toEqual(Object.keys(REQUESTS));
+});
+
+describe.each(rows.map(([request = "", ...cells]) => ({ request, cells })))("$request", (row) => {
+  test.each(statuses.map((status, column) => [status, row.cells[column] ?? ""]))(
+    "of an instance that is %s is answered %s",
+    async (status, cell) => {
+      const object = await instanceThatIs(status);
+      expect(statusOf(object)).toBe(status);
+      const request = REQUESTS[row.request];
+      if (request === undefined) throw new Error(`no request ${row.request}`);
+      const answer = answerOf(request, object);
+      object.commit();
+      expect(`${answer} ${statusOf(object)}`).toBe(cell);
+      object.crash();
+      expect(`${answer} ${statusOf(object)}`).toBe(cell); // and durable
+    },
+  );
+});

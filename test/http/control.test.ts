@@ -1,0 +1,106 @@
+import { describe, expect, it } from "vitest";
+import { LIMITS } from "../../src/core/limits.ts";
+import { problemIn, surface, surfaceWith } from "./harness.ts";
+
+describe.each([
+  ["suspend", "Suspended"],
+  ["resume", "Running"],
+  ["terminate", "Terminated"],
+])("%s", (verb, status) => {
+  const path = `/v1/instances/a/${verb}`;
+
+  it("is answered 202 with the instance", async () => {
+    const { send, service } = await surfaceWith("a");
+    const response = await send("POST", path, { body: { reason: "why", recursive: true } });
+    expect(response.status).toBe(202);
+    expect(await response.json()).toMatchObject({ status, links: { self: "/v1/instances/a" } });
+    expect(service.onlyCall()).toEqual({ method: verb, arguments: ["a", "why", undefined] });
+  });
+
+  it("needs no body", async () => {
+    const { send, service } = await surfaceWith("a");
+    expect((await send("POST", path)).status).toBe(202);
+    expect(service.onlyCall().arguments).toEqual(["a", null, undefined]);
+  });
+
+  it("takes a reason up to the limit, and no other field", async () => {
+    const { send } = await surfaceWith("a");
+    const longest = "r".repeat(LIMITS.failureMessageLength);
+    expect((await send("POST", path, { body: { reason: longest } })).status).toBe(202);
+    for (const body of [
+      { reason: `${longest}r` },
+      { reason: 1 },
+      { recursive: "yes" },
+      { why: "" },
+    ]) {
+      await problemIn(await send("POST", path, { body }), "BODY_INVALID");
+    }
+  });
+
+  it("is answered 404 where there is no instance", async () => {
+    await problemIn(await surface().send("POST", path), "INSTANCE_NOT_FOUND");
+  });
+});
+
+describe("a restart", () => {
+  const path = "/v1/instances/a/restart";
+
+  it("is answered 202 with the instance and its address", async () => {
+    const { send, service } = await surfaceWith("a");
+    const response = await send("POST", path, { body: { reason: "why" } });
+    expect(response.status).toBe(202);
+    expect(response.headers.get("Location")).toBe("/v1/instances/a");
+    expect(await response.json()).toMatchObject({ id: "a", status: "Pending" });
+    expect(service.onlyCall().arguments).toEqual(["a", { reason: "why" }, undefined]);
+  });
+
+  it("may run under another id", async () => {
+    const { send, service } = await surfaceWith("a");
+    const response = await send("POST", path, { body: { id: "b" } });
+    expect(response.headers.get("Location")).toBe("/v1/instances/b");
+    expect(service.onlyCall().arguments).toEqual(["a", { reason: null, as: "b" }, undefined]);
+    await problemIn(await send("POST", path, { body: { id: "no/id" } }), "INSTANCE_ID_INVALID");
+  });
+
+  it("takes no other field", async () => {
+    const { send } = await surfaceWith("a");
+    for (const body of [{ dryRun: true }, { recursive: true }, { id: 1 }]) {
+      await problemIn(await send("POST", path, { body }), "BODY_INVALID");
+    }
+  });
+});
+
+describe("a purge", () => {
+  const path = "/v1/instances/a";
+
+  it("is answered 204 with nothing, and takes no body", async () => {
+    const { send, service } = await surfaceWith("a");
+    const response = await send("DELETE", path);
+    expect(response.status).toBe(204);
+    expect(await response.text()).toBe("");
+    expect(service.onlyCall()).toEqual({ method: "purge", arguments: ["a", false] });
+  });
+
+  it("may be asked to end the instance first", async () => {
+    for (const [query, force] of [
+      ["force=true", true],
+      ["force=false", false],
+    ] as const) {
+      const { send, service } = await surfaceWith("a");
+      expect((await send("DELETE", `${path}?${query}`)).status).toBe(204);
+      expect(service.onlyCall().arguments).toEqual(["a", force]);
+    }
+    for (const query of ["force", "force=1", "force=yes", "forced=true"]) {
+      const { send, service } = await surfaceWith("a");
+      await problemIn(await send("DELETE", `${path}?${query}`), "QUERY_INVALID");
+      expect(service.calls).toEqual([]);
+    }
+  });
+
+  it("needs the write scope", async () => {
+    const { send, service } = surface({ READ_TOKENS: "reader" });
+    const headers = { Authorization: "Bearer reader" };
+    await problemIn(await send("DELETE", path, { headers }), "SCOPE_MISSING");
+    expect(service.calls).toEqual([]);
+  });
+});

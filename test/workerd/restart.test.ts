@@ -1,0 +1,33 @@
+import { abortAllDurableObjects } from "cloudflare:test";
+import { expect, test } from "vitest";
+import { call, get, start } from "./fixture/client.ts";
+
+const restart = (id: string, body: unknown, headers: Record<string, string> = {}) =>
+  call(`/v1/instances/${id}/restart`, { body, headers });
+
+test("an instance runs anew in its place, with its first input", async () => {
+  const { executionId } = await start("Chain", "restarted", 4);
+  await get("restarted", 10);
+  const response = await restart("restarted", { reason: "by test" });
+  expect(response.status).toBe(202);
+  expect(response.headers.get("Location")).toBe("/v1/instances/restarted");
+  await abortAllDurableObjects();
+  const document = await get("restarted", 10);
+  expect(document).toMatchObject({ status: "Completed", input: 4, output: 4 });
+  expect(document.executionId).not.toBe(executionId);
+});
+
+test("under another id it runs beside the one there is, once for each key", async () => {
+  await start("Sleeper", "original", 86_400_000);
+  const headers = { "Idempotency-Key": "restart 1" };
+  for (let time = 0; time < 2; time++) {
+    const response = await restart("original", { id: "copy" }, headers);
+    expect(response.status).toBe(202);
+    expect(response.headers.get("Location")).toBe("/v1/instances/copy");
+    expect(await response.json()).toMatchObject({ id: "copy", input: 86_400_000 });
+  }
+  expect((await restart("original", { id: "copy" })).status).toBe(409);
+  expect((await restart("nobody", { id: "another-copy" })).status).toBe(404);
+  expect((await restart("nobody", {})).status).toBe(404);
+  expect((await get("original")).completedAt).toBeNull();
+});
