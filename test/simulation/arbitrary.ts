@@ -18,6 +18,7 @@ export const programs: fc.Arbitrary<Program> = fc.letrec<{ program: Program }>((
       kind: fc.constant("records" as const),
       count: fc.integer({ min: 1, max: 4 }),
       millis,
+      outside: fc.boolean(),
     }),
     fc.record({ kind: fc.constant("run" as const), millis }),
     fc.record({ kind: fc.constant("sleep" as const), millis }),

@@ -8,7 +8,7 @@ import type { WorkflowContext } from "../../src/core/context.ts";
 import { NonRetryableError } from "../../src/core/failure.ts";
 import type { MapStep } from "../../src/core/map.ts";
 import { workflow } from "../../src/core/workflow.ts";
-import { type Mock, mock } from "../../src/testing/mock.ts";
+import { type Mock, type MockFunction, mock } from "../../src/testing/mock.ts";
 
 /** What a workflow may do. Times are milliseconds. */
 export type Program =
@@ -22,7 +22,13 @@ export type Program =
   /** An activity that is slower than its timeout, but for its third attempt. */
   | { readonly kind: "slow"; readonly timeout: number }
   /** An activity that goes through records with a checkpoint after each. */
-  | { readonly kind: "records"; readonly count: number; readonly millis: number }
+  | {
+      readonly kind: "records";
+      readonly count: number;
+      readonly millis: number;
+      /** It runs in the stateless entrypoint, and has a row before it starts. */
+      readonly outside: boolean;
+    }
   /** An activity that kills its object whenever it runs. */
   | { readonly kind: "poison" }
   | { readonly kind: "run"; readonly millis: number }
@@ -83,7 +89,22 @@ const notHere = (): never => {
 const work = activity("work", { retry }, (_: Work): string => notHere());
 const slow = activity("slow", { retry }, (_: Work): string => notHere());
 const poison = activity("poison", { retry: { maxAttempts: 2 } }, (_: Work): string => notHere());
+const outside = activity("outside", { retry, where: "worker" }, (_: Work): string => notHere());
 const records = activity("records", { retry }, (_: Work): string => notHere());
+
+const visitRecords: MockFunction<Work, string> = async ({ path, program }, ctx) => {
+  if (program.kind !== "records") return "nothing";
+  const after = ctx.status.lastProcessedId;
+  let record = after === "initialId" ? 0 : Number(after);
+  while (record < program.count) {
+    record++;
+    if (program.millis > 0) await ctx.sleep(program.millis);
+    ctx.effect("record", { key: `${ctx.idempotencyKey}/${record}`, value: [path, record] });
+    await ctx.checkpoint(record, { done: record });
+    ctx.effect("kept", { key: `${ctx.idempotencyKey}/${record}/kept`, value: [path, record] });
+  }
+  return String(record);
+};
 
 /** What the activities do. Their effects tell which part of the program they belong to. */
 export const MOCKS: readonly Mock[] = [
@@ -104,19 +125,8 @@ export const MOCKS: readonly Mock[] = [
     ctx.effect(POISON);
     return "survived";
   }),
-  mock(records, async ({ path, program }, ctx) => {
-    if (program.kind !== "records") return "nothing";
-    const after = ctx.status.lastProcessedId;
-    let record = after === "initialId" ? 0 : Number(after);
-    while (record < program.count) {
-      record++;
-      if (program.millis > 0) await ctx.sleep(program.millis);
-      ctx.effect("record", { key: `${ctx.idempotencyKey}/${record}`, value: [path, record] });
-      await ctx.checkpoint(record, { done: record });
-      ctx.effect("kept", { key: `${ctx.idempotencyKey}/${record}/kept`, value: [path, record] });
-    }
-    return String(record);
-  }),
+  mock(records, visitRecords),
+  mock(outside, visitRecords),
 ];
 
 /** Told of the instance whose program has seen something, at the moment it does. */
@@ -173,7 +183,13 @@ async function interpret(program: Program, path: string, world: World): Promise<
       return result(ctx.call(slow, { path, seen: digest(seen), program }, { timeout, signal }));
     }
     case "records":
-      return result(ctx.call(records, { path, seen: digest(seen), program }, { signal }));
+      return result(
+        ctx.call(
+          program.outside ? outside : records,
+          { path, seen: digest(seen), program },
+          { signal },
+        ),
+      );
     case "poison":
       return result(ctx.call(poison, { path, seen: digest(seen), program }, { signal }));
     case "run":

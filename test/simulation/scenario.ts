@@ -98,7 +98,7 @@ function programOf(random: Random, depth: number): Program {
     case 5:
       return { kind: "slow", timeout: random.pick([5, 50]) };
     case 6:
-      return { kind: "records", count: 1 + random.below(6), millis: random.pick([0, 1, 40]) };
+      return recordsOf(1 + random.below(6), random.pick([0, 1, 40]));
     case 7:
       return { kind: "run", millis };
     case 8:
@@ -125,6 +125,13 @@ function programOf(random: Random, depth: number): Program {
       return { kind: "draw" };
   }
 }
+
+const recordsOf = (count: number, millis: number): Program => ({
+  kind: "records",
+  count,
+  millis,
+  outside: millis === 40,
+});
 
 function mapOf(random: Random): Program {
   const count = random.below(7);
