@@ -13,8 +13,14 @@ import type { NextExecution } from "../store/instance-store.ts";
 import type { InstanceRow } from "../store/rows.ts";
 
 /**
- * The row of the next execution. Its id follows from the one before: however often a crash repeats
- * the end of a round, the next one is the same.
+ * The id of the execution that continues this one. It follows from the one before: however often a crash
+ * repeats the end of a round, the next one is the same.
+ */
+export const executionIdAfter = (executionId: string): string =>
+  uuidFrom(`${executionId}/continued`);
+
+/**
+ * The row of the next execution.
  *
  * @param begins whether its code runs in this turn; else a turn is owed, which it starts with
  */
@@ -26,7 +32,7 @@ export function nextExecution(
 ): NextExecution {
   const newest = version === "latest" ? registry.latest(row.workflow)?.version : undefined;
   return {
-    executionId: uuidFrom(`${row.executionId}/continued`),
+    executionId: executionIdAfter(row.executionId),
     version: newest ?? row.version,
     input,
     due: begins ? null : now,

@@ -4,6 +4,7 @@
  */
 import { nameOf } from "../../src/core/names.ts";
 import { decode, encode } from "../../src/core/payload.ts";
+import { executionIdAfter } from "../../src/engine/next-round.ts";
 import { InstanceStore } from "../../src/store/instance-store.ts";
 import { StepStore } from "../../src/store/step-store.ts";
 import type { InProcessObject } from "../../src/testing/in-process-object.ts";
@@ -19,8 +20,6 @@ interface Event {
 interface Standing {
   readonly executionId: string;
   readonly round: number;
-  /** A round is never: it begins as running. */
-  readonly pending: boolean;
   /** What the code of the rounds before has seen. */
   readonly seen: ReadonlySet<string>;
   /** Those taken first, as they were taken; then those kept, as they came. */
@@ -40,9 +39,11 @@ export class RoundsWatch {
     if (now === undefined) return [];
     this.#standing.set(object.name, now);
     if (now.executionId === before?.executionId) return [];
-    const anew = before === undefined || now.round === 0 || now.pending; // started, replaced, restarted
-    if (anew) this.#taken.set(object.name, []);
-    return anew ? [] : this.#next(object.name, before, now);
+    const continues =
+      before !== undefined && now.executionId === executionIdAfter(before.executionId);
+    if (continues) return this.#next(object.name, before, now);
+    this.#taken.set(object.name, []); // started, replaced, restarted
+    return [];
   }
 
   /** Rounds follow one another without a gap, and take over nothing but what was not consumed. */
@@ -91,7 +92,6 @@ function standingOf(object: InProcessObject): Standing | undefined {
   return {
     executionId: row.executionId,
     round: input.kind === "rounds" ? input.round : 0,
-    pending: row.status === "Pending",
     seen: new Set(input.kind === "rounds" ? input.seen.flatMap(heardIn) : []),
     events: [...done, ...kept].map(({ step, result }) => ({
       name: nameOf(step),
