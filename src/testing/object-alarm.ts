@@ -130,6 +130,7 @@ export class ObjectAlarm {
     const { clock, faults, name } = this.#owner;
     if (!handler.doubled && faults.alarmDoubled?.(name) === true) {
       const { scheduledAt } = handler;
+      this.#at = scheduledAt; // it rings twice because it was not struck off
       this.#ringAt(clock.now(), { retries: 0, scheduledAt }, true);
       return;
     }

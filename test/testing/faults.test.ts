@@ -172,6 +172,20 @@ describe("an alarm", () => {
     expect(cluster.stuck()).toEqual([]);
   });
 
+  test("that runs once more is set until it has", async () => {
+    const set: boolean[] = [];
+    const cluster = new Cluster({
+      workflows: [order],
+      faults: { alarmDoubled: () => true },
+      onEvent: ({ kind, object }) => {
+        if (kind === "alarm") set.push(cluster.object(object).alarm !== null);
+      },
+    });
+    await cluster.start(order);
+    await cluster.run();
+    expect(set).toEqual([true, true, true, true]);
+  });
+
   test("that is given up after its retries is gone, and its instance stuck", async () => {
     const asked: number[] = [];
     const { cluster, instance, runs } = await ran(order, {
