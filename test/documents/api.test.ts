@@ -1,6 +1,4 @@
 /** The table of docs/api.md, cell by cell: what each request does to an instance in each status. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ERROR_CODES, WaymarkError } from "../../src/core/errors.ts";
 import { encode } from "../../src/core/payload.ts";
@@ -8,6 +6,7 @@ import { workflow } from "../../src/core/workflow.ts";
 import type { Commands } from "../../src/engine/commands.ts";
 import { InProcessObject } from "../../src/testing/in-process-object.ts";
 import { ID, startCommand } from "../engine/harness.ts";
+import { documentText } from "./examples.ts";
 
 const waiting = workflow("Waiting", async (ctx) => {
   const how = await ctx.waitForEvent("end");
@@ -56,10 +55,7 @@ const REQUESTS: Record<string, Request> = {
   "start, replace": starting("replace"),
 };
 
-const [header = [], , ...rows] = readFileSync(
-  join(import.meta.dirname, "../../docs/api.md"),
-  "utf8",
-)
+const [header = [], , ...rows] = documentText("api.md")
   .split("\n")
   .filter((line) => line.startsWith("|"))
   .map((line) =>

@@ -1,9 +1,10 @@
 /** The examples of docs/changing-code.md, run as they stand there. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { expect, test } from "vitest";
 import { activity, workflow } from "waymark";
 import { Cluster, checkHistory } from "waymark/testing";
+import { documentText, examplesOf } from "./examples.ts";
+
+const document = documentText("changing-code.md");
 
 interface Order {
   readonly id: string;
@@ -70,13 +71,13 @@ test("a change that does not fit is said in the words of the document, and mende
   const history = instance.export();
   const { fits, problem } = await checkHistory(cents, history);
   expect(fits).toBe(false);
-  expect(documentText).toContain(`order-17.json: does not fit: ${problem}\n`);
+  expect(document).toContain(`order-17.json: does not fit: ${problem}\n`);
   cluster.deploy([cents]);
   await cluster.advance("3 days");
   const { status, error } = instance.document();
   expect(status).toBe("Suspended");
-  expect(documentText).toContain(`"code": "${error?.code}"`);
-  expect(documentText).toContain(JSON.stringify(error?.message));
+  expect(document).toContain(`"code": "${error?.code}"`);
+  expect(document).toContain(JSON.stringify(error?.message));
   cluster.deploy([order]);
   await cluster.run();
   expect(instance.output()).toBe("receipt-1");
@@ -101,7 +102,7 @@ test("versions stand side by side, and each instance keeps its own", async () =>
     status: "Suspended",
     error: { code: "VERSION_MISSING" },
   });
-  expect(documentText).toContain(JSON.stringify(instance.document().error?.message));
+  expect(document).toContain(JSON.stringify(instance.document().error?.message));
   cluster.deploy(workflows);
   await cluster.run();
   expect(instance.document()).toMatchObject({ version: "1", status: "Completed" });
@@ -131,19 +132,8 @@ test("a history that is kept beside the tests is checked as the document says", 
   // ──
 });
 
-const documentText = readFileSync(join(import.meta.dirname, "../../docs/changing-code.md"), "utf8");
-
 test("each of these examples stands in the document as it is here", () => {
-  const source = readFileSync(import.meta.filename, "utf8");
-  const examples = source.split(/^ *\/\/ ── \w.*$/m).slice(1);
+  const examples = examplesOf(import.meta.filename);
   expect(examples.length).toBe(6);
-  for (const example of examples) {
-    const [code = ""] = example.split(/^ *\/\/ ──$/m);
-    const indent = /^\n?( *)/.exec(code)?.[1]?.length ?? 0;
-    const lines = code
-      .trim()
-      .split("\n")
-      .map((line) => line.slice(Math.min(indent, line.search(/\S|$/))));
-    expect(documentText).toContain([lines[0]?.trim(), ...lines.slice(1)].join("\n"));
-  }
+  for (const example of examples) expect(document).toContain(example);
 });

@@ -1,9 +1,10 @@
 /** The examples of docs/testing.md, run as they stand there. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { expect, test } from "vitest";
 import { activity, workflow } from "waymark";
 import { Cluster, checkHistory, explore, mock } from "waymark/testing";
+import { documentText, examplesOf } from "./examples.ts";
+
+const document = documentText("testing.md");
 
 interface Order {
   readonly id: string;
@@ -108,7 +109,7 @@ test("the bug of the document is found, in the words of the document", async () 
     ],
     events,
   });
-  expect(documentText).toContain(report);
+  expect(document).toContain(report);
 });
 
 test("the clock of the document is found, in the words of the document", async () => {
@@ -121,7 +122,7 @@ test("the clock of the document is found, in the words of the document", async (
   const told = report.split("\n").find((line) => line.startsWith("- a replay")) ?? "";
   const times = ["o-1-1795593600002", "o-1-1795593600004"];
   const fixed = told.replaceAll(/o-1-\d{13}/g, () => times.shift() ?? "one too many");
-  expect(documentText).toContain(fixed);
+  expect(document).toContain(fixed);
 });
 
 // ── scene
@@ -162,19 +163,8 @@ test("a change that instances out there could not go on with is found", async ()
   expect(problem).toContain('step "Charge" is recorded with the input');
 });
 
-const documentText = readFileSync(join(import.meta.dirname, "../../docs/testing.md"), "utf8");
-
 test("each of these examples stands in the document as it is here", () => {
-  const source = readFileSync(import.meta.filename, "utf8");
-  const examples = source.split(/^ *\/\/ ── \w.*$/m).slice(1);
+  const examples = examplesOf(import.meta.filename);
   expect(examples.length).toBe(8);
-  for (const example of examples) {
-    const [code = ""] = example.split(/^ *\/\/ ──$/m);
-    const indent = /^\n?( *)/.exec(code)?.[1]?.length ?? 0;
-    const lines = code
-      .trim()
-      .split("\n")
-      .map((line) => line.slice(Math.min(indent, line.search(/\S|$/))));
-    expect(documentText).toContain([lines[0]?.trim(), ...lines.slice(1)].join("\n"));
-  }
+  for (const example of examples) expect(document).toContain(example);
 });
