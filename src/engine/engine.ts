@@ -224,7 +224,8 @@ export class Engine {
         if (end.kind === "gone") continue; // another execution may have taken its place
         if (end.kind === "continued") {
           if (this.#breather.due) await this.#breather.breathe();
-          if (this.#execution === execution && !this.#continue(execution, end.next, budget)) return;
+          const goesOn = this.#execution === execution && !execution.held; // or a request came meanwhile
+          if (goesOn && !this.#continue(execution, end.next, budget)) return;
           continue;
         }
         this.#close(execution, end);
@@ -255,6 +256,7 @@ export class Engine {
    */
   #continue(execution: Execution, next: Continuation, budget: Budget): boolean {
     const now = this.host.now();
+    this.#keepStatus(execution);
     const { row, reporter, driver } = execution;
     budget.spendStep();
     const begins = !budget.spent(now);

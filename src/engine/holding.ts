@@ -17,11 +17,15 @@ export function hold(engine: Engine, row: InstanceRow, reason: Failure): void {
   engine.tell(row, "instance.suspended", told(reason));
 }
 
-/** It may go on: a started instance at once, another at the moment it was to start at. */
+/**
+ * It may go on: at once, or at the moment it was to start at. Where the engine has suspended it, the
+ * stored due is the moment of its next look, which is now.
+ */
 export function release(engine: Engine, row: InstanceRow): void {
   const at = engine.host.now();
   const status = row.startedAt === null ? "Pending" : "Running";
-  const due = status === "Pending" ? (row.due ?? at) : at;
+  const startAt = status === "Pending" && row.suspensions === 0 ? row.due : null;
+  const due = startAt ?? at;
   engine.instance.setReleased({ status, due, at });
   engine.become({ ...row, status, due, error: null, heldAt: null, suspensions: 0, updatedAt: at });
   engine.poke(due);

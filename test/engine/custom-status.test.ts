@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { activity } from "../../src/core/activity.ts";
+import type { WorkflowContext } from "../../src/core/context.ts";
 import { LIMITS } from "../../src/core/limits.ts";
 import { encode } from "../../src/core/payload.ts";
 import { workflow } from "../../src/core/workflow.ts";
@@ -117,6 +118,34 @@ test("setting the same status again costs nothing", async () => {
     return rowsChanged(object);
   };
   expect((await rows("same")) - (await rows(undefined))).toBe(1);
+});
+
+/** Sets its status last in each round but the last one. */
+const inRounds = (before: (ctx: WorkflowContext) => Promise<unknown>) =>
+  workflow("InRounds", async (ctx, round: number) => {
+    if (round === 3) return;
+    await before(ctx);
+    ctx.setStatus(`round ${round}`);
+    return ctx.continueAsNew(round + 1);
+  });
+
+test("one that is set right before the next round is shown, also where a round has no step", async () => {
+  const { document } = await ran(
+    inRounds(() => Promise.resolve()),
+    1,
+  );
+  expect(document).toMatchObject({ status: "Completed", customStatus: "round 2" });
+});
+
+test("it goes over to the next round, the same after a crash at any commit", async () => {
+  const stepping = inRounds((ctx) => ctx.run("step", () => 1));
+  const { object: plain } = await ran(stepping, 1);
+  for (let commit = 2; commit <= plain.commits + 1; commit++) {
+    for (const when of ["before", "after"] as const) {
+      const { document } = await ran(stepping, 1, { faults: crashesAt({ commit, when }) });
+      expect(document).toMatchObject({ status: "Completed", customStatus: "round 2" });
+    }
+  }
 });
 
 test("it is the same after a crash at any commit", async () => {

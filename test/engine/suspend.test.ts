@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { activity } from "../../src/core/activity.ts";
+import { isTerminal } from "../../src/core/documents.ts";
 import { encode } from "../../src/core/payload.ts";
 import { type AnyWorkflow, workflow } from "../../src/core/workflow.ts";
 import { checkHistory } from "../../src/engine/check-history.ts";
+import type { Faults } from "../../src/testing/faults.ts";
 import type { InProcessObject } from "../../src/testing/in-process-object.ts";
 import { ask } from "../../src/testing/network.ts";
 import type { TraceEvent } from "../../src/testing/trace.ts";
@@ -204,6 +206,34 @@ describe("a suspended instance", () => {
   });
 });
 
+test("a suspension is kept whenever it comes, also between two rounds", async () => {
+  let asked = 0;
+  for (let nth = 1; asked === nth - 1; nth++) {
+    const clock = new VirtualClock();
+    const work = activity("Work", () => clock.sleep(100));
+    const rounds = workflow("Rounds", async (ctx, round: number) => {
+      await ctx.call(work, undefined as never);
+      return round < 3 ? ctx.continueAsNew(round + 1) : "done";
+    });
+    let awaits = 0;
+    const crash: Faults["crash"] = (_, { kind }) => {
+      if (kind === "await" && ++awaits === nth && !isTerminal(read(object).status)) {
+        object.commands.suspend(ID, { reason: null });
+        asked = nth;
+      }
+      return false;
+    };
+    const object = started(rounds, 1, { clock, faults: { crash } });
+    await object.run();
+    if (asked < nth) break;
+    expect([nth, read(object).status]).toEqual([nth, "Suspended"]);
+    resume(object);
+    await object.run();
+    expect(read(object)).toMatchObject({ status: "Completed", input: 3, output: "done" });
+  }
+  expect(asked).toBeGreaterThan(20);
+});
+
 describe("an instance that has not started", () => {
   test("does not start while it is suspended, and at its moment where it is resumed before", async () => {
     const starts: number[] = [];
@@ -228,6 +258,18 @@ describe("an instance that has not started", () => {
     await later(object, 0);
     expect(read(object).status).toBe("Completed");
   });
+});
+
+test("resume makes an instance look at once that the engine has suspended before its start", async () => {
+  const missing = workflow("Missing", () => "done");
+  const object = started(missing);
+  object.deploy([]);
+  await later(object, 86_400_000); // by now it looks once an hour
+  suspend(object);
+  object.deploy([missing]);
+  resume(object);
+  await later(object, 0);
+  expect(read(object).status).toBe("Completed");
 });
 
 test("resume makes an instance look at once that the engine has suspended", async () => {

@@ -106,6 +106,13 @@ export function maySee(object: InProcessObject): string[] {
   return held ? [`W6: something is delivered to ${object.name}, which is suspended`] : [];
 }
 
+/** A suspension that was acknowledged is shown until it is resumed or ended. */
+export function showsHeld(event: TraceEvent, object: InProcessObject): string[] {
+  const row = event.kind === "commit" ? new InstanceStore(object.sql).read() : undefined;
+  if (row?.heldAt == null || row.status === "Suspended" || isTerminal(row.status)) return [];
+  return [`${object.name} is suspended, and shows ${row.status}`];
+}
+
 /** W11: a suspended instance at rest has no alarm that wakes it later. */
 export function sleepsUnwoken(event: TraceEvent, object: InProcessObject): string[] {
   if (event.kind !== "commit" || object.ringing || object.memory.steps.length > 0) return [];

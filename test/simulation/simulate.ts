@@ -211,6 +211,7 @@ class Simulation {
       ...invariants.mayBegin(event, object),
       ...invariants.isCovered(event, object, bereft),
       ...invariants.sleepsUnwoken(event, object),
+      ...invariants.showsHeld(event, object),
       ...this.#checkpoints.see(event),
       ...this.#cancellations.see(event, object),
       ...this.#results.see(event, object),
