@@ -128,9 +128,10 @@ export class Engine {
    */
   wake(alarm: FiredAlarm): Promise<void> {
     if (this.#turn !== null) return this.#turn;
+    const uncovered = this.#alarmAt === null; // a request has deleted it as it fired, or it fires twice
     this.#alarmAt = null; // it has fired
     if (alarm.scheduledAt !== undefined) this.host.alarmFired(alarm.scheduledAt);
-    this.#turn = this.#run(alarm.retries)
+    this.#turn = this.#run(alarm.retries, uncovered)
       .catch((error: unknown) => this.#recover(error))
       .finally(() => {
         this.#turn = null;
@@ -212,7 +213,7 @@ export class Engine {
     this.#doorbell.ring();
   }
 
-  async #run(retries: number): Promise<void> {
+  async #run(retries: number, uncovered: boolean): Promise<void> {
     this.#turning = true;
     const budget = new Budget(this.#budget, this.host.now()); // for all that take their turn in it
     this.#spending = budget;
@@ -220,6 +221,8 @@ export class Engine {
       for (;;) {
         const execution = this.#execution ?? this.#load(retries);
         if (execution === null) return;
+        // W3: a handler whose alarm is deleted is not run again after a crash.
+        if (uncovered && this.#alarmAt === null) this.#setAlarm(this.host.now() + 1);
         const end = await this.#drive(execution, budget);
         if (end.kind === "gone") continue; // another execution may have taken its place
         if (end.kind === "continued") {

@@ -234,6 +234,34 @@ test("a suspension is kept whenever it comes, also between two rounds", async ()
   expect(asked).toBeGreaterThan(20);
 });
 
+test("a turn whose alarm a suspension has just deleted is covered once it is resumed", async () => {
+  const work = activity("Work", () => "done");
+  const napping = workflow("Napping", async (ctx) => {
+    await ctx.sleep("1 minute");
+    return ctx.call(work, undefined as never);
+  });
+  let alarms = 0;
+  let crashed = false;
+  const object = started(napping, undefined, {
+    onEvent: ({ kind }) => {
+      if (kind === "alarm" && ++alarms === 2) object.commands.suspend(ID, { reason: null });
+    },
+    faults: {
+      crash: (_, moment) => {
+        if (moment.kind === "await" && alarms > 1 && read(object).status === "Suspended") {
+          object.commands.resume(ID, { reason: null });
+        }
+        if (moment.kind !== "attempt" || moment.when === "after" || crashed) return false;
+        crashed = true;
+        return true;
+      },
+    },
+  });
+  await object.run();
+  expect(crashed).toBe(true);
+  expect(object.sql.all("SELECT status FROM instance")).toEqual([{ status: "Completed" }]);
+});
+
 describe("an instance that has not started", () => {
   test("does not start while it is suspended, and at its moment where it is resumed before", async () => {
     const starts: number[] = [];
