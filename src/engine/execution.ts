@@ -191,7 +191,7 @@ export class Execution {
         this.#timed.add(step);
         continue;
       }
-      step.suspect ||= this.#options.careful && !this.#caughtUp;
+      step.suspect ||= this.#options.careful && !this.#caughtUp && !runsOutside(step);
       step.leaving = this.#options.leaving.of(ask.identity);
       if (!lost) this.#schedule(step);
       else if (this.runner.lost(step, this.#marked === 1)) {

@@ -5,7 +5,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { ActivityContext, AnyActivity } from "../core/activity.ts";
 import type { ActivityStatus } from "../core/activity-status.ts";
-import { isErrorCode, WaymarkError } from "../core/errors.ts";
+import { WaymarkError } from "../core/errors.ts";
 import { decode, encode } from "../core/payload.ts";
 import { SETTLE_MILLIS } from "../engine/host.ts";
 import type { ActivitiesRpc } from "./attempt-channel.ts";
@@ -15,6 +15,7 @@ import {
   type RemoteOutcome,
   remoteError,
   type StopReason,
+  stopError,
 } from "./remote-attempt.ts";
 import { unwrap } from "./reply.ts";
 
@@ -55,7 +56,9 @@ class RemoteAttempt {
 
   async run(activity: AnyActivity): Promise<RemoteOutcome> {
     this.#channel.stopped().then(
-      (reason) => this.#stop(reason),
+      (reason) => {
+        if (reason !== null) this.#stop(reason);
+      },
       () => {}, // the object is gone, and this call with it
     );
     try {
@@ -67,9 +70,9 @@ class RemoteAttempt {
   }
 
   /** Tells the function, which has a while to settle; then the call ends. */
-  #stop({ code, message }: StopReason): void {
-    const reason = new WaymarkError(isErrorCode(code) ? code : "ATTEMPT_STOPPED", message);
-    if (!this.#controller.signal.aborted) this.#controller.abort(reason);
+  #stop(reason: StopReason): void {
+    const { signal } = this.#controller;
+    if (!signal.aborted) this.#controller.abort(stopError(reason, this.#call.step));
     setTimeout(() => this.#end(), SETTLE_MILLIS);
   }
 

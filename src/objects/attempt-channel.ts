@@ -21,16 +21,15 @@ export interface ActivitiesRpc {
 
 class AttemptChannel extends RpcTarget implements RemoteChannel {
   readonly #ctx: ActivityContext;
-  readonly #stopped: Promise<StopReason>;
+  readonly #over = Promise.withResolvers<StopReason | null>();
 
   constructor(ctx: ActivityContext) {
     super();
     this.#ctx = ctx;
     const { signal } = ctx;
-    this.#stopped = new Promise((resolve) => {
-      if (signal.aborted) resolve(stopReason(signal.reason));
-      else signal.addEventListener("abort", () => resolve(stopReason(signal.reason)));
-    });
+    const stop = () => this.#over.resolve(stopReason(signal.reason));
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop);
   }
 
   checkpoint(lastProcessedId: string, progress: Encoded | null): Promise<Reply<"go on" | "stop">> {
@@ -38,7 +37,7 @@ class AttemptChannel extends RpcTarget implements RemoteChannel {
     return replyOf(() =>
       Promise.race([
         this.#ctx.checkpoint(lastProcessedId, noted).then(() => "go on" as const),
-        this.#stopped.then(() => "stop" as const), // a checkpoint of an attempt that is over never settles
+        this.#over.promise.then(() => "stop" as const), // a checkpoint of an attempt that is over never settles
       ]),
     );
   }
@@ -47,8 +46,13 @@ class AttemptChannel extends RpcTarget implements RemoteChannel {
     this.#ctx.log(message, fields);
   }
 
-  stopped(): Promise<StopReason> {
-    return this.#stopped;
+  stopped(): Promise<StopReason | null> {
+    return this.#over.promise;
+  }
+
+  /** The call has ended. An answer still owed to the entrypoint would keep the object in memory. */
+  close(): void {
+    this.#over.resolve(null);
   }
 }
 
@@ -81,7 +85,8 @@ export async function runRemotely(
     executionId,
     step,
   };
-  const outcome = await activities.run(call, new AttemptChannel(ctx));
+  const channel = new AttemptChannel(ctx);
+  const outcome = await activities.run(call, channel).finally(() => channel.close());
   if (outcome.ok) return decode(outcome.result);
   throw errorOf(outcome.error);
 }

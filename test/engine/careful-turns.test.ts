@@ -167,6 +167,32 @@ describe("a crash that comes once", () => {
   });
 });
 
+test("an activity that runs outside cannot kill the object, and is not blamed for its deaths", async () => {
+  const clock = new VirtualClock();
+  const outside = { where: "worker", retry: { maxAttempts: 1 } } as const;
+  let most = 0;
+  let open = 0;
+  const heavy = activity("Heavy", outside, async (item: number) => {
+    most = Math.max(most, ++open);
+    await clock.sleep(60_000);
+    open--;
+    return item;
+  });
+  const object = started(
+    workflow("Outside", (ctx, items: number[]) => ctx.map(items, heavy)),
+    [1, 2, 3],
+    { clock },
+  );
+  for (let death = 1; death <= 2; death++) {
+    await object.run(clock.now() + 20_000);
+    object.crash();
+  }
+  most = open = 0;
+  await object.run(clock.now() + 61_000);
+  expect(object.commands.get(ID)).toMatchObject({ status: "Completed", output: [1, 2, 3] });
+  expect(most).toBe(3);
+});
+
 test("an activity that is killed does not take a finished neighbour with it", async () => {
   const runs: string[] = [];
   let object: InProcessObject | undefined;

@@ -1,6 +1,10 @@
 /** Activities with `where: "worker"`: they run in the stateless entrypoint, and behave as any other. */
 import { abortAllDurableObjects } from "cloudflare:test";
 import { expect, test, vi } from "vitest";
+import { type ActivityContext, activity } from "../../src/core/activity.ts";
+import { encode } from "../../src/core/payload.ts";
+import { runRemotely } from "../../src/objects/attempt-channel.ts";
+import type { RemoteCall, RemoteChannel } from "../../src/objects/remote-attempt.ts";
 import { call, get, history, start } from "./fixture/client.ts";
 import { ledger } from "./fixture/ledger.ts";
 
@@ -100,4 +104,18 @@ test("one that is not listed fails its step at once, and says where to list it",
       },
     },
   });
+});
+
+test("nothing of an attempt stays open that has ended: its object may be evicted", async () => {
+  let stopped: Promise<unknown> = Promise.resolve("not asked");
+  const entrypoint = {
+    run: async (_call: RemoteCall, channel: RemoteChannel) => {
+      stopped = channel.stopped();
+      return { ok: true as const, result: encode("done", "the result") };
+    },
+  };
+  const ctx = { signal: new AbortController().signal } as ActivityContext;
+  const work = activity("Work", () => {});
+  expect(await runRemotely(entrypoint, work, undefined, ctx)).toBe("done");
+  expect(await Promise.race([stopped, scheduler.wait(100).then(() => "open")])).toBe(null);
 });
