@@ -296,6 +296,7 @@ export class Driver {
     if (this.#end !== undefined || this.#divergence !== undefined) return false;
     for (let next = this.#belated.pop(); next !== undefined; next = this.#belated.pop()) {
       if (this.#deliver(next)) return true;
+      this.#aside.set(next.step, next);
     }
     for (let next = this.#queue[this.#head]; next !== undefined; next = this.#queue[this.#head]) {
       this.#head++;

@@ -28,7 +28,8 @@ export interface MapOptions<Item> {
   readonly concurrency?: number | undefined;
   /**
    * Identifies an item's step, as `key` does in a call. If left out it is the index, after a count where
-   * the same activity is mapped again: give one where the items or the maps before may change.
+   * the same activity is mapped again: give one where the items or the maps before may change, and where
+   * one activity is mapped both directly and by a function.
    */
   readonly key?: ((item: Item, index: number) => string) | undefined;
   /** Cancels the whole map when it aborts. */
@@ -95,7 +96,7 @@ async function mapItems(
   let failures = 0;
   let failed = false;
   const lane = async () => {
-    while (next < items.length) {
+    while (next < items.length && !signal.aborted) {
       const index = next++;
       const item = items[index];
       try {
@@ -118,11 +119,15 @@ async function mapItems(
   } finally {
     unlink();
   }
+  if (next < items.length) throw cancelled();
   return tolerate === undefined ? entries.map(resultOf) : entries;
 }
 
 const resultOf = (entry: MapEntry<unknown>): unknown =>
   entry.status === "fulfilled" ? entry.value : undefined;
+
+const cancelled = () =>
+  new WaymarkError("CANCELLED", "the map was cancelled by the workflow's code, with items left");
 
 function check(name: string, given: number, least: number): void {
   const fits = Number.isInteger(given) || given === Number.POSITIVE_INFINITY;

@@ -370,3 +370,23 @@ describe("continueAsNew", () => {
     expect(driver.end).toMatchObject({ ok: false, error: { code: "PAYLOAD_UNSUPPORTED" } });
   });
 });
+
+test("an event that came before its wait, which is cancelled at once, is not consumed", async () => {
+  const history = [
+    { seq: 1, step: "x", kind: "event" as const, input: null },
+    done(2, "A"),
+    done(3, "B"), // the code that took the event asked for it first
+  ];
+  const run = async (ctx: WorkflowContext) => {
+    await ctx.call(a, undefined);
+    const controller = new AbortController();
+    const wait = ctx.waitForEvent("x", { signal: controller.signal });
+    controller.abort();
+    await wait.catch(() => {});
+    await ctx.call(b, undefined);
+  };
+  const { driver, deliverAll } = driving(run, { history });
+  await deliverAll();
+  expect(driver.end).toMatchObject({ ok: true });
+  expect(driver.undelivered.map(({ step }) => step)).toEqual(["x"]);
+});

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { WorkflowContext } from "../../src/core/context.ts";
+import type { MapStep } from "../../src/core/map.ts";
 import { completion, type Done, driving, named } from "./driving.ts";
 
 const a = named("A");
@@ -146,6 +147,25 @@ test.each([{ concurrency: 0 }, { concurrency: 1.5 }, { tolerate: -1 }, { tolerat
     expect(run.driver.end).toMatchObject({ ok: false, error: { code: "DEFINITION_INVALID" } });
   },
 );
+
+test("a cancelled map takes no further item, also where its function handles that", async () => {
+  const run = mapping(async (ctx) => {
+    const controller = new AbortController();
+    const calm = (item: number, step: MapStep) => ctx.call(a, item, step).catch(() => null);
+    const options = { concurrency: 1, signal: controller.signal };
+    const mapped = ctx.map(numbers(5), calm, options);
+    await ctx.call(named("B"), undefined);
+    controller.abort();
+    return mapped.then(
+      () => "resolved",
+      (error) => error.code,
+    );
+  });
+  expect(await run.asked()).toEqual(["A:0", "B"]);
+  await run.end("B");
+  expect(await run.asked()).toEqual([]);
+  expect(run.driver.end).toEqual({ ok: true, output: "CANCELLED" });
+});
 
 test("a thousand items with a few lanes replay in linear time, to the same results", async () => {
   const history = numbers(1_000).map((index) => {
