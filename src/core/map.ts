@@ -96,7 +96,7 @@ async function mapItems(
   let failures = 0;
   let failed = false;
   const lane = async () => {
-    while (next < items.length && !signal.aborted) {
+    while (next < items.length) {
       const index = next++;
       const item = items[index];
       try {
@@ -112,6 +112,7 @@ async function mapItems(
         controller.abort();
         throw reason;
       }
+      if (signal.aborted) return; // its function handled the cancel; the map does not go on
     }
   };
   try {
