@@ -9,6 +9,10 @@ const SEEDS = Number(process.env.SEEDS ?? 400);
 /** Seeds that once found something: what it was, and the commit that mended it, is in their name. */
 const REGRESSIONS: readonly (readonly [seed: number, found: string])[] = [
   [4, "an instance whose alarm the platform had given up was never looked at again"],
+  [1_059, "a map cancelled before its first call settled sooner than before"],
+  [7_778, "a restart within a turn's commit was taken for the next round"],
+  [13_223, "a doubled alarm was not set while it ran again"],
+  [82_931, "a turn went on whose alarm a suspension had deleted as it fired"],
 ];
 
 test.each(REGRESSIONS)("seed %i holds, which once found: %s", async (seed) => {
