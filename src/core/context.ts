@@ -141,6 +141,16 @@ export interface WorkflowContext<Input = unknown> {
    * });
    */
   continueAsNew(...args: ContinueArguments<Input>): Promise<never>;
+  /**
+   * Aborts when somebody asks to cancel the instance (`POST /v1/instances/{id}/cancel`). All steps that are
+   * open then fail with {@link CancelledError}, once; steps that are asked for later run, so that the code
+   * can clean up. An instance whose code lets that error through ends as `Terminated`.
+   *
+   * @example
+   * try { await ctx.call(ship, order); }
+   * finally { if (ctx.signal.aborted) await ctx.call(refund, order); }
+   */
+  readonly signal: AbortSignal;
   /** A number from 0 up to 1: the same on replay. Not for secrets. */
   random(): number;
   /** A version 4 UUID: the same on replay. Not for secrets. */
@@ -187,7 +197,8 @@ export function createContext(driver: Driver, identity: ContextIdentity): Workfl
     sleepUntil: (moment, options = {}) => step(() => askMoment(driver, moment, options)),
     waitForEvent: (name, options = {}) => step(() => askEvent(driver, name, options)),
     race: (branches, options) => step(() => unheard(race(branches, options))),
-    map: mapMethod(callItem),
+    map: mapMethod(callItem, driver.signal),
+    signal: driver.signal,
     continueAsNew: (input?: unknown, options?: ContinueOptions) =>
       continueAsNew(driver, input, options),
     random: () => driver.random(),

@@ -2,7 +2,7 @@
 import type { ActivityStatus } from "./activity-status.ts";
 import type { Failure } from "./failure.ts";
 import type { Json } from "./payload.ts";
-import type { StepKind } from "./step.ts";
+import type { RecordKind } from "./step.ts";
 
 export type InstanceStatus =
   | "Pending"
@@ -19,7 +19,7 @@ export const isTerminal = (status: InstanceStatus): boolean => TERMINAL.includes
 
 /** Something a running instance waits for. */
 export interface WaitingFor {
-  readonly kind: StepKind;
+  readonly kind: RecordKind;
   readonly name: string;
   readonly step: string;
   /** For an activity: the attempt that runs, or comes next. */
@@ -72,7 +72,7 @@ export interface HistoryItem {
   readonly seq: number | null;
   readonly step: string;
   readonly name: string;
-  readonly kind: StepKind;
+  readonly kind: RecordKind;
   readonly state: StepState;
   readonly attempts: number;
   readonly startedAt: string | null;

@@ -8,7 +8,8 @@
  * - W7: a step is known by its name and key; what no longer fits its record is a divergence.
  *
  * A step whose signal the code aborts is cancelled then and there: its promise is rejected, and a result
- * that was recorded but not delivered is never delivered. A replay aborts at the same point.
+ * that was recorded but not delivered is never delivered. A replay aborts at the same point. A request to
+ * cancel the instance is a completion of its own, and does the same to all steps that are open.
  */
 import { WaymarkError } from "./errors.ts";
 import { ActivityFailedError, CancelledError, fromFailure } from "./failure.ts";
@@ -18,7 +19,14 @@ import { countedIdentity, keyedIdentity, type StepIdentity } from "./names.ts";
 import { decode, type Encoded } from "./payload.ts";
 import { randomFrom, uuidFrom } from "./random.ts";
 import { Signals } from "./signals.ts";
-import type { Ask, Completion, Continuation, RecordedStep, StepRequest } from "./step.ts";
+import {
+  type Ask,
+  CANCEL_REQUEST,
+  type Completion,
+  type Continuation,
+  type RecordedStep,
+  type StepRequest,
+} from "./step.ts";
 
 /** How the function ended. */
 export type WorkflowEnd =
@@ -88,6 +96,7 @@ export class Driver {
   #divergence: WaymarkError | undefined;
   #logs: WorkflowLogLine[] = [];
   #customStatus: Encoded | undefined;
+  readonly #requested = new AbortController();
 
   constructor(options: DriverOptions) {
     const { executionId, recorded, strayed } = options;
@@ -150,6 +159,11 @@ export class Driver {
 
   get replaying(): boolean {
     return this.#replaying;
+  }
+
+  /** Aborts when a request to cancel the instance reaches the code. */
+  get signal(): AbortSignal {
+    return this.#requested.signal;
   }
 
   random(): number {
@@ -310,18 +324,40 @@ export class Driver {
 
   /** Returns whether the code waits for it. */
   #deliver(completion: Completion): boolean {
+    const { outcome } = completion;
+    if (completion.kind === "cancel") {
+      this.#pass(completion);
+      this.#cancelAll(outcome.ok ? String(decode(outcome.result)) : outcome.failure.message);
+      return true;
+    }
     const waiting = this.#waiting.get(completion.step);
     if (waiting === undefined) return false;
     this.#waiting.delete(completion.step);
     if (waiting.signal !== undefined) this.#signals.forget(waiting.signal, completion.step);
-    this.#quiet = false;
-    this.#now = Math.max(this.#now, completion.at);
-    this.#seq = completion.seq;
-    this.#draws = 0;
-    const { outcome } = completion;
+    this.#pass(completion);
     if (outcome.ok) waiting.resolve(decode(outcome.result));
     else waiting.reject(failureError(completion, outcome));
     return true;
+  }
+
+  /** The code's world moves on to a completion. */
+  #pass({ at, seq }: Completion): void {
+    this.#quiet = false;
+    this.#now = Math.max(this.#now, at);
+    this.#seq = seq;
+    this.#draws = 0;
+  }
+
+  /** Rejects every open step, in the order of their asks; then the signal aborts, and cancels no more. */
+  #cancelAll(reason: string): void {
+    const open = [...this.#waiting];
+    this.#waiting.clear();
+    for (const [identity, { signal, reject }] of open) {
+      if (signal !== undefined) this.#signals.forget(signal, identity);
+      this.#cancelled.push(identity);
+      reject(new CancelledError(identity, reason));
+    }
+    this.#requested.abort(new CancelledError(CANCEL_REQUEST, reason));
   }
 
   /** Nothing is left to deliver: what the code does from here on, it does for the first time. */

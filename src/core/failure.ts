@@ -90,8 +90,10 @@ export class ActivityFailedError extends WaymarkError {
 }
 
 /**
- * What a workflow catches where a step's `signal` was aborted before the step had ended. Also the reason
- * of the `signal` of an attempt that ran for it.
+ * What a workflow catches where a step's `signal` was aborted before the step had ended, or where somebody
+ * asked to cancel the instance: then each open step fails with it, once, and steps that are asked for from
+ * there on run as ever, so that the code can clean up. Also the reason of the `signal` of an attempt that
+ * ran for it.
  *
  * @example
  * const controller = new AbortController();
@@ -103,12 +105,20 @@ export class CancelledError extends WaymarkError {
   override readonly name = "CancelledError";
   /** The identity of the step that was cancelled. */
   readonly step: string;
+  /** Who cancelled it: the workflow's code, or a request to cancel the whole instance. */
+  readonly by: "code" | "request";
 
-  constructor(step: string) {
-    super("CANCELLED", `${step} was cancelled by the workflow's code`);
+  /** @param reason that of the request, where one cancelled it */
+  constructor(step: string, reason?: string) {
+    super("CANCELLED", reason ?? `${step} was cancelled by the workflow's code`);
     this.step = step;
+    this.by = reason === undefined ? "code" : "request";
   }
 }
+
+/** Whether this is what a request to cancel the instance has brought to the code. */
+export const isCancelRequest = (error: unknown): error is CancelledError =>
+  error instanceof CancelledError && error.by === "request";
 
 /** A thrown value as a failure: bounded in every part, and never a reason to throw again. */
 export function toFailure(thrown: unknown): Failure {

@@ -3,14 +3,14 @@ import type { InstanceStatus, StepState } from "./documents.ts";
 import { decodeFailure } from "./failure.ts";
 import type { StepIdentity } from "./names.ts";
 import { ENCODED_UNDEFINED, type Encoded } from "./payload.ts";
-import type { Completion, StepKind } from "./step.ts";
+import type { Completion, RecordKind } from "./step.ts";
 
 /** One step of a stored history. Times are milliseconds since 1970; payloads are encoded text. */
 export interface StoredStep {
   /** The order of delivery; null for what has not ended. */
   readonly seq: number | null;
   readonly step: StepIdentity;
-  readonly kind: StepKind;
+  readonly kind: RecordKind;
   readonly state: StepState;
   readonly attempt: number;
   readonly input: Encoded | null;

@@ -63,8 +63,13 @@ type AnyOptions = MapOptions<unknown> & { readonly tolerate?: number | undefined
 
 const DEFAULT_CONCURRENCY = 100;
 
-/** The method of one execution: without `key` its second map of an activity counts on. */
-export function mapMethod(call: CallItem): MapMethod {
+/**
+ * The method of one execution: without `key` its second map of an activity counts on.
+ *
+ * @param requested aborts when the instance is to be cancelled: maps under way stop then, and those that
+ *   its code begins afterwards, to clean up, run
+ */
+export function mapMethod(call: CallItem, requested: AbortSignal): MapMethod {
   const maps = new Map<string, number>();
   const map = (items: readonly unknown[], each: Each, options: AnyOptions = {}) => {
     const name = typeof each === "function" ? "" : each.name;
@@ -73,7 +78,8 @@ export function mapMethod(call: CallItem): MapMethod {
     const keyOf = (_item: unknown, index: number) => (nth === 1 ? `${index}` : `${nth}.${index}`);
     const run: MapFunction<unknown, unknown> =
       typeof each === "function" ? each : (item, step) => call(each, item, step);
-    const mapped = mapItems([...items], run, { ...options, key: options.key ?? keyOf });
+    const key = options.key ?? keyOf;
+    const mapped = mapItems([...items], run, { ...options, key }, requested);
     mapped.catch(() => {}); // it may go unheard, as a step's failure may
     return mapped;
   };
@@ -84,6 +90,7 @@ async function mapItems(
   items: readonly unknown[],
   run: MapFunction<unknown, unknown>,
   options: AnyOptions & { readonly key: (item: unknown, index: number) => string },
+  requested: AbortSignal,
 ): Promise<unknown[]> {
   const { concurrency = DEFAULT_CONCURRENCY, tolerate, key, signal: outer } = options;
   check("concurrency", concurrency, 1);
@@ -92,6 +99,7 @@ async function mapItems(
   const controller = new AbortController();
   const { signal } = controller;
   const unlink = link(outer, [controller]);
+  const unlinkRequested = link(requested.aborted ? undefined : requested, [controller]);
   let next = 0;
   let failures = 0;
   let failed = false;
@@ -119,6 +127,7 @@ async function mapItems(
     await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, lane));
   } finally {
     unlink();
+    unlinkRequested();
   }
   if (next < items.length) throw cancelled();
   return tolerate === undefined ? entries.map(resultOf) : entries;

@@ -11,6 +11,12 @@ import type { RetryPolicy } from "./retry.ts";
 /** The kinds of step a workflow can ask for. */
 export type StepKind = "activity" | "run" | "timer" | "event";
 
+/** The kinds of row a history may have: the steps, and what reaches the code without being asked for. */
+export type RecordKind = StepKind | "cancel";
+
+/** What a request to cancel is called in a history. No step's name has parentheses. */
+export const CANCEL_REQUEST = "(cancel)";
+
 /** What the code wants done. */
 export type StepRequest =
   | {
@@ -43,7 +49,7 @@ export type StepOutcome =
 export interface Completion {
   readonly seq: number;
   readonly step: StepIdentity;
-  readonly kind: StepKind;
+  readonly kind: RecordKind;
   /** When it was recorded, in milliseconds since 1970. */
   readonly at: number;
   readonly outcome: StepOutcome;
@@ -58,6 +64,6 @@ export interface Continuation {
 
 /** What the history says of a step, for the comparison on replay (W7). */
 export interface RecordedStep {
-  readonly kind: StepKind;
+  readonly kind: RecordKind;
   readonly input: Encoded | null;
 }

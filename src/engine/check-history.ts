@@ -68,7 +68,9 @@ export async function checkHistory(
   return {
     fits: problem === null,
     problem,
-    unasked: [...recorded.keys()].filter((step) => !asked.includes(step)),
+    unasked: [...recorded.values()].flatMap(({ step, kind }) =>
+      kind === "cancel" || asked.includes(step) ? [] : [step],
+    ),
     next: end === undefined ? awaited.filter((step) => !recorded.has(step)) : [],
   };
 }

@@ -173,6 +173,15 @@ export class Commands {
   }
 
   /**
+   * Asks the code to end: its signal aborts, and its open steps fail with a CancelledError.
+   *
+   * @throws WaymarkError `INSTANCE_NOT_FOUND`, `INSTANCE_TERMINAL`
+   */
+  cancel(id: string, command: ControlCommand): InstanceDocument {
+    return this.#control.cancel(id, command);
+  }
+
+  /**
    * A new execution with the same input and tags, of the newest version; what runs is stopped.
    *
    * @throws WaymarkError `INSTANCE_NOT_FOUND`, `WORKFLOW_NOT_FOUND`

@@ -1,7 +1,9 @@
 /** What a person does to an instance as a whole: suspend, resume, terminate, restart, purge. */
 import { type Idempotency, type InstanceDocument, isTerminal } from "../core/documents.ts";
 import { WaymarkError } from "../core/errors.ts";
-import { encodeFailure } from "../core/failure.ts";
+import { CancelledError, encodeFailure, engineFailure } from "../core/failure.ts";
+import { encode } from "../core/payload.ts";
+import { CANCEL_REQUEST } from "../core/step.ts";
 import type { InstanceRow } from "../store/rows.ts";
 import type { Answers } from "./answers.ts";
 import type { Engine } from "./engine.ts";
@@ -51,6 +53,14 @@ export class Control {
     });
   }
 
+  cancel(id: string, { reason, idempotency }: ControlCommand): InstanceDocument {
+    return this.#once(id, idempotency, (row) => {
+      if (row.status === "Terminated") return;
+      checkRunning(row);
+      cancel(this.#engine, row, reason ?? "cancelled by request");
+    });
+  }
+
   restart(id: string, { reason, idempotency }: ControlCommand): InstanceDocument {
     const engine = this.#engine;
     return this.#once(id, idempotency, (row) => {
@@ -97,6 +107,22 @@ export class Control {
       return present();
     });
   }
+}
+
+/** Asks the code to end. One that has not begun has nothing to clean up, and ends at once. */
+function cancel(engine: Engine, row: InstanceRow, reason: string): void {
+  const at = engine.host.now();
+  if (row.status === "Pending") {
+    const error = encodeFailure(engineFailure(new CancelledError(CANCEL_REQUEST, reason)));
+    engine.end(row, { status: "Terminated", output: null, error, at }, { reason });
+    return;
+  }
+  const payload = encode(reason, "the reason");
+  const request = engine.steps.requestCancel(payload, at);
+  if (request === null) return;
+  engine.execution?.requestCancel(request, payload);
+  engine.tell(row, "instance.cancelling", { reason });
+  if (row.heldAt === null) engine.poke(at);
 }
 
 function terminate(engine: Engine, row: InstanceRow, reason: string | null): void {

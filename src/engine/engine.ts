@@ -11,7 +11,7 @@
  */
 import { isTerminal } from "../core/documents.ts";
 import { WaymarkError } from "../core/errors.ts";
-import { encodeFailure, engineFailure, toFailure } from "../core/failure.ts";
+import { encodeFailure, engineFailure, isCancelRequest, toFailure } from "../core/failure.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { LogFields } from "../core/log.ts";
 import { type Encoded, encode } from "../core/payload.ts";
@@ -32,7 +32,7 @@ import { Ends } from "./ends.ts";
 import { Execution } from "./execution.ts";
 import { DEFAULT_TURN_BUDGET, type Host, type TurnBudget } from "./host.ts";
 import { Leaving } from "./leaving.ts";
-import { nextExecution, unheardEvents } from "./next-round.ts";
+import { nextExecution, unheard } from "./next-round.ts";
 import { Reporter, told } from "./reporter.ts";
 import { nextLook, objectLost, versionMissing } from "./suspension.ts";
 import { type CodeEnd, runTurn, type TurnEnd } from "./turn.ts";
@@ -264,8 +264,8 @@ export class Engine {
     budget.spendStep();
     const begins = !budget.spent(now);
     const written = nextExecution(row, next, this.registry, { now, begins });
-    const unheard = unheardEvents(driver.undelivered);
-    if (unheard.length > 0) this.steps.giveBack(unheard);
+    const given = unheard(driver.undelivered);
+    if (given.length > 0) this.steps.giveBack(given);
     this.steps.deleteSteps();
     this.instance.setContinued(written);
     const { executionId, version } = written;
@@ -385,9 +385,12 @@ export class Engine {
       this.end(row, { status: "Completed", output: output.text, error: null, at });
       return;
     }
-    const failure = toFailure(output.error);
+    const failure = isCancelRequest(output.error)
+      ? engineFailure(output.error)
+      : toFailure(output.error);
     const error = encodeFailure(failure);
-    this.end(row, { status: "Failed", output: null, error, at }, told(failure));
+    const status = isCancelRequest(output.error) ? "Terminated" : "Failed";
+    this.end(row, { status, output: null, error, at }, told(failure));
   }
 
   /** Nothing is lost, nothing is guessed (W7): it waits for code that fits, and looks now and then. */

@@ -13,7 +13,7 @@ import { CancelledError, decodeFailure, engineFailure } from "../core/failure.ts
 import { completionOf } from "../core/history.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { StepIdentity } from "../core/names.ts";
-import { decode } from "../core/payload.ts";
+import { decode, type Encoded } from "../core/payload.ts";
 import type { Completion } from "../core/step.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
 import type { InstanceRow, StepRow } from "../store/rows.ts";
@@ -25,7 +25,7 @@ import type { Doorbell } from "./doorbell.ts";
 import { type Host, STARTED_AT_ONCE } from "./host.ts";
 import type { Leaving } from "./leaving.ts";
 import { type OpenStep, openStep } from "./open-step.ts";
-import { type BufferedEvent, Recorder, TIMER_OVER } from "./recorder.ts";
+import { type BufferedEvent, type CancelRequest, Recorder, TIMER_OVER } from "./recorder.ts";
 import { Reporter } from "./reporter.ts";
 import { Runner } from "./runner.ts";
 
@@ -64,6 +64,7 @@ export class Execution {
   /** Event waits, newest last. */
   #waits: OpenStep[] = [];
   #events: BufferedEvent[] = [];
+  #cancelRequest: CancelRequest | null = null;
   #caughtUp = false;
   #strayed = false;
   /** Marked attempts among the rows: where there are several, it is not known which is to blame. */
@@ -103,7 +104,8 @@ export class Execution {
   }
 
   #load(step: StepRow): void {
-    if (step.state === "buffered") this.buffer(step.id, step.step, step.result ?? "");
+    if (step.kind === "cancel") this.requestCancel(step.id, step.result ?? "");
+    else if (step.state === "buffered") this.buffer(step.id, step.step, step.result ?? "");
     else this.#unasked.set(step.step, step);
     if (step.state === "running") this.#marked++;
   }
@@ -120,6 +122,11 @@ export class Execution {
   /** Takes a stored event that nobody waits for yet. */
   buffer(id: number, name: string, payload: string): void {
     this.#events.push({ id, name, payload });
+  }
+
+  /** Takes a stored request to cancel. */
+  requestCancel(id: number, payload: Encoded): void {
+    this.#cancelRequest = { id, payload };
   }
 
   get caughtUp(): boolean {
@@ -308,6 +315,14 @@ export class Execution {
       return true;
     }
     return false;
+  }
+
+  /** Lets a request to cancel reach the code, where there is one and nothing else is left to deliver. */
+  takeCancel(now: number): boolean {
+    if (this.#cancelRequest === null) return false;
+    this.#recorder.cancelAll(this.#cancelRequest, now);
+    this.#cancelRequest = null;
+    return true;
   }
 
   /** Takes steps whose attempt may start now. */

@@ -41,9 +41,9 @@ export function nextExecution(
   };
 }
 
-/** Events that have ended a wait of which the code never heard: they are not consumed. */
-export function unheardEvents(undelivered: readonly Completion[]): { seq: number; name: string }[] {
+/** Events and requests to cancel that are recorded, and of which the code never heard: they are not consumed. */
+export function unheard(undelivered: readonly Completion[]): { seq: number; name: string }[] {
   return undelivered
-    .filter(({ kind, outcome }) => kind === "event" && outcome.ok)
+    .filter(({ kind, outcome }) => (kind === "event" || kind === "cancel") && outcome.ok)
     .map(({ seq, step }) => ({ seq, name: nameOf(step) }));
 }

@@ -7,7 +7,7 @@ import { INITIAL_ID } from "../core/activity-status.ts";
 import type { Driver } from "../core/driver.ts";
 import { decodeFailure, encodeFailure, type Failure } from "../core/failure.ts";
 import { ENCODED_UNDEFINED, type Encoded } from "../core/payload.ts";
-import type { StepOutcome } from "../core/step.ts";
+import { CANCEL_REQUEST, type StepOutcome } from "../core/step.ts";
 import type { NewStepRow, StepRow } from "../store/rows.ts";
 import type { StepStore } from "../store/step-store.ts";
 import type { OpenStep } from "./open-step.ts";
@@ -18,6 +18,9 @@ export interface BufferedEvent {
   readonly name: string;
   readonly payload: Encoded;
 }
+
+/** A request to cancel that has not reached the code. */
+export type CancelRequest = Omit<BufferedEvent, "name">;
 
 export class Recorder {
   readonly #steps: StepStore;
@@ -68,6 +71,14 @@ export class Recorder {
     this.#steps.takeEvent(event, wait);
     if (row !== null) this.#steps.delete(row.id);
     this.#feed(step, seq, { ok: true, result: event.payload }, at);
+  }
+
+  /** Records that a request to cancel reaches the code now. */
+  cancelAll({ id, payload }: CancelRequest, at: number): void {
+    const seq = ++this.#seq;
+    this.#steps.takeCancel(id, seq, at);
+    const outcome = { ok: true, result: payload } as const;
+    this.#driver.feed({ seq, step: CANCEL_REQUEST, kind: "cancel", at, outcome });
   }
 
   #feed(step: OpenStep, seq: number, outcome: StepOutcome, at: number): void {

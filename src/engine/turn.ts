@@ -78,7 +78,7 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
     }
     if (turn.resumed() || shown) continue; // what it writes is durable before a step starts
     const now = host.now();
-    const took = !adopted && execution.takeEvent(now);
+    const took = !adopted && (execution.takeCancel(now) || execution.takeEvent(now));
     const recorded = execution.record(budget);
     // An event that is here goes before a timeout: none fires as long as one may still be taken.
     const fired = !adopted && !took && execution.fire(now);

@@ -11,7 +11,7 @@ import { type Route, route } from "./route.ts";
 const FOUND_ERRORS: readonly ErrorCode[] = ["INSTANCE_NOT_FOUND", "INSTANCE_BUSY"];
 
 interface Verb {
-  readonly verb: "suspend" | "resume" | "terminate";
+  readonly verb: "suspend" | "resume" | "cancel" | "terminate";
   readonly summary: string;
   /** What is so when it is answered. */
   readonly description: string;
@@ -91,6 +91,11 @@ export const CONTROL_ROUTES: readonly Route[] = [
     verb: "resume",
     summary: "Resumes a suspended instance, whoever suspended it",
     description: "It goes on at once",
+  }),
+  controlRoute({
+    verb: "cancel",
+    summary: "Asks an instance's code to end, and lets it clean up",
+    description: "It is asked, and ends as its code has it; one that has not begun has ended",
   }),
   controlRoute({
     verb: "terminate",

@@ -16,7 +16,7 @@ import type {
 import { ERROR_CODES, type ErrorCode } from "../core/errors.ts";
 import type { Failure } from "../core/failure.ts";
 import type { StoredHistoryPage } from "../core/history.ts";
-import type { StepKind } from "../core/step.ts";
+import type { RecordKind } from "../core/step.ts";
 import type { LinkedDocument } from "./links.ts";
 import type { Problem } from "./problem.ts";
 import type { WorkflowDescription } from "./service.ts";
@@ -66,11 +66,12 @@ const failureSchema: z.ZodType<Failure> = named(
   }),
 );
 
-const stepKindSchema = wordsOf<StepKind>({
+const stepKindSchema = wordsOf<RecordKind>({
   activity: "a call of an activity",
   run: "an inline step",
   timer: "a sleep",
   event: "a wait for an event, or an event nobody has waited for yet",
+  cancel: "a request to cancel the instance",
 });
 
 const waitingForSchema = z.object({

@@ -62,6 +62,7 @@ export interface Service {
   ): Promise<EventReceipt>;
   readonly suspend: ControlVerb;
   readonly resume: ControlVerb;
+  readonly cancel: ControlVerb;
   readonly terminate: ControlVerb;
   /** A new execution of what the instance was started with, in its place or under another id. */
   restart(

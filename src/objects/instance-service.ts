@@ -47,6 +47,7 @@ export function createInstanceService(registry: Registry, find: FindInstance): S
     suspend: (id, reason, idempotency) =>
       write(() => find(id).suspend(id, { reason, idempotency })),
     resume: (id, reason, idempotency) => write(() => find(id).resume(id, { reason, idempotency })),
+    cancel: (id, reason, idempotency) => write(() => find(id).cancel(id, { reason, idempotency })),
     terminate: (id, reason, idempotency) =>
       write(() => find(id).terminate(id, { reason, idempotency })),
     restart: async (id, { reason, as = id }, idempotency) => {

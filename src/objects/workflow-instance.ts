@@ -34,6 +34,7 @@ export interface InstanceRpc {
   suspend(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
   resume(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
   terminate(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
+  cancel(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
   restart(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
   given(id: string): Promise<Reply<GivenExecution>>;
   purge(id: string, force: boolean): Promise<Reply<void>>;
@@ -93,6 +94,10 @@ export function workflowInstanceClass(config: InstanceConfig) {
 
     terminate(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>> {
       return replyOf(() => this.#commands.terminate(id, command));
+    }
+
+    cancel(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>> {
+      return replyOf(() => this.#commands.cancel(id, command));
     }
 
     restart(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>> {

@@ -2,7 +2,7 @@
 import type { InstanceStatus, StepState } from "../core/documents.ts";
 import type { StepIdentity } from "../core/names.ts";
 import type { Encoded } from "../core/payload.ts";
-import type { StepKind } from "../core/step.ts";
+import type { RecordKind } from "../core/step.ts";
 
 /** The one row about the instance and its current execution. */
 export interface InstanceRow {
@@ -37,7 +37,7 @@ export interface StepRow {
   readonly seq: number | null;
   /** Its identity; for a buffered event, the event's name. */
   readonly step: StepIdentity;
-  readonly kind: StepKind;
+  readonly kind: RecordKind;
   readonly state: StepState;
   /** The ordinal of its ask; null for a buffered event. */
   readonly asked: number | null;

@@ -6,6 +6,7 @@
  */
 import type { StepIdentity } from "../core/names.ts";
 import type { Encoded } from "../core/payload.ts";
+import { CANCEL_REQUEST } from "../core/step.ts";
 import type { NewStepRow, StepRow, StepSummary } from "./rows.ts";
 import { createOpenIndex } from "./schema.ts";
 import type { Sql } from "./sql.ts";
@@ -16,8 +17,11 @@ const COLUMNS = `id, seq, step, kind, state, asked, attempt, due, input, result,
 const SUMMARY = `id, seq, step, kind, state, asked, attempt, due,
   last_processed_id AS lastProcessedId, progress, started_at AS startedAt, at`;
 
+/** A request to cancel that is not yet delivered is open, too: a turn is owed to it. */
 const SELECT_OPEN = `SELECT ${SUMMARY} FROM step
-  WHERE seq IS NULL AND state IN ('open', 'running', 'orphaned') ORDER BY id`;
+  WHERE seq IS NULL AND (state IN ('open', 'running', 'orphaned') OR kind = 'cancel') ORDER BY id`;
+const SELECT_CANCEL = "SELECT id FROM step WHERE kind = 'cancel'";
+const TAKE_CANCEL = "UPDATE step SET seq = ?, state = 'done', at = ? WHERE id = ?";
 const SELECT_ENDED = `SELECT ${COLUMNS} FROM step WHERE seq IS NOT NULL ORDER BY seq`;
 const SELECT_UNENDED = `SELECT ${COLUMNS} FROM step WHERE seq IS NULL ORDER BY id`;
 const SELECT_PAGE = `SELECT ${COLUMNS} FROM step WHERE id > ? ORDER BY id LIMIT ?`;
@@ -199,6 +203,23 @@ export class StepStore {
   ): void {
     const { attempt, lastProcessedId, progress, at } = checkpoint;
     this.#sql.run(UPDATE_CHECKPOINT, attempt, lastProcessedId, progress, at, id);
+  }
+
+  /** Keeps a request to cancel the execution; null where there was one before. */
+  requestCancel(reason: Encoded, at: number): number | null {
+    if (this.#sql.all(SELECT_CANCEL).length > 0) return null;
+    return this.insert({
+      ...BUFFERED_ROW,
+      kind: "cancel",
+      step: CANCEL_REQUEST,
+      result: reason,
+      at,
+    });
+  }
+
+  /** Gives a request to cancel its place in the order of delivery. */
+  takeCancel(id: number, seq: number, at: number): void {
+    this.#sql.run(TAKE_CANCEL, seq, at, id);
   }
 
   /** Turns a buffered event's row into that of the ended wait: ids are never used twice. */

@@ -86,6 +86,15 @@ export class TestInstance<Output = unknown> {
     this.#ask((commands) => commands.resume(this.id, { reason: null }));
   }
 
+  /**
+   * Asks its code to end, in the next run: open steps fail with a {@link CancelledError}.
+   *
+   * @throws WaymarkError `INSTANCE_TERMINAL`
+   */
+  cancel(reason: string | null = null): void {
+    this.#ask((commands) => commands.cancel(this.id, { reason }));
+  }
+
   /** @throws WaymarkError `INSTANCE_TERMINAL` */
   terminate(reason: string | null = null): void {
     this.#ask((commands) => commands.terminate(this.id, { reason }));

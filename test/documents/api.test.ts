@@ -44,6 +44,7 @@ const answering =
 const REQUESTS: Record<string, Request> = {
   suspend: answering(202, (commands) => commands.suspend(ID, asked)),
   resume: answering(202, (commands) => commands.resume(ID, asked)),
+  cancel: answering(202, (commands) => commands.cancel(ID, asked)),
   terminate: answering(202, (commands) => commands.terminate(ID, asked)),
   restart: answering(202, (commands) => commands.restart(ID, asked)),
   event: answering(202, (commands) => commands.sendEvent(ID, end("return"))),

@@ -5,6 +5,7 @@ import { problemIn, surface, surfaceWith } from "./harness.ts";
 describe.each([
   ["suspend", "Suspended"],
   ["resume", "Running"],
+  ["cancel", "Running"],
   ["terminate", "Terminated"],
 ])("%s", (verb, status) => {
   const path = `/v1/instances/a/${verb}`;

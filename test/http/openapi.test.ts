@@ -22,6 +22,7 @@ const SUCCESSES: readonly (readonly [operation: string, status: number, ...Examp
   ["purgeInstance", 204, "DELETE", "/v1/instances/a?force=true"],
   ["suspendInstance", 202, "POST", "/v1/instances/a/suspend", { reason: "why" }],
   ["resumeInstance", 202, "POST", "/v1/instances/a/resume", {}],
+  ["cancelInstance", 202, "POST", "/v1/instances/a/cancel", { reason: "why" }],
   ["terminateInstance", 202, "POST", "/v1/instances/a/terminate", { reason: "why" }],
 ];
 type Example = readonly [method: string, path: string, body?: unknown];

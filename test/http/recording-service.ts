@@ -82,6 +82,7 @@ export class RecordingService implements Service {
 
   readonly suspend = this.#control("suspend", "Suspended");
   readonly resume = this.#control("resume", "Running");
+  readonly cancel = this.#control("cancel", "Running");
   readonly terminate = this.#control("terminate", "Terminated");
 
   async restart(...parameters: Parameters<Service["restart"]>) {
@@ -98,7 +99,10 @@ export class RecordingService implements Service {
     this.#instances.delete(parameters[0]);
   }
 
-  #control(method: "suspend" | "resume" | "terminate", status: InstanceDocument["status"]) {
+  #control(
+    method: "suspend" | "resume" | "cancel" | "terminate",
+    status: InstanceDocument["status"],
+  ) {
     return async (...parameters: Parameters<Service[typeof method]>) => {
       this.#record(method, parameters);
       const [id] = parameters;

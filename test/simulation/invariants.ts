@@ -100,6 +100,17 @@ export class Cancellations {
   }
 }
 
+/** A request to cancel is heard soon, or not at all, where the code was about to end. */
+export function hearsRequests(object: InProcessObject): string[] {
+  const row = new InstanceStore(object.sql).read();
+  const request = new StepStore(object.sql).unended().find(({ kind }) => kind === "cancel");
+  if (request === undefined || row?.completedAt == null || row.status === "Terminated") return [];
+  const millis = row.completedAt - request.at;
+  return millis < 300_000
+    ? []
+    : [`W3: ${object.name} did not hear in ${millis} ms to be cancelled`];
+}
+
 /** W6 (f): while a person has suspended the instance, nothing reaches its code. */
 export function maySee(object: InProcessObject): string[] {
   const held = new InstanceStore(object.sql).read()?.heldAt != null;

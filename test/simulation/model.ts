@@ -42,11 +42,17 @@ function endsOf(program: Program): Ends | null {
   }
 }
 
+/** What a program says that was asked to end. */
+export const CANCELLED = "asked to end";
+
 const ENDS: Record<string, Ends> = { poison: ["ATTEMPT_LOST"], slow: ["done"], run: ["ran"] };
 
 /** Where what a program saw is not what the model predicts. */
 export function mispredicted(program: Program, seen: readonly string[]): string[] {
-  const parts = new Map(partsOf(program).map((part) => [part.path, part]));
+  const asked = seen.includes(CANCELLED);
+  const parts = new Map(
+    partsOf(program, "0", asked ? "cancellable" : "certain").map((part) => [part.path, part]),
+  );
   const told = new Map<string, string>();
   const problems: string[] = [];
   for (const line of seen) {
@@ -108,8 +114,12 @@ export async function retell(
     }
     return promise;
   };
+  const requested = new AbortController();
   const ctx = {
-    ...{ race, map },
+    race,
+    map: (items: unknown[], each: Each, options: Mapping) =>
+      map(items, each, options, requested.signal),
+    signal: requested.signal,
     call: ({ name }: { name: string }, input: unknown, asking?: Asking) =>
       ask(name, "activity", input, asking),
     run: (name: string, _fn: unknown, asking: Asking) => ask(name, "run", undefined, asking),
@@ -132,6 +142,17 @@ export async function retell(
   for (const step of inOrder(history.steps)) {
     const teller = tellers.get(step.step);
     if (ended !== undefined || problem !== undefined) break;
+    if (step.kind === "cancel") {
+      [now, seq, draws] = [Math.max(now, step.at), step.seq ?? 0, 0];
+      for (const [name, teller] of tellers) {
+        cancelled.add(name);
+        teller.reject({ code: "CANCELLED", message: parse(step.result ?? "-1") });
+      }
+      tellers.clear();
+      requested.abort();
+      await settled();
+      continue;
+    }
     if (cancelled.has(step.step) && (step.kind !== "event" || step.state === "failed")) continue;
     if (teller === undefined) return { problem: `${step.step} was recorded, and nobody waited` };
     tellers.delete(step.step);
@@ -174,8 +195,10 @@ async function map(
   items: unknown[],
   each: Each,
   { concurrency, key, tolerate, signal }: Mapping & Pick<Asking, "signal">,
+  requested: AbortSignal,
 ): Promise<unknown[]> {
   const stop = new AbortController();
+  if (!requested.aborted) requested.addEventListener("abort", () => stop.abort());
   signal?.addEventListener("abort", () => stop.abort());
   if (signal?.aborted) stop.abort();
   const entries: { status: string; value?: unknown }[] = [];

@@ -237,6 +237,18 @@ const MUTATIONS: readonly Mutation[] = [
     replace: "",
   },
   {
+    fault: "forget a request to cancel when memory is lost",
+    file: "engine/execution.ts",
+    find: 'if (step.kind === "cancel") this.requestCancel(step.id, step.result ?? "");',
+    replace: 'if (step.kind === "cancel") return;',
+  },
+  {
+    fault: "reject the steps of a cancelled instance, and leave their rows open",
+    file: "core/driver.ts",
+    find: "      this.#cancelled.push(identity);\n      reject(new CancelledError(identity, reason));",
+    replace: "      reject(new CancelledError(identity, reason));",
+  },
+  {
     fault: "leave an instance alone whose alarm the platform has given up",
     file: "engine/engine.ts",
     find: "if (due !== null) this.#setAlarm(Math.max(due, this.host.now() + 1));",

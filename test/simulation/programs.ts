@@ -148,6 +148,8 @@ export const racy = workflow("Racy", async (ctx, program: Program): Promise<read
   const seen = witnessed(rounds?.seen ?? [], ctx.instanceId);
   const [path, part] = [`${rounds?.round ?? 0}`, rounds?.parts[rounds.round] ?? program];
   await interpret(part, path, { ctx, seen }).catch((error: Error) => seen.push(error.message));
+  if (ctx.signal.aborted) seen.push("asked to end");
+  if (ctx.signal.aborted && part.kind === "all") await obey(ctx, seen);
   if (rounds !== null && rounds.round + 1 < rounds.parts.length) {
     return ctx.continueAsNew({ ...rounds, round: rounds.round + 1, seen });
   }
@@ -156,6 +158,12 @@ export const racy = workflow("Racy", async (ctx, program: Program): Promise<read
   ctx.setStatus(`end ${digest(seen)}`);
   return seen;
 });
+
+/** Cleans up after a request to cancel, and ends as it asks. */
+async function obey(ctx: WorkflowContext, seen: string[]): Promise<never> {
+  await ctx.call(work, { path: "cleaned up", seen: digest(seen), program: { kind: "draw" } });
+  throw ctx.signal.reason;
+}
 
 interface World {
   readonly ctx: WorkflowContext;
@@ -261,7 +269,12 @@ async function cancel(program: Of<"cancel">, path: string, world: World): Promis
     sleep: () => ctx.sleep(millis, { signal }),
     wait: () => ctx.waitForEvent("a", { timeout: millis, signal }),
   }[step]();
-  if (after !== null) void ctx.sleep(after).then(() => controller.abort());
+  if (after !== null) {
+    ctx.sleep(after).then(
+      () => controller.abort(),
+      () => {}, // the instance is cancelled, and the step with it
+    );
+  }
   const got = await asked;
   if (step === "wait") seen.push(`${path} got ${got}`); // an event that is taken is told of
   return "done";

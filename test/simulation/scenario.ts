@@ -10,6 +10,7 @@ export interface ClientAct {
     | "event a"
     | "event b"
     | "terminate"
+    | "cancel"
     | "replace"
     | "restart"
     | "purge"
@@ -153,6 +154,7 @@ function actsOf(random: Random): ClientAct[] {
   });
   const at = random.pick([0, 2, 30, 400]);
   if (random.chance(0.07)) acts.push({ at, verb: "terminate" });
+  if (random.chance(0.1)) acts.push({ at: at + random.below(9), verb: "cancel" });
   if (random.chance(0.07)) acts.push({ at: at * 2, verb: "replace" });
   if (random.chance(0.07)) acts.push({ at: at * 3, verb: "purge" });
   if (random.chance(0.07)) acts.push({ at: at * 4, verb: "restart" });

@@ -76,6 +76,8 @@ class Simulation {
   readonly #rounds = new RoundsWatch();
   /** The payloads of acknowledged events to the present execution of each instance. */
   readonly #sent = new Map<string, Set<string>>();
+  /** Instances that stood still for a while, because they were suspended or had lost their alarm. */
+  readonly #delayed = new Set<string>();
   #events = 0;
   #restarts = 0;
 
@@ -155,6 +157,7 @@ class Simulation {
         return;
       case "suspend":
       case "resume":
+      case "cancel":
         await this.#send(id, verb, (commands) => commands[verb](id, { reason: "simulated" }));
         return;
       case "terminate":
@@ -205,6 +208,8 @@ class Simulation {
   #watch(event: TraceEvent): void {
     const object = this.cluster.object(event.object);
     const bereft = this.#faults.bereft.has(event.object);
+    const suspended = event.kind === "log" && event.event.event === "instance.suspended";
+    if (bereft || suspended) this.#delayed.add(event.object);
     this.problems.push(
       ...invariants.handlerNeverThrows(event),
       ...invariants.neverDiverges(event),
@@ -229,6 +234,9 @@ class Simulation {
    * gets one of each.
    */
   async #nudge(): Promise<void> {
+    for (const { id } of this.cluster.stuck()) {
+      if (!this.#faults.bereft.has(id)) this.problems.push(`W3: ${id} is stuck until it is nudged`);
+    }
     for (const object of this.#unended()) {
       if (isHeld(object)) await this.#resume(object.name);
       const { waitingFor } = object.commands.get(object.name);
@@ -258,6 +266,7 @@ class Simulation {
       if (!isTerminal(status)) problems.push(`${id} has not ended: it is ${status}`);
       if (status === "Failed")
         problems.push(`${id} failed: ${object.commands.get(id).error?.message}`);
+      if (!this.#delayed.has(id)) problems.push(...invariants.hearsRequests(object));
       problems.push(...invariants.memoryAgrees(object));
       const history = cluster.instance(id).export();
       const { customStatus } = cluster.instance(id).document();

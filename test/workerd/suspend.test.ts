@@ -44,3 +44,18 @@ test("a sleeping instance that is suspended has no alarm, and its old due again 
     expect(due).toBeGreaterThanOrEqual(86_400_000);
   });
 });
+
+test("a cancel survives a hard abort, stops what runs, and lets the code clean up", async () => {
+  await start("CleansUp", "cancelled");
+  await vi.waitFor(() => expect(ledger.of("cancelled")).toEqual(["begun"]));
+  const body = { reason: "by test" };
+  const response = await call("/v1/instances/cancelled/cancel", { body });
+  expect(response.status).toBe(202);
+  await abortAllDurableObjects();
+  await runDurableObjectAlarm(stubOf("cancelled"));
+  expect(await get("cancelled", 10)).toMatchObject({
+    status: "Terminated",
+    error: { type: "CancelledError", code: "CANCELLED", message: "by test" },
+  });
+  expect(ledger.of("cancelled").at(-1)).toBe("cleaned up");
+});
