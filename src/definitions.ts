@@ -8,6 +8,13 @@ export { activity } from "./core/activity.ts";
 export type { ActivityStatus, ProcessingStatus } from "./core/activity-status.ts";
 export { INITIAL_ID, initialStatus } from "./core/activity-status.ts";
 export type {
+  ChildOptions,
+  Parent,
+  ParentClose,
+  StartedChild,
+  StartOptions,
+} from "./core/child.ts";
+export type {
   CallOptions,
   ContinueOptions,
   StepOptions,
@@ -22,6 +29,7 @@ export type { Failure } from "./core/failure.ts";
 export {
   ActivityFailedError,
   CancelledError,
+  ChildFailedError,
   NonRetryableError,
   PreemptedError,
   RetryAfterError,

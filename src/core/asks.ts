@@ -1,15 +1,18 @@
 /** What the context's methods ask of the driver: each turns a call of the code into a step, without a wait. */
 import { type ActivityContext, type AnyActivity, activity } from "./activity.ts";
 import { decideStage } from "./activity-status.ts";
+import type { ChildOptions, ParentClose, StartOptions } from "./child.ts";
 import type { CallOptions, ContinueOptions, StepOptions, WaitOptions } from "./context.ts";
 import type { Driver } from "./driver.ts";
 import { type Duration, durationMillis } from "./duration.ts";
 import { WaymarkError } from "./errors.ts";
 import { CancelledError } from "./failure.ts";
 import { LIMITS } from "./limits.ts";
-import { checkName } from "./names.ts";
+import { checkInstanceId, checkName, checkTags } from "./names.ts";
 import { decode, type Encoded, encode } from "./payload.ts";
 import { checkRetryPolicy, mergeRetryPolicies } from "./retry.ts";
+import type { ChildRequest } from "./step.ts";
+import type { AnyWorkflow } from "./workflow.ts";
 
 export function callActivity(
   driver: Driver,
@@ -34,6 +37,50 @@ export function callActivity(
   const stageStatus = staged?.status ?? null;
   const request = { kind: "activity", activity: definition, retry, timeout, stageStatus } as const;
   return driver.ask({ name, key: options.key, input, request, signal: options.signal });
+}
+
+/** A workflow and its input, as a child that is waited for, or only started. */
+export function askChild(
+  driver: Driver,
+  kind: "child" | "start",
+  { name, version }: AnyWorkflow,
+  value: unknown,
+  options: ChildOptions & StartOptions,
+): Promise<unknown> {
+  const { key, id, tags = {}, startAt, parentClose = "abandon", timeout, signal } = options;
+  const retry = { maxAttempts: 1, ...mergeRetryPolicies(options.retry) };
+  checkRetryPolicy(retry, `the call of "${name}"`);
+  if (timeout !== undefined) durationMillis(timeout);
+  if (id !== undefined) checkInstanceId(id);
+  checkTags(tags);
+  if (!PARENT_CLOSES.includes(parentClose)) throw noSuchClose(parentClose);
+  const at = startAt === undefined ? undefined : checkMoment(startAt, driver.now);
+  const child = { kind, workflow: name, version, id, tags, startAt: at, parentClose } as const;
+  const request: ChildRequest = { ...child, retry, timeout };
+  const input = encode(value, `the input of "${name}"`);
+  return driver.ask({ name, key, input, request, signal });
+}
+
+const PARENT_CLOSES: readonly ParentClose[] = ["abandon", "cancel", "terminate"];
+
+const noSuchClose = (parentClose: unknown): WaymarkError =>
+  new WaymarkError(
+    "DEFINITION_INVALID",
+    `parentClose is "abandon", "cancel" or "terminate", and not ${JSON.stringify(parentClose)}`,
+  );
+
+export function askSend(
+  driver: Driver,
+  to: string,
+  event: string,
+  payload: unknown,
+  { key, signal }: StepOptions,
+): Promise<unknown> {
+  checkInstanceId(to);
+  checkName(event, "an event");
+  const input = encode(payload, `the event "${event}"`);
+  const request = { kind: "send", to, event } as const;
+  return driver.ask({ name: `send ${event}`, key, input, request, signal });
 }
 
 export function runInline(

@@ -1,21 +1,25 @@
 /** The workflow's context: everything its code may do that a replay can repeat. */
 
-import type { Activity, ActivityContext } from "./activity.ts";
+import type { Activity, ActivityContext, AnyActivity } from "./activity.ts";
 import {
+  askChild,
   askEvent,
   askMoment,
+  askSend,
   askSleep,
   callActivity,
   continueAsNew,
   encodeStatus,
   runInline,
 } from "./asks.ts";
+import type { ChildOptions, Parent, ParentReference, StartedChild, StartOptions } from "./child.ts";
 import type { Driver } from "./driver.ts";
 import type { Duration } from "./duration.ts";
 import type { LogFields } from "./log.ts";
 import { type CallItem, type MapMethod, mapMethod } from "./map.ts";
 import { type Branches, type RaceOptions, type RaceResult, race } from "./race.ts";
 import type { RetryPolicy } from "./retry.ts";
+import type { AnyWorkflow, Workflow } from "./workflow.ts";
 
 export interface StepOptions {
   /** Identifies the step beside its name; give one in loops over data. Unique per name. */
@@ -55,12 +59,19 @@ export type ContinueArguments<Input> =
   | (undefined extends Input ? [input?: Input] : [input: Input])
   | [input: unknown, options: { readonly version: "latest" }];
 
+/** The arguments of a child: the input may be left out where the workflow takes none. */
+export type ChildArguments<Input, Options> = undefined extends Input
+  ? [input?: Input, options?: Options]
+  : [input: Input, options?: Options];
+
 /** What a workflow gets beside its input. */
 export interface WorkflowContext<Input = unknown> {
   readonly instanceId: string;
   readonly executionId: string;
   /** The version of the workflow this instance started with. */
   readonly version: string;
+  /** The instance that started this one, and the step that did; null where a request did. */
+  readonly parent: Parent | null;
   /** The time, as recorded: the same on replay. */
   readonly now: Date;
   /** Whether the code runs again over what is already recorded. */
@@ -76,6 +87,38 @@ export interface WorkflowContext<Input = unknown> {
     activity: Activity<Input, Output>,
     ...args: CallArguments<Input>
   ): Promise<Output>;
+  /**
+   * Runs a workflow as a child, an instance of its own, and returns what it returned. It outlives a crash of
+   * this instance, as this one outlives its. What happens to it when this execution ends first is
+   * `parentClose`: it goes on, if left out.
+   *
+   * @throws ChildFailedError when it failed, was terminated, or its id is taken
+   * @throws WaymarkError `PAYLOAD_UNSUPPORTED`, `PAYLOAD_TOO_LARGE`, `STEP_KEY_REUSED`, `INSTANCE_ID_INVALID`
+   * @example const parcel = await ctx.call(shipOrder, order, { id: `ship-${order.id}` });
+   */
+  call<Input, Output>(
+    workflow: Workflow<Input, Output>,
+    ...args: ChildArguments<Input, ChildOptions>
+  ): Promise<Output>;
+  /**
+   * Starts a workflow as a child and does not wait for its end: the promise resolves once it is started.
+   * It is started even where nobody awaits the promise and this workflow returns.
+   *
+   * @throws WaymarkError `INSTANCE_EXISTS` where the id is taken
+   * @example const { id } = await ctx.start(sendReminder, order, { startAt: tomorrow });
+   */
+  start<Input, Output>(
+    workflow: Workflow<Input, Output>,
+    ...args: ChildArguments<Input, StartOptions>
+  ): Promise<StartedChild>;
+  /**
+   * Sends an event to another instance, in order and once, however often either of them crashes. The promise
+   * resolves when it is stored there; it is sent even where nobody awaits it and this workflow returns.
+   *
+   * @throws WaymarkError `INSTANCE_NOT_FOUND`, `INSTANCE_TERMINAL` where it has ended
+   * @example await ctx.sendEvent(`order-${id}`, "paid", { amount });
+   */
+  sendEvent(id: string, name: string, payload?: unknown, options?: StepOptions): Promise<void>;
   /**
    * Runs a function as a step of its own, with the retries of an activity.
    *
@@ -170,6 +213,7 @@ export interface WorkflowContext<Input = unknown> {
 /** Who the workflow is; fixed for an execution. */
 export interface ContextIdentity {
   readonly instanceId: string;
+  readonly parent: ParentReference | null;
   readonly executionId: string;
   readonly version: string;
   readonly stages: readonly string[];
@@ -178,6 +222,7 @@ export interface ContextIdentity {
 /** The context of one execution, on its driver. */
 export function createContext(driver: Driver, identity: ContextIdentity): WorkflowContext {
   const { instanceId, executionId, version, stages } = identity;
+  const { parent } = identity;
   const callItem: CallItem = (definition, item, options) =>
     step(() => callActivity(driver, stages, definition, item, options));
   return {
@@ -190,8 +235,17 @@ export function createContext(driver: Driver, identity: ContextIdentity): Workfl
     get replaying() {
       return driver.replaying;
     },
-    call: <Input, Output>(definition: Activity<Input, Output>, ...args: CallArguments<Input>) =>
-      step<Output>(() => callActivity(driver, stages, definition, args[0], args[1] ?? {})),
+    parent: parent && { instanceId: parent.id, executionId: parent.executionId, step: parent.step },
+    call: <Output>(definition: AnyActivity | AnyWorkflow, input?: unknown, options = {}) =>
+      step<Output>(() =>
+        definition.kind === "workflow"
+          ? askChild(driver, "child", definition, input, options)
+          : callActivity(driver, stages, definition, input, options),
+      ),
+    start: (definition: AnyWorkflow, input?: unknown, options = {}) =>
+      step<StartedChild>(() => askChild(driver, "start", definition, input, options)),
+    sendEvent: (id, name, payload, options = {}) =>
+      step<void>(() => askSend(driver, id, name, payload, options)),
     run: (name, fn, options = {}) => step(() => runInline(driver, name, fn, options)),
     sleep: (duration, options = {}) => step(() => askSleep(driver, duration, options)),
     sleepUntil: (moment, options = {}) => step(() => askMoment(driver, moment, options)),

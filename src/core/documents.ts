@@ -24,6 +24,8 @@ export interface WaitingFor {
   readonly step: string;
   /** For an activity: the attempt that runs, or comes next. */
   readonly attempt?: number;
+  /** For a child workflow: its instance. */
+  readonly instanceId?: string;
   /** When it is due, where that is known. */
   readonly due?: string;
 }
@@ -75,6 +77,8 @@ export interface HistoryItem {
   readonly kind: RecordKind;
   readonly state: StepState;
   readonly attempts: number;
+  /** For a child workflow: its instance. */
+  readonly instanceId?: string;
   readonly startedAt: string | null;
   readonly completedAt: string | null;
   readonly due: string | null;

@@ -12,7 +12,7 @@
  * cancel the instance is a completion of its own, and does the same to all steps that are open.
  */
 import { WaymarkError } from "./errors.ts";
-import { ActivityFailedError, CancelledError, fromFailure } from "./failure.ts";
+import { ActivityFailedError, CancelledError, ChildFailedError, fromFailure } from "./failure.ts";
 import { LIMITS } from "./limits.ts";
 import type { LogFields } from "./log.ts";
 import { countedIdentity, keyedIdentity, type StepIdentity } from "./names.ts";
@@ -85,6 +85,7 @@ export class Driver {
   readonly #signals = new Signals((step) => this.#cancel(step));
   #asked: Ask[] = [];
   #cancelled: StepIdentity[] = [];
+  readonly #byRequest = new Set<StepIdentity>();
   #ordinal = 0;
   #now: number;
   #seq = 0;
@@ -355,6 +356,7 @@ export class Driver {
     for (const [identity, { signal, reject }] of open) {
       if (signal !== undefined) this.#signals.forget(signal, identity);
       this.#cancelled.push(identity);
+      this.#byRequest.add(identity);
       reject(new CancelledError(identity, reason));
     }
     this.#requested.abort(new CancelledError(CANCEL_REQUEST, reason));
@@ -373,6 +375,11 @@ export class Driver {
     return asked;
   }
 
+  /** Whether a request to cancel the instance, and not the code, has cancelled the step. */
+  isCancelledByRequest(identity: StepIdentity): boolean {
+    return this.#byRequest.has(identity);
+  }
+
   /** The steps cancelled since the last call. Some may be among the asked ones: they never began. */
   takeCancelled(): readonly StepIdentity[] {
     const cancelled = this.#cancelled;
@@ -385,9 +392,17 @@ function failureError(
   completion: Completion,
   outcome: Extract<Completion["outcome"], { ok: false }>,
 ): Error {
-  return completion.kind === "activity" || completion.kind === "run"
-    ? new ActivityFailedError(completion.step, outcome.attempts, outcome.failure)
-    : fromFailure(outcome.failure);
+  const { step, kind } = completion;
+  const { attempts, failure } = outcome;
+  switch (kind) {
+    case "activity":
+    case "run":
+      return new ActivityFailedError(step, attempts, failure);
+    case "child":
+      return new ChildFailedError(step, attempts, failure);
+    default:
+      return fromFailure(failure);
+  }
 }
 
 function excerpt(input: Encoded | null): string {

@@ -64,6 +64,9 @@ export const ERROR_CODES = {
   CANCELLED: entry(409, "The step was cancelled by the workflow's code"),
   SUSPENDED_BY_REQUEST: entry(409, "The instance is suspended until it is resumed"),
   EVENT_TIMEOUT: entry(408, "The event did not arrive in time"),
+  CHILD_FAILED: entry(500, "A child workflow did not complete"),
+  CHILD_TIMEOUT: entry(500, "A child workflow took longer than its timeout", true),
+  CHILD_REPLACED: entry(500, "Another execution took the place of a child workflow"),
   // Attempts
   ACTIVITY_FAILED: entry(500, "An activity failed for good"),
   ATTEMPT_TIMEOUT: entry(500, "An attempt took longer than its timeout", true),

@@ -16,6 +16,8 @@ export interface Failure {
   readonly code?: string;
   readonly stack?: string;
   readonly cause?: Failure;
+  /** The instance that failed, where it was a child workflow. */
+  readonly instanceId?: string;
   /** The error's own enumerable properties, as plain JSON. */
   readonly properties?: { readonly [name: string]: Json };
 }
@@ -90,6 +92,34 @@ export class ActivityFailedError extends WaymarkError {
 }
 
 /**
+ * What a workflow catches where a child workflow that it called failed, was terminated, or could not be
+ * started. The child's own error is the `failure`, with all its causes.
+ *
+ * @example
+ * try { await ctx.call(shipOrder, order); }
+ * catch (error) {
+ *   if (error instanceof ChildFailedError) await ctx.call(notify, error.failure.message);
+ * }
+ */
+export class ChildFailedError extends WaymarkError {
+  override readonly name = "ChildFailedError";
+  /** The identity of the step that called it. */
+  readonly step: string;
+  /** How often it was started. */
+  readonly attempts: number;
+  /** What the child ended with the last time. */
+  readonly failure: Failure;
+
+  constructor(step: string, attempts: number, failure: Failure) {
+    const who = failure.instanceId === undefined ? "" : ` (instance "${failure.instanceId}")`;
+    super("CHILD_FAILED", `${step}${who} failed: ${failure.type}: ${failure.message}`);
+    this.step = step;
+    this.attempts = attempts;
+    this.failure = failure;
+  }
+}
+
+/**
  * What a workflow catches where a step's `signal` was aborted before the step had ended, or where somebody
  * asked to cancel the instance: then each open step fails with it, once, and steps that are asked for from
  * there on run as ever, so that the code can clean up. Also the reason of the `signal` of an attempt that
@@ -124,10 +154,19 @@ export const isCancelRequest = (error: unknown): error is CancelledError =>
 export function toFailure(thrown: unknown): Failure {
   try {
     const failure = describe(thrown, 0);
-    return thrown instanceof ActivityFailedError ? { ...failure, cause: thrown.failure } : failure;
+    if (!(thrown instanceof ActivityFailedError || thrown instanceof ChildFailedError))
+      return failure;
+    const { failure: _, ...properties } = failure.properties ?? {};
+    return { ...failure, cause: shortened(thrown.failure, LIMITS.failureChain), properties };
   } catch {
     return { type: "Thrown", message: "an error that throws when it is read" };
   }
+}
+
+/** So many causes of it: each level of children adds one, and there may be any number of levels. */
+function shortened({ cause, ...failure }: Failure, left: number): Failure {
+  if (cause === undefined) return failure;
+  return left <= 1 ? failure : { ...failure, cause: shortened(cause, left - 1) };
 }
 
 function describe(thrown: unknown, depth: number): Failure {

@@ -1,4 +1,6 @@
 /** The history of one execution as it is stored, in a form that can be kept in a file. */
+
+import type { ParentReference } from "./child.ts";
 import type { InstanceStatus, StepState } from "./documents.ts";
 import { decodeFailure } from "./failure.ts";
 import type { StepIdentity } from "./names.ts";
@@ -34,6 +36,8 @@ export interface StoredHistory {
   /** A failure as JSON. */
   readonly error: string | null;
   readonly startedAt: number | null;
+  /** Whose child it is; left out in histories that were exported before there were children. */
+  readonly parent?: ParentReference | null;
   /** In any order: `seq` says in which they were delivered. */
   readonly steps: readonly StoredStep[];
 }

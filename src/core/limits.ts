@@ -30,6 +30,11 @@ export const LIMITS = {
   /** How long an idempotency key is honoured: 24 hours. */
   idempotencyKeyMillis: 86_400_000,
   /**
+   * How long an instance remembers the last message of each sender, in milliseconds: a sender repeats one
+   * within minutes, as long as it has no answer.
+   */
+  inboxMillis: 86_400_000,
+  /**
    * How long a purged instance's tombstone stays, in milliseconds: as long as anybody may repeat a
    * request to it with its key.
    */
@@ -46,6 +51,8 @@ export const LIMITS = {
   failureStackLength: 4_096,
   /** Causes kept below an error. */
   failureDepth: 5,
+  /** Causes kept below the failure of a step: of children, their children, and so on. */
+  failureChain: 20,
   /** Bytes of an error's own properties as stored; larger ones are left out. */
   failurePropertiesBytes: 8_192,
   /** Events an instance keeps that nobody has waited for yet. */

@@ -37,6 +37,30 @@ export function checkInstanceId(id: string): void {
   );
 }
 
+/**
+ * Refuses tags that no instance can have.
+ *
+ * @throws WaymarkError `TAGS_INVALID`
+ */
+export function checkTags(tags: { readonly [name: string]: string }): void {
+  const entries = Object.entries(tags);
+  const fits = entries.every(
+    ([name, value]) =>
+      isTagText(name, LIMITS.tagNameLength) &&
+      isTagText(value, LIMITS.tagValueLength) &&
+      name !== "",
+  );
+  if (fits && entries.length <= LIMITS.tags) return;
+  throw new WaymarkError(
+    "TAGS_INVALID",
+    `an instance has at most ${LIMITS.tags} tags: names of 1 to ${LIMITS.tagNameLength} characters, ` +
+      `values of at most ${LIMITS.tagValueLength}, both printable text`,
+  );
+}
+
+const isTagText = (text: unknown, most: number): boolean =>
+  typeof text === "string" && text.length <= most && /^[^\p{Cc}\p{Cs}]*$/u.test(text);
+
 /** The identity of the `count`th step of a name, counted from 1. */
 export const countedIdentity = (name: string, count: number): StepIdentity =>
   count === 1 ? name : `${name}#${count}`;

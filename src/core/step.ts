@@ -2,6 +2,7 @@
 
 import type { AnyActivity } from "./activity.ts";
 import type { ActivityStatus } from "./activity-status.ts";
+import type { ParentClose } from "./child.ts";
 import type { Duration } from "./duration.ts";
 import type { Failure } from "./failure.ts";
 import type { StepIdentity } from "./names.ts";
@@ -9,7 +10,7 @@ import type { Encoded } from "./payload.ts";
 import type { RetryPolicy } from "./retry.ts";
 
 /** The kinds of step a workflow can ask for. */
-export type StepKind = "activity" | "run" | "timer" | "event";
+export type StepKind = "activity" | "run" | "timer" | "event" | "child" | "start" | "send";
 
 /** The kinds of row a history may have: the steps, and what reaches the code without being asked for. */
 export type RecordKind = StepKind | "cancel";
@@ -28,7 +29,24 @@ export type StepRequest =
       readonly stageStatus: ActivityStatus | null;
     }
   | { readonly kind: "timer"; readonly due: number }
+  | ChildRequest
+  | { readonly kind: "send"; readonly to: string; readonly event: string }
   | { readonly kind: "event"; readonly event: string; readonly due: number | null };
+
+/** A child workflow: `child` waits for its end, `start` only for its start. */
+export interface ChildRequest {
+  readonly kind: "child" | "start";
+  readonly workflow: string;
+  readonly version: string;
+  /** The child's id; derived from the step where it is undefined. */
+  readonly id: string | undefined;
+  readonly tags: { readonly [name: string]: string };
+  /** Milliseconds since 1970; at once where it is undefined. */
+  readonly startAt: number | undefined;
+  readonly parentClose: ParentClose;
+  readonly retry: RetryPolicy;
+  readonly timeout: Duration | undefined;
+}
 
 /** A step the code has asked for. */
 export interface Ask {

@@ -11,7 +11,7 @@ import type { Host } from "./host.ts";
 const KEPT_ANSWER_LENGTH = 65_536;
 
 /** Kept in place of the answers of a purged instance. */
-const PURGED = '{"purged":true}';
+export const PURGED = '{"purged":true}';
 
 /** How an answer too long to keep is kept in part, and made whole from the present state. */
 export interface Short<Answer, Kept> {
@@ -55,11 +55,6 @@ export class Answers {
     const fits = whole.length <= KEPT_ANSWER_LENGTH;
     keys.keep(idempotency, fits ? whole : JSON.stringify({ part: short.of(answer) }), now);
     return answer;
-  }
-
-  /** The instance is purged: a request that was carried out is known, and its answer gone. */
-  purge(): void {
-    this.#keys.answerAll(PURGED);
   }
 }
 

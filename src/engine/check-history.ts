@@ -48,9 +48,9 @@ export async function checkHistory(
     recorded: (identity) => recorded.get(identity),
     resumed: true,
   });
-  const { id: instanceId, executionId, version } = history;
+  const { id: instanceId, executionId, version, parent = null } = history;
   const { stages } = workflow;
-  const ctx = createContext(driver, { instanceId, executionId, version, stages });
+  const ctx = createContext(driver, { instanceId, executionId, parent, version, stages });
   driver.start(() => workflow.run(ctx, decode(history.input)));
   do await drained();
   while (driver.deliverNext());

@@ -12,17 +12,20 @@ import {
   type StartReceipt,
 } from "../core/documents.ts";
 import { WaymarkError } from "../core/errors.ts";
+import { engineFailure } from "../core/failure.ts";
 import type { StoredHistoryPage } from "../core/history.ts";
 import { LIMITS } from "../core/limits.ts";
-import { nameOf } from "../core/names.ts";
 import type { Encoded } from "../core/payload.ts";
 import type { InstanceRow, StepRow } from "../store/rows.ts";
 import { Answers, type Short, shortAlready } from "./answers.ts";
-import { Control, type ControlCommand, checkRunning, type GivenExecution } from "./control.ts";
+import { Control, type ControlCommand, type GivenExecution, type PurgeOptions } from "./control.ts";
 import type { Engine } from "./engine.ts";
+import { acceptEvent } from "./events.ts";
 import { storedExecution, storedStep } from "./export-history.ts";
+import type { Answered, Message, MessageAnswer } from "./message.ts";
 import { type NewExecution, newInstance } from "./new-instance.ts";
 import { documentOf, presentRow } from "./present.ts";
+import { receive } from "./receive.ts";
 import { historyItem } from "./view.ts";
 
 /** A start, with its input already checked and encoded. */
@@ -71,8 +74,8 @@ export class Commands {
       }
       if (existing !== undefined) checkReplaceable(existing, command.onConflict);
       const row = newInstance(command, this.#engine.host);
-      if (existing !== undefined) this.#engine.steps.deleteAll();
-      else this.#engine.tombstone.clear();
+      if (existing === undefined) this.#engine.tombstone.clear();
+      else this.#engine.forsake(existing, replaced(existing));
       this.#engine.instance.write(row);
       this.#engine.begin(row);
       return { created: true, document: this.#document(row) };
@@ -138,23 +141,9 @@ export class Commands {
     engine.requested();
     return this.#answers.once(command.idempotency, shortAlready<EventReceipt>(), () => {
       const row = this.#row(id);
-      checkRunning(row);
-      checkEventRoom(engine.steps.buffered(), command.payload);
-      const now = engine.host.now();
-      const eventId = engine.steps.bufferEvent(command.event, command.payload, now);
-      this.#announce(row, eventId, command, now);
+      const eventId = acceptEvent(engine, row, command);
       return { ...receiptOf(row, command), eventId };
     });
-  }
-
-  /** Wakes the instance only where something waits for the event: a stored one costs one row. */
-  #announce(row: InstanceRow, eventId: number, command: EventCommand, now: number): void {
-    const { execution, steps } = this.#engine;
-    const { event, payload } = command;
-    execution?.buffer(eventId, event, payload);
-    if (row.heldAt !== null) return; // kept until it is resumed
-    const waits = execution?.waitsFor(event) ?? steps.open().some((step) => isWaitFor(step, event));
-    if (waits) this.#engine.poke(now);
   }
 
   /** @throws WaymarkError `INSTANCE_NOT_FOUND`, `INSTANCE_TERMINAL` */
@@ -204,8 +193,14 @@ export class Commands {
    *
    * @throws WaymarkError `INSTANCE_NOT_FOUND`, `INSTANCE_NOT_TERMINAL`
    */
-  purge(id: string, force: boolean): void {
-    this.#control.purge(id, force);
+  purge(id: string, options: PurgeOptions): void {
+    this.#control.purge(id, options);
+  }
+
+  /** Applies a message of another instance, once. */
+  receive(message: Message): MessageAnswer {
+    this.#engine.requested();
+    return receive(this.#engine, message);
   }
 
   #row(id: string): InstanceRow {
@@ -217,6 +212,15 @@ export class Commands {
   }
 }
 
+/** What the parent of an execution is told that another one takes the place of. */
+const replaced = ({ id }: InstanceRow): Answered => ({
+  ok: false,
+  failure: engineFailure(
+    new WaymarkError("CHILD_REPLACED", `another execution was started under the id "${id}"`),
+  ),
+  final: true,
+});
+
 function checkReplaceable(existing: InstanceRow, onConflict: OnConflict): void {
   const ended = isTerminal(existing.status);
   if (onConflict === "replace" || (onConflict === "replaceFinished" && ended)) return;
@@ -227,21 +231,6 @@ function checkReplaceable(existing: InstanceRow, onConflict: OnConflict): void {
       `Choose another id, or say with onConflict what to do: ${choices}`,
   );
 }
-
-function checkEventRoom(buffered: { count: number; length: number }, payload: Encoded): void {
-  const full =
-    buffered.count >= LIMITS.bufferedEvents ||
-    buffered.length + payload.length > LIMITS.bufferedEventsLength;
-  if (!full) return;
-  throw new WaymarkError(
-    "EVENT_BUFFER_FULL",
-    `the instance keeps ${buffered.count} events nobody has waited for, of ${buffered.length} ` +
-      `characters; it takes ${LIMITS.bufferedEvents} of ${LIMITS.bufferedEventsLength}. Send later`,
-  );
-}
-
-const isWaitFor = (step: { kind: string; step: string }, event: string): boolean =>
-  step.kind === "event" && nameOf(step.step) === event;
 
 const receiptOf = (row: InstanceRow, { event }: EventCommand): Omit<EventReceipt, "eventId"> => ({
   instanceId: row.id,

@@ -6,6 +6,7 @@ import { encode } from "../core/payload.ts";
 import { CANCEL_REQUEST } from "../core/step.ts";
 import type { InstanceRow } from "../store/rows.ts";
 import type { Answers } from "./answers.ts";
+import { askChildren } from "./children.ts";
 import type { Engine } from "./engine.ts";
 import { hold, lookNow, release } from "./holding.ts";
 import { type NewExecution, newInstance } from "./new-instance.ts";
@@ -13,7 +14,16 @@ import { documentOf, presentRow } from "./present.ts";
 
 export interface ControlCommand {
   readonly reason: string | null;
+  /** Also of its children, and theirs: for what ends an instance. */
+  readonly recursive?: boolean | undefined;
   readonly idempotency?: Idempotency | undefined;
+}
+
+export interface PurgeOptions {
+  /** Whether an instance that has not ended is ended first. */
+  readonly force: boolean;
+  /** Whether its children go as well, and theirs. */
+  readonly recursive?: boolean | undefined;
 }
 
 /** What an instance was started with, as it is stored. */
@@ -45,19 +55,23 @@ export class Control {
     });
   }
 
-  terminate(id: string, { reason, idempotency }: ControlCommand): InstanceDocument {
+  terminate(id: string, { reason, recursive, idempotency }: ControlCommand): InstanceDocument {
     return this.#once(id, idempotency, (row) => {
       if (row.status === "Terminated") return;
       checkRunning(row);
-      terminate(this.#engine, row, reason);
+      const why = reason ?? "terminated by request";
+      if (recursive) askChildren(this.#engine, row, { verb: "terminate", reason: why });
+      terminateInstance(this.#engine, row, why);
     });
   }
 
-  cancel(id: string, { reason, idempotency }: ControlCommand): InstanceDocument {
+  cancel(id: string, { reason, recursive, idempotency }: ControlCommand): InstanceDocument {
     return this.#once(id, idempotency, (row) => {
       if (row.status === "Terminated") return;
       checkRunning(row);
-      cancel(this.#engine, row, reason ?? "cancelled by request");
+      const why = reason ?? "cancelled by request";
+      if (recursive) askChildren(this.#engine, row, { verb: "cancel", reason: why });
+      cancelInstance(this.#engine, row, why);
     });
   }
 
@@ -67,10 +81,11 @@ export class Control {
       const { workflow, tags, input } = givenOf(row);
       const latest = engine.registry.latest(workflow);
       if (latest === undefined) throw notRegistered(workflow);
-      const next = { id: row.id, workflow, version: latest.version, input, tags };
+      const parent = row.parent === null ? null : JSON.parse(row.parent);
+      const next = { id: row.id, workflow, version: latest.version, input, tags, parent };
       const fresh = newInstance(next, engine.host);
       engine.tell(row, "instance.restarted", reason === null ? {} : { reason });
-      engine.steps.deleteAll();
+      engine.forsake(row, null);
       engine.instance.write(fresh);
       engine.begin(fresh);
     });
@@ -81,17 +96,17 @@ export class Control {
     return givenOf(presentRow(this.#engine, id));
   }
 
-  purge(id: string, force: boolean): void {
+  purge(id: string, { force, recursive }: PurgeOptions): void {
     const engine = this.#engine;
     engine.requested();
     if (!engine.instance.exists && engine.tombstone.read() !== undefined) return;
     const row = presentRow(engine, id);
-    if (!isTerminal(row.status)) {
-      if (!force) throw notTerminal(row);
-      terminate(engine, row, "purged by request");
-    }
+    const reason = "purged by request";
+    const ended = isTerminal(row.status);
+    if (!ended && !force) throw notTerminal(row);
+    if (recursive) askChildren(engine, row, { verb: "purge", reason, force });
+    if (!ended) terminateInstance(engine, row, reason);
     engine.purge(row);
-    this.#answers.purge();
   }
 
   #once(
@@ -110,7 +125,7 @@ export class Control {
 }
 
 /** Asks the code to end. One that has not begun has nothing to clean up, and ends at once. */
-function cancel(engine: Engine, row: InstanceRow, reason: string): void {
+export function cancelInstance(engine: Engine, row: InstanceRow, reason: string): void {
   const at = engine.host.now();
   if (row.status === "Pending") {
     const error = encodeFailure(engineFailure(new CancelledError(CANCEL_REQUEST, reason)));
@@ -125,8 +140,7 @@ function cancel(engine: Engine, row: InstanceRow, reason: string): void {
   if (row.heldAt === null) engine.poke(at);
 }
 
-function terminate(engine: Engine, row: InstanceRow, reason: string | null): void {
-  const message = reason ?? "terminated by request";
+export function terminateInstance(engine: Engine, row: InstanceRow, message: string): void {
   const error = encodeFailure({ type: "Terminated", message });
   const at = engine.host.now();
   engine.end(row, { status: "Terminated", output: null, error, at }, { reason: message });

@@ -1,3 +1,5 @@
+import type { Host } from "./host.ts";
+
 /** Wakes the one turn that waits. A ring is kept until the turn has looked. */
 export class Doorbell {
   #rung = false;
@@ -14,6 +16,14 @@ export class Doorbell {
     return new Promise((resolve) => {
       this.#answer = resolve;
     });
+  }
+
+  /** Resolves at the next ring, or at that moment; rings so far are then forgotten. */
+  async waitUntil(host: Pick<Host, "napUntil">, until: number): Promise<void> {
+    const nap = host.napUntil(until);
+    await Promise.race([this.wait(), nap.over]);
+    nap.cancel();
+    this.reset();
   }
 
   /** Forgets rings so far: the turn is about to look at everything. */

@@ -14,24 +14,32 @@ import { WaymarkError } from "../core/errors.ts";
 import { encodeFailure, engineFailure, isCancelRequest, toFailure } from "../core/failure.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { LogFields } from "../core/log.ts";
-import { type Encoded, encode } from "../core/payload.ts";
+import type { StepIdentity } from "../core/names.ts";
+import { ENCODED_UNDEFINED, type Encoded, encode } from "../core/payload.ts";
 import type { Continuation } from "../core/step.ts";
 import type { AnyWorkflow, Registry } from "../core/workflow.ts";
+import { InboxStore } from "../store/inbox-store.ts";
 import { type InstanceEnd, InstanceStore } from "../store/instance-store.ts";
 import { KeyStore } from "../store/key-store.ts";
+import { OutboxStore, type OutgoingRow } from "../store/outbox-store.ts";
 import type { InstanceRow } from "../store/rows.ts";
 import type { Sql } from "../store/sql.ts";
 import { StepStore } from "../store/step-store.ts";
 import { TombstoneStore } from "../store/tombstone-store.ts";
+import { keepAnswer } from "./answer.ts";
+import { PURGED } from "./answers.ts";
 import { Breather } from "./breather.ts";
 import { Budget } from "./budget.ts";
+import { closeChildren, outcomeOf, tellParent } from "./children.ts";
 import { type CorrectedHost, correctedHost } from "./corrected-host.ts";
+import { Courier, type Outgoing } from "./courier.ts";
 import { Doorbell } from "./doorbell.ts";
 import { isCareful, storedDue } from "./due.ts";
 import { Ends } from "./ends.ts";
 import { Execution } from "./execution.ts";
 import { DEFAULT_TURN_BUDGET, type Host, type TurnBudget } from "./host.ts";
 import { Leaving } from "./leaving.ts";
+import { type Answered, type MessageAnswer, type MessageContent, prepared } from "./message.ts";
 import { nextExecution, unheard } from "./next-round.ts";
 import { Reporter, told } from "./reporter.ts";
 import { nextLook, objectLost, versionMissing } from "./suspension.ts";
@@ -42,6 +50,13 @@ export interface EngineOptions {
   readonly host: Host;
   readonly registry: Registry;
   readonly turn?: Partial<TurnBudget>;
+}
+
+/** The step that waits for an answer, and the try that it belongs to; null where it has but one. */
+interface Waits {
+  readonly executionId: string;
+  readonly step: StepIdentity;
+  readonly attempt: string | null;
 }
 
 /** What the platform says of an alarm that has fired. */
@@ -64,6 +79,9 @@ export class Engine {
   readonly steps: StepStore;
   readonly keys: KeyStore;
   readonly tombstone: TombstoneStore;
+  readonly outbox: OutboxStore;
+  readonly inbox: InboxStore;
+  readonly #courier: Courier;
   readonly #budget: TurnBudget;
   readonly #doorbell = new Doorbell();
   readonly #breather: Breather;
@@ -76,6 +94,8 @@ export class Engine {
   #spending: Budget | null = null;
   /** The alarm as set by this memory; undefined where an earlier one may have set it. */
   #alarmAt: number | null | undefined;
+  /** When it is to be woken whatever messages there are. */
+  #wanted: number | null = null;
   /** The execution this memory has begun: no crash can lie before it. */
   #begunHere: string | null = null;
   /** The execution whose row this memory has just written, and whose code has not run. */
@@ -92,6 +112,15 @@ export class Engine {
     this.steps = new StepStore(options.sql);
     this.keys = new KeyStore(options.sql);
     this.tombstone = new TombstoneStore(options.sql);
+    this.outbox = new OutboxStore(options.sql);
+    this.inbox = new InboxStore(options.sql);
+    this.#courier = new Courier({
+      host: this.host,
+      outbox: this.outbox,
+      doorbell: this.#doorbell,
+      prepare: (content) => prepared(content, this.registry, this.host.now()),
+      answered: (row, content, answer) => this.#answered(row, content, answer),
+    });
     this.ends = new Ends(this.host);
     this.#breather = new Breather(this.host);
     this.#leaving = new Leaving(this.host);
@@ -118,9 +147,52 @@ export class Engine {
     if (alarm !== null || this.#turn !== null || this.#alarmAt !== undefined) return;
     const row = this.instance.read();
     if (row === undefined) this.#decay();
+    if (!this.#courier.empty) this.#setAlarm(null); // no later than its next message
     if (row === undefined || isTerminal(row.status)) return;
     const due = storedDue(row, this.steps.open());
     if (due !== null) this.#setAlarm(Math.max(due, this.host.now() + 1));
+  }
+
+  /** Keeps a message to another instance: it leaves in a turn, after this commit. */
+  post(message: Outgoing): void {
+    const now = this.host.now();
+    this.#courier.post(message, now);
+    this.poke(now);
+  }
+
+  /** Another instance has answered a message. */
+  #answered(row: OutgoingRow, content: MessageContent, answer: MessageAnswer): void {
+    const { executionId, step, target } = row;
+    if (!answer.ok) {
+      const present = this.instance.read();
+      if (present !== undefined) {
+        const refusal = { to: target, message: content.kind, ...told(answer.failure) };
+        this.tell(present, "message.refused", refusal);
+      }
+    }
+    if (step === null) return;
+    const waitsForResult = content.kind === "start" && content.parent.awaited;
+    if (answer.ok && waitsForResult) return;
+    const outcome: Answered = answer.ok
+      ? { ok: true, result: ENCODED_UNDEFINED }
+      : { ok: false, failure: answer.failure, final: true };
+    const attempt = content.kind === "start" ? content.parent.attempt : null;
+    this.conclude({ executionId, step, attempt }, outcome);
+  }
+
+  /** What a step waits for has come; one of a past execution, or that has ended, does not wait any more. */
+  conclude(waits: Waits, outcome: Answered): void {
+    const row = this.instance.read();
+    if (row === undefined || row.executionId !== waits.executionId || isTerminal(row.status))
+      return;
+    const { step, attempt } = waits;
+    const now = this.host.now();
+    if (this.#execution !== null) this.#execution.conclude(step, attempt, outcome);
+    else {
+      const stored = this.steps.find(step);
+      if (stored !== undefined) keepAnswer(this.steps, stored, attempt, outcome, now);
+    }
+    if (row.heldAt === null) this.poke(now);
   }
 
   /**
@@ -130,6 +202,7 @@ export class Engine {
     if (this.#turn !== null) return this.#turn;
     const uncovered = this.#alarmAt === null; // a request has deleted it as it fired, or it fires twice
     this.#alarmAt = null; // it has fired
+    if (this.#wanted !== null && this.#wanted <= this.host.now()) this.#wanted = null;
     if (alarm.scheduledAt !== undefined) this.host.alarmFired(alarm.scheduledAt);
     this.#turn = this.#run(alarm.retries, uncovered)
       .catch((error: unknown) => this.#recover(error))
@@ -154,6 +227,8 @@ export class Engine {
 
   /** Writes the end of the instance. */
   end(row: InstanceRow, end: InstanceEnd, fields: LogFields = {}): void {
+    closeChildren(this, row);
+    tellParent(this, row, outcomeOf(end));
     this.instance.setEnded(end);
     this.steps.cancelOpen(end.at);
     this.#setAlarm(null);
@@ -165,10 +240,24 @@ export class Engine {
     this.ends.tell();
   }
 
+  /**
+   * An execution goes that another one takes the place of, with all its steps.
+   *
+   * @param outcome what its parent is told, where it had not ended; null where the next one is its child, too
+   */
+  forsake(row: InstanceRow, outcome: Answered | null): void {
+    if (!isTerminal(row.status)) {
+      closeChildren(this, row);
+      if (outcome !== null) tellParent(this, row, outcome);
+    }
+    this.steps.deleteAll();
+  }
+
   /** Removes an instance that has ended; a tombstone stays for those who send for it again. */
   purge(row: InstanceRow): void {
     this.instance.drop();
     this.steps.dropped();
+    this.keys.answerAll(PURGED);
     this.tombstone.write({ executionId: row.executionId, at: this.host.now() });
     // A turn that runs sets the alarm as it ends: with a later one set, a crash would not bring it back.
     if (!this.#turning) this.#decay();
@@ -179,12 +268,15 @@ export class Engine {
     const tombstone = this.tombstone.read();
     if (tombstone === undefined) return;
     const due = tombstone.at + LIMITS.tombstoneMillis;
-    if (this.host.now() < due) {
+    if (this.host.now() < due || !this.#courier.empty) {
       this.#setAlarm(due);
       return;
     }
     this.host.erase();
     this.keys.dropped();
+    this.outbox.dropped();
+    this.inbox.dropped();
+    this.#courier.reset();
     this.#alarmAt = null;
   }
 
@@ -220,7 +312,10 @@ export class Engine {
     try {
       for (;;) {
         const execution = this.#execution ?? this.#load(retries);
-        if (execution === null) return;
+        if (execution === null) {
+          if (!(await this.#correspond(budget))) return;
+          continue;
+        }
         // W3: a handler whose alarm is deleted is not run again after a crash.
         if (uncovered && this.#alarmAt === null) this.#setAlarm(this.host.now() + 1);
         const end = await this.#drive(execution, budget);
@@ -232,7 +327,7 @@ export class Engine {
           continue;
         }
         this.#close(execution, end);
-        return;
+        if (this.#courier.empty || !(await this.#correspond(budget))) return;
       }
     } finally {
       this.#spending = null;
@@ -240,11 +335,32 @@ export class Engine {
     }
   }
 
+  /**
+   * Sends what is due while nothing else is to be done. Returns whether there may be: an answer has come, or
+   * somebody has rung; else the alarm is set for what is left.
+   */
+  async #correspond(budget: Budget): Promise<boolean> {
+    const now = this.host.now();
+    this.#courier.send(now);
+    if (!this.#courier.busy) {
+      this.#setAlarm(this.#wanted);
+      return false;
+    }
+    if (budget.spent(now)) {
+      this.#setAlarm(now + 1);
+      return false;
+    }
+    await this.#doorbell.waitUntil(this.host, budget.endsAt);
+    budget.spendStep();
+    return true;
+  }
+
   #drive(execution: Execution, budget: Budget): Promise<TurnEnd> {
     return runTurn({
       host: this.host,
       execution,
       budget,
+      courier: this.#courier,
       doorbell: this.#doorbell,
       breather: this.#breather,
       alive: () => this.#execution === execution,
@@ -264,6 +380,8 @@ export class Engine {
     budget.spendStep();
     const begins = !budget.spent(now);
     const written = nextExecution(row, next, this.registry, { now, begins });
+    execution.leave();
+    closeChildren(this, row);
     const given = unheard(driver.undelivered);
     if (given.length > 0) this.steps.giveBack(given);
     this.steps.deleteSteps();
@@ -326,6 +444,7 @@ export class Engine {
       careful,
       memoryLost: !begunHere,
       leaving: this.#leaving,
+      post: (message) => this.#courier.post(message, host.now()),
     });
     this.#execution = execution;
     if (row.status !== "Running" && first) {
@@ -364,6 +483,7 @@ export class Engine {
     switch (end.kind) {
       case "ended":
         this.#keepStatus(execution);
+        execution.leave();
         this.#finish(execution.row, end.end, now);
         break;
       case "suspended":
@@ -427,7 +547,12 @@ export class Engine {
     }
   }
 
-  #setAlarm(at: number | null): void {
+  /** Sets the alarm, or an earlier one where a message is to be sent before. */
+  #setAlarm(wanted: number | null): void {
+    this.#wanted = wanted;
+    const message = this.#courier.nextDue();
+    const send = message === null ? null : Math.max(message, this.host.now() + 1);
+    const at = send !== null && (wanted === null || send < wanted) ? send : wanted;
     if (at === this.#alarmAt) return;
     this.host.setAlarm(at);
     this.#alarmAt = at;

@@ -6,6 +6,7 @@
  * - W6 (d): while rows are left to deliver, nothing new is started; the turn sees to the order.
  * - A step that the code has cancelled is open no more before anything else is recorded.
  */
+import type { ParentReference } from "../core/child.ts";
 import { createContext } from "../core/context.ts";
 import { Driver } from "../core/driver.ts";
 import { WaymarkError } from "../core/errors.ts";
@@ -16,14 +17,19 @@ import type { StepIdentity } from "../core/names.ts";
 import { decode, type Encoded } from "../core/payload.ts";
 import type { Completion } from "../core/step.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
-import type { InstanceRow, StepRow } from "../store/rows.ts";
+import type { Child, InstanceRow, StepRow } from "../store/rows.ts";
 import type { StepStore } from "../store/step-store.ts";
 import { Agenda } from "./agenda.ts";
+import { keepAnswer, storedAnswer } from "./answer.ts";
 import type { Breather } from "./breather.ts";
 import type { Budget } from "./budget.ts";
+import { attemptName, Correspondence, cancelOf, isCorrespondence } from "./correspondence.ts";
+import type { Outgoing } from "./courier.ts";
 import type { Doorbell } from "./doorbell.ts";
+import { storedStep } from "./export-history.ts";
 import { type Host, STARTED_AT_ONCE } from "./host.ts";
 import type { Leaving } from "./leaving.ts";
+import type { Answered } from "./message.ts";
 import { type OpenStep, openStep } from "./open-step.ts";
 import { type BufferedEvent, type CancelRequest, Recorder, TIMER_OVER } from "./recorder.ts";
 import { Reporter } from "./reporter.ts";
@@ -46,6 +52,8 @@ export interface ExecutionOptions {
   /** Attempts of the rows cannot still be running here: this memory is new. */
   readonly memoryLost: boolean;
   readonly leaving: Leaving;
+  /** Keeps a message to another instance. */
+  readonly post: (message: Outgoing) => void;
 }
 
 export class Execution {
@@ -55,6 +63,7 @@ export class Execution {
   readonly runner: Runner;
   readonly #options: ExecutionOptions;
   readonly #recorder: Recorder;
+  readonly #correspondence: Correspondence;
   /** Open and cancelled rows the code has not asked for yet. */
   readonly #unasked = new Map<StepIdentity, StepRow>();
   readonly #endedRows = new Map<StepIdentity, StepRow>();
@@ -90,6 +99,12 @@ export class Execution {
     });
     this.reporter = new Reporter((event) => host.log(event), row);
     this.#recorder = new Recorder(steps, this.driver, ended);
+    this.#correspondence = new Correspondence({
+      row,
+      recorder: this.#recorder,
+      reporter: this.reporter,
+      post: options.post,
+    });
     this.runner = new Runner({
       host,
       recorder: this.#recorder,
@@ -115,7 +130,8 @@ export class Execution {
     const { row, workflow } = this.#options;
     const { id: instanceId, executionId, version } = row;
     const { stages } = workflow;
-    const ctx = createContext(this.driver, { instanceId, executionId, version, stages });
+    const parent = row.parent === null ? null : (JSON.parse(row.parent) as ParentReference);
+    const ctx = createContext(this.driver, { instanceId, executionId, parent, version, stages });
     this.driver.start(() => workflow.run(ctx, decode(row.input)));
   }
 
@@ -198,6 +214,10 @@ export class Execution {
         this.#timed.add(step);
         continue;
       }
+      if (isCorrespondence(ask.request)) {
+        ended = this.#await(step, row) || ended;
+        continue;
+      }
       step.suspect ||= this.#options.careful && !this.#caughtUp && !runsOutside(step);
       step.leaving = this.#options.leaving.of(ask.identity);
       if (!lost) this.#schedule(step);
@@ -210,12 +230,70 @@ export class Execution {
     return ended;
   }
 
+  /** Waits for what another instance answers. Returns whether its answer is here already. */
+  #await(step: OpenStep, row: StepRow | undefined): boolean {
+    if (row?.state === "arrived") {
+      return this.#conclude(step, storedAnswer(row), this.#options.host.now());
+    }
+    if (step.sent) this.#timed.add(step);
+    else this.#schedule(step);
+    return false;
+  }
+
+  /** Records what became of a step that another instance answers. Returns whether it has ended. */
+  #conclude(step: OpenStep, answered: Answered, now: number): boolean {
+    this.#timed.delete(step);
+    const over = this.#correspondence.conclude(step, answered, now);
+    if (over) this.#forget(step);
+    else this.#schedule(step);
+    return over;
+  }
+
+  /**
+   * The answer to a step has come: another instance's, or the result of its child. The code may not have
+   * asked for the step yet, on a replay; then its row keeps it.
+   *
+   * @param attempt the try it belongs to; null where the step has but one
+   */
+  conclude(identity: StepIdentity, attempt: string | null, answered: Answered): void {
+    const now = this.#options.host.now();
+    const step = this.#open.get(identity);
+    if (step !== undefined) {
+      if (step.sent && (attempt === null || attempt === attemptName(step.failed + 1))) {
+        this.#conclude(step, answered, now);
+      }
+      return;
+    }
+    const row = this.#unasked.get(identity);
+    if (row === undefined) return;
+    const arrived = keepAnswer(this.#options.steps, row, attempt, answered, now);
+    if (arrived !== null) this.#unasked.set(identity, { ...row, ...arrived });
+  }
+
+  /**
+   * The code has ended, or goes on as new: children that it starts, and events that it sends, are on their
+   * way all the same, whoever waits for them.
+   */
+  leave(): void {
+    this.adopt();
+    const now = this.#options.host.now();
+    for (const step of this.#ready) {
+      const { kind } = step.ask.request;
+      if ((kind === "start" || kind === "send") && !step.sent)
+        this.#correspondence.begin(step, now);
+    }
+  }
+
   /** A step was cancelled before it began; or, on a replay, before the crash that lost the note of it. */
   #neverOpen(identity: StepIdentity): void {
     const row = this.#unasked.get(identity);
     this.#unasked.delete(identity);
     if (row === undefined || row.state === "cancelled") return;
     this.#recorder.cancel(row, this.#options.host.now());
+    if (row.kind === "child" && row.child !== null && !this.driver.isCancelledByRequest(identity)) {
+      const child = JSON.parse(row.child) as Child;
+      this.#options.post(cancelOf(this.row, identity, child));
+    }
     this.reporter.stepCancelled(identity);
   }
 
@@ -229,6 +307,10 @@ export class Execution {
       cancelled.add(step);
       this.runner.stop(step, new CancelledError(identity));
       this.#recorder.cancel(step.row, now);
+      const { kind } = step.ask.request;
+      if (kind === "child" && step.sent && !this.driver.isCancelledByRequest(identity)) {
+        this.#correspondence.cancel(step);
+      }
       this.#open.delete(identity);
       this.#timed.delete(step);
       this.reporter.stepCancelled(identity);
@@ -247,6 +329,9 @@ export class Execution {
     // A row with a due waits for its next attempt; one without was in the middle of an attempt,
     // which counts as failed only if it was marked: see design section 6.
     step.failed = row.due === null ? Math.max(0, row.attempt - 1) : row.attempt;
+    step.sent = row.state === "sent" || row.state === "arrived";
+    if (step.sent) step.failed = Math.max(0, row.attempt - 1);
+    if (row.child !== null) step.child = JSON.parse(row.child) as Child;
     step.suspect = isLost(row.failure);
     step.alone = step.suspect;
     if (row.state === "cancelled") this.#recorder.reopen(step, row, host.now());
@@ -284,6 +369,17 @@ export class Execution {
     switch (request.kind) {
       case "activity":
       case "run":
+      case "start":
+      case "send":
+        this.#ready.push(step);
+        return false;
+      case "child":
+        if (step.sent) {
+          const over = this.#correspondence.expire(step, now);
+          if (!over) this.#schedule(step);
+          if (!over) return true;
+          break;
+        }
         this.#ready.push(step);
         return false;
       case "timer":
@@ -366,7 +462,11 @@ export class Execution {
         return false;
       }
     }
-    for (const step of launchable) this.runner.start(step);
+    for (const step of launchable) {
+      if (isCorrespondence(step.ask.request)) this.#correspondence.begin(step, now);
+      else this.runner.start(step);
+      if (step.sent) this.#timed.add(step);
+    }
     return launchable.length === STARTED_AT_ONCE;
   }
 
@@ -439,4 +539,5 @@ const mayStart = (step: OpenStep, now: number): boolean =>
 const isLost = (failure: string | null): boolean =>
   failure !== null && decodeFailure(failure).code === "ATTEMPT_LOST";
 
-const toCompletion = (row: StepRow): Completion => completionOf({ ...row, seq: row.seq ?? 0 });
+const toCompletion = (row: StepRow): Completion =>
+  completionOf({ ...storedStep(row), seq: row.seq ?? 0 });

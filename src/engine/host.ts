@@ -4,6 +4,7 @@
  */
 import type { ActivityContext, AnyActivity } from "../core/activity.ts";
 import type { LogEvent } from "../core/log.ts";
+import type { Message, MessageAnswer } from "./message.ts";
 
 /** A wait in memory that can be given up. */
 export interface Nap {
@@ -34,6 +35,12 @@ export interface Host {
   readonly env: Cloudflare.Env;
   /** Runs an activity's function; what it throws is a rejection. */
   runActivity(activity: AnyActivity, input: unknown, ctx: ActivityContext): Promise<unknown>;
+  /**
+   * Brings a message to another instance, once what was written is durable (W9).
+   *
+   * @throws where nobody answered; the message may have arrived all the same
+   */
+  deliver(message: Message): Promise<MessageAnswer>;
   log(event: LogEvent): void;
 }
 
@@ -66,6 +73,12 @@ export const SETTLE_MILLIS = 5_000;
 
 /** The least wait after an attempt that took its object with it: the next one gets its own alarm. */
 export const LOST_MILLIS = 1_000;
+
+/** Messages to other instances that are on their way at once. */
+export const SENT_AT_ONCE = 50;
+
+/** Waits before a message is sent again that was not answered: from a second, doubling, to a minute. */
+export const RESEND_MILLIS = { first: 1_000, most: 60_000 } as const;
 
 /** An alarm later than this after its due was not on time: something happened in between. */
 export const LATE_MILLIS = 250;

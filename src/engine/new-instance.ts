@@ -1,4 +1,5 @@
 /** The row of an execution that is about to begin. */
+import type { ParentReference } from "../core/child.ts";
 import type { Encoded } from "../core/payload.ts";
 import type { InstanceRow } from "../store/rows.ts";
 import type { Host } from "./host.ts";
@@ -12,6 +13,10 @@ export interface NewExecution {
   readonly tags: { readonly [name: string]: string };
   /** Milliseconds since 1970; at once if left out. */
   readonly startAt?: number | undefined;
+  /** The step whose child it is. */
+  readonly parent?: ParentReference | null | undefined;
+  /** Random if left out. */
+  readonly executionId?: string;
 }
 
 export function newInstance(
@@ -21,7 +26,7 @@ export function newInstance(
   const now = host.now();
   return {
     id: command.id,
-    executionId: host.randomId(),
+    executionId: command.executionId ?? host.randomId(),
     workflow: command.workflow,
     version: command.version,
     status: "Pending",
@@ -29,6 +34,7 @@ export function newInstance(
     output: null,
     error: null,
     tags: JSON.stringify(command.tags),
+    parent: command.parent ? JSON.stringify(command.parent) : null,
     due: Math.max(now, command.startAt ?? now),
     suspensions: 0,
     heldAt: null,

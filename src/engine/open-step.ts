@@ -1,5 +1,6 @@
 /** A step the code has asked for and that has not ended, as the engine holds it in memory. */
 import type { Ask } from "../core/step.ts";
+import type { Child } from "../store/rows.ts";
 import type { Attempt } from "./attempt.ts";
 
 /** An attempt that was stopped, and until when the next one waits for it to settle. */
@@ -25,6 +26,10 @@ export interface OpenStep {
   /** The running attempt: its token. */
   attempt: Attempt | null;
   leaving: LeavingAttempt | null;
+  /** For one that another instance answers: its message is sent, or its child runs. */
+  sent: boolean;
+  /** Its child, once it was started. */
+  child: Child | null;
   startedAt: number | null;
   /** Its next attempt is marked first: the one before may have killed the object (W3). */
   suspect: boolean;
@@ -41,6 +46,8 @@ export function openStep(ask: Ask): OpenStep {
     due,
     attempt: null,
     leaving: null,
+    sent: false,
+    child: null,
     startedAt: null,
     suspect: false,
     alone: false,

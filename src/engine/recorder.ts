@@ -99,6 +99,13 @@ export class Recorder {
     this.#writeOpen(step, { state: "running", attempt, due: null, failure: null, at }, at);
   }
 
+  /** Records that a step's message is on its way. */
+  sent(step: OpenStep, at: number): void {
+    const sent = { attempt: attemptsMade(step), due: step.due, child: childText(step), at };
+    if (step.row === null) this.#insertOpen(step, { ...sent, state: "sent" }, at);
+    else this.#steps.setSent(step.row.id, sent);
+  }
+
   /** Records that the code has cancelled a step: one without a row needs none, for a replay cancels it. */
   cancel(row: Pick<StepRow, "id"> | null, at: number): void {
     if (row !== null) this.#steps.cancel(row.id, at);
@@ -146,8 +153,11 @@ export class Recorder {
 export const TIMER_OVER: StepOutcome = { ok: true, result: ENCODED_UNDEFINED };
 
 function attemptsMade(step: OpenStep): number {
-  return step.failed + (step.attempt === null ? 0 : 1);
+  return step.failed + (step.attempt === null && !step.sent ? 0 : 1);
 }
+
+const childText = ({ child }: OpenStep): string | null =>
+  child === null ? null : JSON.stringify(child);
 
 const payloadLength = ({ input, result, failure }: StepRow): number =>
   (input?.length ?? 0) + (result?.length ?? 0) + (failure?.length ?? 0);
@@ -175,6 +185,7 @@ function newRow(step: OpenStep, at: number): NewStepRow {
     failure: null,
     lastProcessedId: processedId(step),
     progress: null,
+    child: childText(step),
     startedAt: step.startedAt,
     at,
   };

@@ -71,6 +71,14 @@ export class Reporter {
     this.#add("step.failed", { step, attempt, ms: now - (startedAt ?? now), ...told(failure) });
   }
 
+  childStarted(step: StepIdentity, attempt: number, child: string): void {
+    this.#add("child.started", { step, attempt, child });
+  }
+
+  answered(step: StepIdentity, attempt: number, ms: number): void {
+    this.#add("step.completed", { step, attempt, ms });
+  }
+
   stepCancelled(step: StepIdentity): void {
     this.#add("step.cancelled", { step });
   }

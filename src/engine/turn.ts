@@ -13,6 +13,7 @@ import { LIMITS } from "../core/limits.ts";
 import type { Continuation } from "../core/step.ts";
 import type { Breather } from "./breather.ts";
 import type { Budget } from "./budget.ts";
+import type { Courier } from "./courier.ts";
 import type { Doorbell } from "./doorbell.ts";
 import type { Execution } from "./execution.ts";
 import { type Host, NEAR_MILLIS } from "./host.ts";
@@ -37,6 +38,7 @@ export interface TurnOptions {
   readonly host: Host;
   readonly execution: Execution;
   readonly budget: Budget;
+  readonly courier: Courier;
   readonly doorbell: Doorbell;
   readonly breather: Breather;
   /** Whether this execution is still the instance's. */
@@ -52,7 +54,7 @@ export interface TurnOptions {
 
 /** Runs a turn. What its end means for the rows and the alarm is the caller's, without a wait. */
 export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
-  const { host, execution, budget, breather, alive } = turn;
+  const { host, execution, budget, courier, breather, alive } = turn;
   const { driver } = execution;
   for (;;) {
     await host.drain();
@@ -91,12 +93,13 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
     const more = await execution.launch(now, alive);
     if (!alive()) return { kind: "gone" };
     if (more || execution.runner.arrived) continue;
-    if (!execution.busy) {
+    courier.send(now);
+    if (!execution.busy && !courier.busy) {
       if (execution.stalled) return { kind: "suspended", error: stalledError() };
       const due = execution.nextDue();
       if (due - now > NEAR_MILLIS) return { kind: "waiting", due };
     }
-    await pause(turn, Math.min(execution.nextLook(), budget.endsAt));
+    await turn.doorbell.waitUntil(host, Math.min(execution.nextLook(), budget.endsAt));
   }
 }
 
@@ -116,7 +119,7 @@ async function hold(turn: TurnOptions): Promise<TurnEnd | null> {
   execution.expire(now);
   if (execution.runner.running === 0) return { kind: "waiting", due: Number.POSITIVE_INFINITY };
   if (budget.spent(now)) return { kind: "yielded" };
-  await pause(turn, Math.min(execution.nextLook(), budget.endsAt));
+  await turn.doorbell.waitUntil(host, Math.min(execution.nextLook(), budget.endsAt));
   return null;
 }
 
@@ -124,13 +127,6 @@ async function hold(turn: TurnOptions): Promise<TurnEnd | null> {
 function report({ driver, reporter }: Execution): void {
   for (const line of driver.takeLogs()) reporter.workflowLog(line);
   reporter.flush();
-}
-
-async function pause({ host, doorbell }: TurnOptions, until: number): Promise<void> {
-  const nap = host.napUntil(until);
-  await Promise.race([doorbell.wait(), nap.over]);
-  nap.cancel();
-  doorbell.reset();
 }
 
 function overgrownError(): WaymarkError {

@@ -5,6 +5,7 @@ import {
   type ProcessingStatus,
   parseActivityStatus,
 } from "../core/activity-status.ts";
+import type { ParentReference } from "../core/child.ts";
 import {
   type HistoryItem,
   type InstanceDocument,
@@ -16,8 +17,9 @@ import { decodeFailure } from "../core/failure.ts";
 import { LIMITS } from "../core/limits.ts";
 import { nameOf } from "../core/names.ts";
 import { decode, type Encoded, type Json, toJson } from "../core/payload.ts";
+import type { RecordKind } from "../core/step.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
-import type { InstanceRow, StepRow, StepSummary } from "../store/rows.ts";
+import type { Child, InstanceRow, RowState, StepRow, StepSummary } from "../store/rows.ts";
 import type { StepStore } from "../store/step-store.ts";
 import type { Execution } from "./execution.ts";
 import type { OpenStep } from "./open-step.ts";
@@ -53,13 +55,19 @@ export function instanceDocument(
     waitingFor: showsMemory(row, execution)
       ? firstOf(execution.open, LIMITS.waitingFor).map(waitingStep)
       : open.slice(0, LIMITS.waitingFor).map(waitingRow),
-    parent: null,
+    parent: parentOf(row),
     tags: JSON.parse(row.tags),
     createdAt: iso(row.createdAt),
     startedAt: isoOrNull(row.startedAt),
     updatedAt: iso(open.reduce((latest, { at }) => Math.max(latest, at), touched)),
     completedAt: isoOrNull(row.completedAt),
   };
+}
+
+function parentOf({ parent }: InstanceRow): InstanceDocument["parent"] {
+  if (parent === null) return null;
+  const { id, step } = JSON.parse(parent) as ParentReference;
+  return { id, step };
 }
 
 /** At rest, a suspended instance shows what has a row: what it has not begun is in memory only (W1). */
@@ -111,34 +119,47 @@ const PROCESSING: Record<StepState, ProcessingStatus> = {
 function rowStatus(row: StepSummary): ActivityStatus {
   return {
     lastProcessedId: row.lastProcessedId ?? INITIAL_ID,
-    processingStatus: PROCESSING[row.state],
+    processingStatus: PROCESSING[shownState(row.state)],
     processingStage: nameOf(row.step),
     lastUpdated: iso(row.at),
   };
 }
 
-const isOpen = (row: StepSummary): boolean => row.state === "open" || row.state === "running";
+/** What people read of a row's state. */
+export const shownState = (state: RowState): StepState =>
+  state === "sent" || state === "arrived" ? "running" : state;
+
+const isOpen = ({ state }: StepSummary): boolean =>
+  shownState(state) === "open" || shownState(state) === "running";
 
 function waitingRow(row: StepSummary): WaitingFor {
-  const attempts = row.kind === "activity" || row.kind === "run";
+  const attempts = isAttempted(row.kind);
   const next = row.due === null ? row.attempt : row.attempt + 1;
   return {
     kind: row.kind,
     name: nameOf(row.step),
     step: row.step,
     ...(attempts ? { attempt: Math.max(1, next) } : {}),
+    ...instanceOf(row.child),
     ...(row.due === null ? {} : { due: iso(row.due) }),
   };
 }
 
+const isAttempted = (kind: RecordKind): boolean =>
+  kind === "activity" || kind === "run" || kind === "child";
+
+const instanceOf = (child: string | null): { readonly instanceId?: string } =>
+  child === null ? {} : { instanceId: (JSON.parse(child) as Child).id };
+
 function waitingStep(step: OpenStep): WaitingFor {
   const { identity, request } = step.ask;
-  const attempts = request.kind === "activity" || request.kind === "run";
+  const attempts = isAttempted(request.kind);
   return {
     kind: request.kind,
     name: nameOf(identity),
     step: identity,
     ...(attempts ? { attempt: step.failed + 1 } : {}),
+    ...(step.child === null ? {} : { instanceId: step.child.id }),
     ...(step.due === null ? {} : { due: iso(step.due) }),
   };
 }
@@ -151,8 +172,9 @@ export function historyItem(row: StepRow): HistoryItem {
     step: row.step,
     name: nameOf(row.step),
     kind: row.kind,
-    state: row.state,
+    state: shownState(row.state),
     attempts: row.attempt,
+    ...instanceOf(row.child),
     startedAt: isoOrNull(row.startedAt),
     completedAt: ended ? iso(row.at) : null,
     due: isoOrNull(row.due),

@@ -28,8 +28,9 @@ const controlRoute = ({ verb, summary, description }: Verb): Route =>
     successes: { 202: { description, schema: instanceSchema, example: INSTANCE_EXAMPLE } },
     errors: [...FOUND_ERRORS, "INSTANCE_TERMINAL", "INSTANCE_PURGED"],
     handle: async ({ scope, parameters, body, idempotency }) => {
-      const { reason = null } = body;
-      const document = await scope.service()[verb](parameters.id, reason, idempotency);
+      const { reason = null, recursive = false } = body;
+      const asked = { reason, ...(recursive ? { recursive } : {}) };
+      const document = await scope.service()[verb](parameters.id, asked, idempotency);
       return Response.json(withLinks(document), { status: 202 });
     },
   });
@@ -76,7 +77,8 @@ const purge = route({
   successes: { 204: { description: "It is gone" } },
   errors: [...FOUND_ERRORS, "INSTANCE_NOT_TERMINAL"],
   handle: async ({ scope, parameters, query }) => {
-    await scope.service().purge(parameters.id, query.force === "true");
+    const [force, recursive] = [query.force === "true", query.recursive === "true"];
+    await scope.service().purge(parameters.id, { force, recursive });
     return new Response(null, { status: 204 });
   },
 });

@@ -62,6 +62,7 @@ const failureSchema: z.ZodType<Failure> = named(
     get cause() {
       return failureSchema.exactOptional();
     },
+    instanceId: z.string().describe("The child workflow that failed").exactOptional(),
     properties: z.record(z.string(), jsonSchema).exactOptional(),
   }),
 );
@@ -70,6 +71,9 @@ const stepKindSchema = wordsOf<RecordKind>({
   activity: "a call of an activity",
   run: "an inline step",
   timer: "a sleep",
+  child: "a child workflow that is waited for",
+  start: "a child workflow that is only started",
+  send: "an event to another instance",
   event: "a wait for an event, or an event nobody has waited for yet",
   cancel: "a request to cancel the instance",
 });
@@ -79,6 +83,7 @@ const waitingForSchema = z.object({
   name: z.string(),
   step: z.string(),
   attempt: z.int().exactOptional(),
+  instanceId: z.string().describe("The child workflow").exactOptional(),
   due: instantSchema.exactOptional(),
 }) satisfies z.ZodType<WaitingFor>;
 
@@ -135,6 +140,7 @@ const historyItemSchema = named(
     kind: stepKindSchema,
     state: stepStateSchema,
     attempts: z.int(),
+    instanceId: z.string().describe("The child workflow").exactOptional(),
     startedAt: instantSchema.nullable(),
     completedAt: instantSchema.nullable(),
     due: instantSchema.nullable(),
@@ -170,6 +176,16 @@ export const storedHistorySchema = named(
     output: encodedSchema.nullable(),
     error: z.string().nullable().describe("A failure as JSON text"),
     startedAt: epochSchema.nullable(),
+    parent: z
+      .object({
+        id: z.string(),
+        executionId: z.string(),
+        step: z.string(),
+        attempt: z.string(),
+        awaited: z.boolean(),
+      })
+      .nullable()
+      .exactOptional(),
     steps: z.array(
       z.object({
         seq: z.int().nullable().describe("The order of delivery; null while it is open"),

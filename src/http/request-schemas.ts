@@ -101,6 +101,10 @@ export const purgeQuerySchema = z.strictObject({
     .enum(["true", "false"])
     .default("false")
     .describe("Whether an instance that has not ended is terminated first"),
+  recursive: z
+    .enum(["true", "false"])
+    .default("false")
+    .describe("Whether its child workflows are removed as well, and theirs"),
 });
 
 const pageQuerySchema = (limit: number) =>

@@ -39,10 +39,23 @@ export interface RestartRequest {
   readonly as?: string;
 }
 
+export interface ControlRequest {
+  readonly reason: string | null;
+  /** Also of its children, and theirs. */
+  readonly recursive?: boolean;
+}
+
+export interface PurgeRequest {
+  /** Whether an instance that has not ended is ended first. */
+  readonly force: boolean;
+  /** Whether its children go as well, and theirs. */
+  readonly recursive: boolean;
+}
+
 /** Asks something of an instance as a whole; answers with what it is then. */
 type ControlVerb = (
   id: string,
-  reason: string | null,
+  control: ControlRequest,
   idempotency: Idempotency | undefined,
 ) => Promise<InstanceDocument>;
 
@@ -70,6 +83,5 @@ export interface Service {
     restart: RestartRequest,
     idempotency: Idempotency | undefined,
   ): Promise<InstanceDocument>;
-  /** Removes an instance that has ended; with `force`, ends it first. */
-  purge(id: string, force: boolean): Promise<void>;
+  purge(id: string, purge: PurgeRequest): Promise<void>;
 }

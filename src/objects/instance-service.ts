@@ -44,12 +44,12 @@ export function createInstanceService(registry: Registry, find: FindInstance): S
       const payload = encode(value, `the event "${event}"`);
       return write(() => find(id).sendEvent(id, { event, payload, idempotency }));
     },
-    suspend: (id, reason, idempotency) =>
-      write(() => find(id).suspend(id, { reason, idempotency })),
-    resume: (id, reason, idempotency) => write(() => find(id).resume(id, { reason, idempotency })),
-    cancel: (id, reason, idempotency) => write(() => find(id).cancel(id, { reason, idempotency })),
-    terminate: (id, reason, idempotency) =>
-      write(() => find(id).terminate(id, { reason, idempotency })),
+    suspend: (id, asked, idempotency) =>
+      write(() => find(id).suspend(id, { ...asked, idempotency })),
+    resume: (id, asked, idempotency) => write(() => find(id).resume(id, { ...asked, idempotency })),
+    cancel: (id, asked, idempotency) => write(() => find(id).cancel(id, { ...asked, idempotency })),
+    terminate: (id, asked, idempotency) =>
+      write(() => find(id).terminate(id, { ...asked, idempotency })),
     restart: async (id, { reason, as = id }, idempotency) => {
       if (as === id) return write(() => find(id).restart(id, { reason, idempotency }));
       const { workflow, input, tags } = await read(() => find(id).given(id));
@@ -59,7 +59,7 @@ export function createInstanceService(registry: Registry, find: FindInstance): S
       const given = { id: as, workflow, version, input, tags, onConflict: "reject" } as const;
       return (await write(() => find(as).start({ ...given, idempotency }))).document;
     },
-    purge: (id, force) => write(() => find(id).purge(id, force)),
+    purge: (id, asked) => write(() => find(id).purge(id, asked)),
   };
 }
 

@@ -1,6 +1,7 @@
 /** The engine's host in a Durable Object. */
 import type { LogEvent } from "../core/log.ts";
 import type { Host, Nap } from "../engine/host.ts";
+import type { Message, MessageAnswer } from "../engine/message.ts";
 import { type ActivitiesRpc, runRemotely } from "./attempt-channel.ts";
 import { type LogLevel, writeLog } from "./console-log.ts";
 
@@ -34,13 +35,27 @@ export function objectHost(state: DurableObjectState, env: Cloudflare.Env, level
       activity.options.where === "worker"
         ? runRemotely(exportsOf(state).Activities, activity, input, ctx)
         : activity.run(input, ctx),
+    deliver: (message) => {
+      const instances = exportsOf(state).WorkflowInstance;
+      if (instances === undefined)
+        return Promise.reject(new Error("WorkflowInstance is no export"));
+      return instances.getByName(message.to).receive(message); // a stub for each: a reset breaks them
+    },
     log: (event: LogEvent) => writeLog(event, level),
   };
 }
 
 /** The Worker's own exports: a call to one needs no binding. */
 const exportsOf = (state: DurableObjectState) =>
-  state.exports as unknown as { readonly Activities?: ActivitiesRpc };
+  state.exports as unknown as {
+    readonly Activities?: ActivitiesRpc;
+    readonly WorkflowInstance?: { getByName(id: string): MessageRpc };
+  };
+
+/** An instance's object, as another one calls it. */
+interface MessageRpc {
+  receive(message: Message): Promise<MessageAnswer>;
+}
 
 function napUntil(at: number): Nap {
   if (at === Number.POSITIVE_INFINITY) return { over: new Promise(() => {}), cancel: () => {} };

@@ -9,9 +9,10 @@ import type {
 import type { StoredHistoryPage } from "../core/history.ts";
 import type { Registry } from "../core/workflow.ts";
 import { Commands, type EventCommand, type StartCommand } from "../engine/commands.ts";
-import type { ControlCommand, GivenExecution } from "../engine/control.ts";
+import type { ControlCommand, GivenExecution, PurgeOptions } from "../engine/control.ts";
 import { Engine } from "../engine/engine.ts";
 import type { TurnBudget } from "../engine/host.ts";
+import type { Message, MessageAnswer } from "../engine/message.ts";
 import { DurableObjectSql } from "../store/durable-object-sql.ts";
 import type { LogLevel } from "./console-log.ts";
 import { objectHost } from "./object-host.ts";
@@ -37,7 +38,9 @@ export interface InstanceRpc {
   cancel(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
   restart(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
   given(id: string): Promise<Reply<GivenExecution>>;
-  purge(id: string, force: boolean): Promise<Reply<void>>;
+  purge(id: string, options: PurgeOptions): Promise<Reply<void>>;
+  /** A message of another instance. */
+  receive(message: Message): Promise<MessageAnswer>;
 }
 
 /** The class to export as `WorkflowInstance`. */
@@ -108,8 +111,12 @@ export function workflowInstanceClass(config: InstanceConfig) {
       return replyOf(() => this.#commands.given(id));
     }
 
-    purge(id: string, force: boolean): Promise<Reply<void>> {
-      return replyOf(() => this.#commands.purge(id, force));
+    purge(id: string, options: PurgeOptions): Promise<Reply<void>> {
+      return replyOf(() => this.#commands.purge(id, options));
+    }
+
+    async receive(message: Message): Promise<MessageAnswer> {
+      return this.#commands.receive(message);
     }
   };
 }

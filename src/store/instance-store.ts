@@ -6,12 +6,12 @@ import { createInstanceTables, dropInstanceTables, hasInstance } from "./schema.
 import type { Sql } from "./sql.ts";
 
 const SELECT_INSTANCE = `SELECT id, execution_id AS executionId, workflow, version, status, input,
-  output, error, tags, due, suspensions, held_at AS heldAt, custom_status AS customStatus, created_at AS createdAt,
+  output, error, tags, parent, due, suspensions, held_at AS heldAt, custom_status AS customStatus, created_at AS createdAt,
   started_at AS startedAt, updated_at AS updatedAt, completed_at AS completedAt FROM instance`;
 
 const REPLACE_INSTANCE = `INSERT OR REPLACE INTO instance (one, id, execution_id, workflow, version,
-  status, input, output, error, tags, due, suspensions, held_at, custom_status,
-  created_at, started_at, updated_at, completed_at) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  status, input, output, error, tags, parent, due, suspensions, held_at, custom_status,
+  created_at, started_at, updated_at, completed_at) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 const SET_RUNNING = `UPDATE instance SET status = 'Running', error = NULL, due = NULL,
   started_at = COALESCE(started_at, ?), updated_at = ?`;
@@ -25,6 +25,8 @@ const SET_RELEASED = `UPDATE instance SET status = ?, error = NULL, held_at = NU
   suspensions = 0, updated_at = ?`;
 
 const SET_LOOKING = "UPDATE instance SET due = ?, suspensions = 0, updated_at = ?";
+
+const SET_PARENT = "UPDATE instance SET parent = ?";
 
 const SET_CUSTOM_STATUS = "UPDATE instance SET custom_status = ?";
 
@@ -80,6 +82,7 @@ export class InstanceStore {
       row.output,
       row.error,
       row.tags,
+      row.parent,
       row.due,
       row.suspensions,
       row.heldAt,
@@ -130,6 +133,11 @@ export class InstanceStore {
   /** It looks again at once, as if it had never been suspended before. */
   setLooking(at: number): void {
     this.#sql.run(SET_LOOKING, at, at);
+  }
+
+  /** Another try of its parent's step waits for its end. */
+  setParent(parent: string): void {
+    this.#sql.run(SET_PARENT, parent);
   }
 
   setCustomStatus(status: Encoded): void {

@@ -1,4 +1,5 @@
 /** The shape of the stored rows. Times are milliseconds since 1970; payloads are encoded text. */
+import type { ParentClose } from "../core/child.ts";
 import type { InstanceStatus, StepState } from "../core/documents.ts";
 import type { StepIdentity } from "../core/names.ts";
 import type { Encoded } from "../core/payload.ts";
@@ -17,6 +18,8 @@ export interface InstanceRow {
   readonly error: string | null;
   /** A flat object as JSON. */
   readonly tags: string;
+  /** The step whose child it is, as JSON; null where a request started it. */
+  readonly parent: string | null;
   /** When a turn is owed though no step is open: a start, or another try of a suspended instance. */
   readonly due: number | null;
   /** How often it was suspended in a row: each time it is left alone for longer. */
@@ -30,6 +33,18 @@ export interface InstanceRow {
   readonly completedAt: number | null;
 }
 
+/**
+ * What a row may say beyond what people read of it: `sent`, a message is on its way or a child runs;
+ * `arrived`, the answer or the child's result is stored in it and has no place in the order yet.
+ */
+export type RowState = StepState | "sent" | "arrived";
+
+/** The child of a step, as its row keeps it. */
+export interface Child {
+  readonly id: string;
+  readonly parentClose: ParentClose;
+}
+
 /** One durable thing of an execution: a step of any kind, or an event nobody has taken yet. */
 export interface StepRow {
   readonly id: number;
@@ -38,7 +53,7 @@ export interface StepRow {
   /** Its identity; for a buffered event, the event's name. */
   readonly step: StepIdentity;
   readonly kind: RecordKind;
-  readonly state: StepState;
+  readonly state: RowState;
   /** The ordinal of its ask; null for a buffered event. */
   readonly asked: number | null;
   /** Attempts begun, the running one included. */
@@ -52,6 +67,8 @@ export interface StepRow {
   /** The last checkpoint; null before the first. */
   readonly lastProcessedId: string | null;
   readonly progress: Encoded | null;
+  /** A {@link Child} as JSON, where the step has one. */
+  readonly child: string | null;
   readonly startedAt: number | null;
   /** When the row was last written. */
   readonly at: number;

@@ -15,6 +15,7 @@ const INSTANCE_TABLE = `CREATE TABLE IF NOT EXISTS instance (
   output TEXT,
   error TEXT,
   tags TEXT NOT NULL,
+  parent TEXT,
   due INTEGER,
   suspensions INTEGER NOT NULL DEFAULT 0,
   held_at INTEGER,
@@ -41,6 +42,7 @@ const STEP_TABLE = `CREATE TABLE IF NOT EXISTS step (
   failure TEXT,
   last_processed_id TEXT,
   progress TEXT,
+  child TEXT,
   started_at INTEGER,
   at INTEGER NOT NULL
 )`;
@@ -61,6 +63,27 @@ const TOMBSTONE_TABLE = `CREATE TABLE IF NOT EXISTS tombstone (
   at INTEGER NOT NULL
 )`;
 
+/**
+ * Messages to other instances. One without a due is acknowledged: the last one stays, so that numbers only
+ * grow. `step` is the identity of the step that waits for the answer.
+ */
+const OUTBOX_TABLE = `CREATE TABLE IF NOT EXISTS outbox (
+  number INTEGER PRIMARY KEY,
+  target TEXT NOT NULL,
+  execution_id TEXT NOT NULL,
+  step TEXT,
+  content TEXT NOT NULL,
+  attempt INTEGER NOT NULL DEFAULT 0,
+  due INTEGER
+)`;
+
+/** The last message of each sender, which is an execution of another instance. */
+const INBOX_TABLE = `CREATE TABLE IF NOT EXISTS inbox (
+  sender TEXT PRIMARY KEY,
+  number INTEGER NOT NULL,
+  at INTEGER NOT NULL
+) WITHOUT ROWID`;
+
 /** Whether this object holds an instance. Reading it must not create one. */
 export function hasInstance(sql: Sql): boolean {
   return tableExists(sql, "instance");
@@ -72,6 +95,14 @@ export function hasKeys(sql: Sql): boolean {
 
 export function hasTombstone(sql: Sql): boolean {
   return tableExists(sql, "tombstone");
+}
+
+export function hasOutbox(sql: Sql): boolean {
+  return tableExists(sql, "outbox");
+}
+
+export function hasInbox(sql: Sql): boolean {
+  return tableExists(sql, "inbox");
 }
 
 function tableExists(sql: Sql, name: string): boolean {
@@ -90,6 +121,14 @@ export function createOpenIndex(sql: Sql): void {
 
 export function createKeyTable(sql: Sql): void {
   sql.run(KEY_TABLE);
+}
+
+export function createOutboxTable(sql: Sql): void {
+  sql.run(OUTBOX_TABLE);
+}
+
+export function createInboxTable(sql: Sql): void {
+  sql.run(INBOX_TABLE);
 }
 
 export function createTombstoneTable(sql: Sql): void {

@@ -12,14 +12,14 @@ import { createOpenIndex } from "./schema.ts";
 import type { Sql } from "./sql.ts";
 
 const COLUMNS = `id, seq, step, kind, state, asked, attempt, due, input, result, failure,
-  last_processed_id AS lastProcessedId, progress, started_at AS startedAt, at`;
+  last_processed_id AS lastProcessedId, progress, child, started_at AS startedAt, at`;
 
 const SUMMARY = `id, seq, step, kind, state, asked, attempt, due,
-  last_processed_id AS lastProcessedId, progress, started_at AS startedAt, at`;
+  last_processed_id AS lastProcessedId, progress, child, started_at AS startedAt, at`;
 
 /** A request to cancel that is not yet delivered is open, too: a turn is owed to it. */
 const SELECT_OPEN = `SELECT ${SUMMARY} FROM step
-  WHERE seq IS NULL AND (state IN ('open', 'running', 'orphaned') OR kind = 'cancel') ORDER BY id`;
+  WHERE seq IS NULL AND (state IN ('open', 'running', 'sent', 'arrived', 'orphaned') OR kind = 'cancel') ORDER BY id`;
 const SELECT_CANCEL = "SELECT id FROM step WHERE kind = 'cancel'";
 const TAKE_CANCEL = "UPDATE step SET seq = ?, state = 'done', at = ? WHERE id = ?";
 const SELECT_ENDED = `SELECT ${COLUMNS} FROM step WHERE seq IS NOT NULL ORDER BY seq`;
@@ -36,8 +36,8 @@ const MEASURE_BUFFERED = `SELECT COUNT(*) AS count, COALESCE(SUM(LENGTH(result))
   FROM step WHERE seq IS NULL AND kind = 'event' AND state = 'buffered'`;
 
 const INSERT = `INSERT INTO step (seq, step, kind, state, asked, attempt, due, input, result, failure,
-  last_processed_id, progress, started_at, at)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`;
+  last_processed_id, progress, child, started_at, at)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`;
 
 const UPDATE_END = `UPDATE step SET seq = ?, state = ?, attempt = ?, due = NULL, result = ?,
   failure = ?, last_processed_id = ?, at = ? WHERE id = ?`;
@@ -58,6 +58,14 @@ const GIVE_BACK = `UPDATE step SET seq = NULL, state = 'buffered', step = event.
   json_extract(value, '$.name') AS name FROM json_each(?)) AS event WHERE step.seq = event.seq`;
 const SET_STATE = "UPDATE step SET state = ?, at = ? WHERE id = ?";
 const UNMARK = "UPDATE step SET state = 'open', at = ? WHERE seq IS NULL AND state = 'running'";
+const SELECT_ONE = `SELECT ${SUMMARY} FROM step WHERE seq IS NULL AND step = ?
+  AND state NOT IN ('buffered', 'cancelled')`;
+const SELECT_CHILDREN =
+  "SELECT step, kind, state, child FROM step WHERE child IS NOT NULL ORDER BY id";
+const UPDATE_SENT =
+  "UPDATE step SET state = 'sent', attempt = ?, due = ?, child = ?, at = ? WHERE id = ?";
+const UPDATE_ARRIVED =
+  "UPDATE step SET state = 'arrived', due = NULL, result = ?, failure = ?, at = ? WHERE id = ?";
 const DELETE_ONE = "DELETE FROM step WHERE id = ?";
 const DELETE_STEPS = "DELETE FROM step WHERE state <> 'buffered'";
 const DELETE_ALL = "DELETE FROM step";
@@ -97,6 +105,7 @@ const BUFFERED_ROW = {
   failure: null,
   lastProcessedId: null,
   progress: null,
+  child: null,
   startedAt: null,
 } as const;
 
@@ -176,6 +185,7 @@ export class StepStore {
       row.failure,
       row.lastProcessedId,
       row.progress,
+      row.child,
       row.startedAt,
       row.at,
     );
@@ -234,6 +244,26 @@ export class StepStore {
   giveBack(events: readonly { readonly seq: number; readonly name: string }[]): void {
     this.#buffered = undefined;
     this.#sql.run(GIVE_BACK, JSON.stringify(events));
+  }
+
+  /** Notes that a message of the step is on its way. */
+  setSent(id: number, sent: Pick<StepRow, "attempt" | "due" | "child" | "at">): void {
+    this.#sql.run(UPDATE_SENT, sent.attempt, sent.due, sent.child, sent.at, id);
+  }
+
+  /** The open row of a step; undefined where it has ended or has none. */
+  find(step: StepIdentity): StepSummary | undefined {
+    return this.#sql.all<StepSummary>(SELECT_ONE, step)[0];
+  }
+
+  /** Keeps an answer, or a child's result, until a turn gives it its place. */
+  setArrived(id: number, arrived: Pick<StepRow, "result" | "failure" | "at">): void {
+    this.#sql.run(UPDATE_ARRIVED, arrived.result, arrived.failure, arrived.at, id);
+  }
+
+  /** The children of this execution, those that were only started too. */
+  children(): (Pick<StepRow, "step" | "kind" | "state"> & { readonly child: string })[] {
+    return this.#sql.all(SELECT_CHILDREN);
   }
 
   setState(id: number, state: "open" | "orphaned", at: number): void {

@@ -13,11 +13,12 @@ import { type AnyWorkflow, startInput, type Workflow } from "../core/workflow.ts
 import type { StartCommand } from "../engine/commands.ts";
 import { storedDue } from "../engine/due.ts";
 import { InstanceStore } from "../store/instance-store.ts";
+import { OutboxStore } from "../store/outbox-store.ts";
 import { StepStore } from "../store/step-store.ts";
 import { type Effect, effectsOf } from "./effects.ts";
 import { type Faults, NO_FAULTS } from "./faults.ts";
 import { InProcessObject, type InProcessOptions } from "./in-process-object.ts";
-import { ask, type Message, sendMessage } from "./network.ts";
+import { ask, bringMessage, type Message, sendMessage } from "./network.ts";
 import { Scheduler } from "./scheduler.ts";
 import { TestInstance } from "./test-instance.ts";
 import type { TraceEvent } from "./trace.ts";
@@ -158,6 +159,8 @@ export class Cluster {
       turn,
       scheduler: this.#scheduler,
       faults: this.#faults,
+      deliver: (message) =>
+        bringMessage(this.object(message.to), message, this.#faults, this.clock),
       onEvent: (event) => {
         this.#trace.push(event);
         this.#options.onEvent?.(event);
@@ -201,6 +204,7 @@ export class Cluster {
 function isStuck(object: InProcessObject): boolean {
   if (object.alarm !== null || object.ringing) return false;
   const row = new InstanceStore(object.sql).read();
+  if (new OutboxStore(object.sql).pending().length > 0) return true;
   if (row === undefined || isTerminal(row.status)) return false;
   return storedDue(row, new StepStore(object.sql).open()) !== null;
 }

@@ -7,11 +7,13 @@
  */
 import type { ActivityContext, AnyActivity } from "../core/activity.ts";
 import { durationMillis } from "../core/duration.ts";
+import { WaymarkError } from "../core/errors.ts";
 import type { LogEvent } from "../core/log.ts";
 import { type AnyWorkflow, createRegistry } from "../core/workflow.ts";
 import { Commands } from "../engine/commands.ts";
 import { Engine } from "../engine/engine.ts";
 import type { Host, Nap, TurnBudget } from "../engine/host.ts";
+import { type Message, type MessageAnswer, refused } from "../engine/message.ts";
 import { NodeSql } from "../store/node-sql.ts";
 import { type CrashMoment, type Faults, NO_FAULTS } from "./faults.ts";
 import { fenceBindings, fenceSql, never } from "./fence.ts";
@@ -32,6 +34,8 @@ export interface InProcessOptions {
   readonly scheduler?: Scheduler;
   readonly clock?: VirtualClock;
   readonly faults?: Faults;
+  /** Brings a message to another object; without it there are no others. */
+  readonly deliver?: (message: Message) => Promise<MessageAnswer>;
   readonly onLog?: (event: LogEvent) => void;
   readonly onEvent?: (event: TraceEvent) => void;
 }
@@ -263,6 +267,11 @@ export class InProcessObject {
       },
       napUntil: (at) => this.#nap(at - life.clockError, life),
       runActivity: (activity, input, ctx) => this.#attempt(activity, input, ctx, life),
+      deliver: async (message) => {
+        await settle();
+        const answer = await this.#deliver(message).finally(() => (life.dead ? never() : null));
+        return answer;
+      },
       log: (event) => {
         if (life.dead) return;
         this.logs.push(event);
@@ -270,6 +279,13 @@ export class InProcessObject {
         this.#options.onLog?.(event);
       },
     };
+  }
+
+  #deliver(message: Message): Promise<MessageAnswer> {
+    const { deliver } = this.#options;
+    if (deliver !== undefined) return deliver(message);
+    const alone = new WaymarkError("INSTANCE_NOT_FOUND", `there is no instance "${message.to}"`);
+    return Promise.resolve(refused(alone));
   }
 
   /** Waits for storage: whatever else is written until then is part of the same commit. */

@@ -3,6 +3,7 @@
  * message that must have its effect once carries an idempotency key.
  */
 import type { Commands } from "../engine/commands.ts";
+import type { Message as InstanceMessage, MessageAnswer } from "../engine/message.ts";
 import type { Faults } from "./faults.ts";
 import type { InProcessObject } from "./in-process-object.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
@@ -28,6 +29,27 @@ export function ask<Answer>(
     const answer = request(object.commands);
     if (object.commit() || object.durableCommit === object.commits) return answer;
   }
+}
+
+/**
+ * Brings a message of one object to another, as an RPC does: once, through whatever the faults do to it.
+ *
+ * @throws Error where no answer came
+ */
+export async function bringMessage(
+  object: InProcessObject,
+  message: InstanceMessage,
+  faults: Faults,
+  clock: VirtualClock,
+): Promise<MessageAnswer> {
+  const fate = faults.message?.(object.name, `${message.content.kind} of an instance`) ?? {};
+  if (fate.delayMillis !== undefined) await clock.sleepForHost(fate.delayMillis);
+  const receive = (commands: Commands) => commands.receive(message);
+  const answer = fate.lost === true ? undefined : await object.deliver(receive);
+  if (fate.doubled === true) await object.deliver(receive);
+  if (answer === undefined || fate.unanswered === true) throw new Error("no answer came");
+  if (answer.ok) return answer.value;
+  throw answer.error;
 }
 
 /**

@@ -11,6 +11,11 @@ import { ask } from "./network.ts";
 /** Steps of a history that are read at a time. */
 const PAGE = 1_000;
 
+/** Whether something is asked of an instance's children as well, and of theirs. */
+interface Recursion {
+  readonly recursive?: boolean;
+}
+
 let requests = 0;
 
 /** A started instance. Get one from {@link Cluster.start} or {@link Cluster.instance}. */
@@ -91,13 +96,13 @@ export class TestInstance<Output = unknown> {
    *
    * @throws WaymarkError `INSTANCE_TERMINAL`
    */
-  cancel(reason: string | null = null): void {
-    this.#ask((commands) => commands.cancel(this.id, { reason }));
+  cancel(reason: string | null = null, { recursive = false }: Recursion = {}): void {
+    this.#ask((commands) => commands.cancel(this.id, { reason, recursive }));
   }
 
   /** @throws WaymarkError `INSTANCE_TERMINAL` */
-  terminate(reason: string | null = null): void {
-    this.#ask((commands) => commands.terminate(this.id, { reason }));
+  terminate(reason: string | null = null, { recursive = false }: Recursion = {}): void {
+    this.#ask((commands) => commands.terminate(this.id, { reason, recursive }));
   }
 
   /**
@@ -114,8 +119,8 @@ export class TestInstance<Output = unknown> {
    *
    * @throws WaymarkError `INSTANCE_NOT_FOUND`, `INSTANCE_NOT_TERMINAL`
    */
-  purge({ force = false }: { readonly force?: boolean } = {}): void {
-    this.#ask((commands) => commands.purge(this.id, force));
+  purge({ force = false, recursive = false }: Recursion & { readonly force?: boolean } = {}): void {
+    this.#ask((commands) => commands.purge(this.id, { force, recursive }));
   }
 
   /** Loses the object's memory and what it has not committed, as a crash does. */

@@ -53,6 +53,13 @@ export class VirtualClock {
     });
   }
 
+  /** A wait of the simulation itself, such as of a message on its way. */
+  sleepForHost(millis: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.atForHost(this.#now + millis, resolve);
+    });
+  }
+
   /** How many timers of code that runs in the simulation have not fired. */
   get sleepers(): number {
     return this.#timers.filter(({ hosts }) => !hosts).length;

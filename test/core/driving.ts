@@ -65,7 +65,13 @@ export function driving(
     resumed: history.length + open.length > 0,
     strayed,
   });
-  const ctx = createContext(driver, { instanceId: "i", executionId, version: "1", stages });
+  const ctx = createContext(driver, {
+    parent: null,
+    instanceId: "i",
+    executionId,
+    version: "1",
+    stages,
+  });
   driver.start(() => run(ctx));
   const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
   const deliverAll = async () => {

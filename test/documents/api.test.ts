@@ -24,7 +24,7 @@ const PREPARATIONS: Record<string, ((commands: Commands) => unknown) | null> = {
   Completed: (commands) => commands.sendEvent(ID, end("return")),
   Failed: (commands) => commands.sendEvent(ID, end("fail")),
   Terminated: (commands) => commands.terminate(ID, asked),
-  gone: (commands) => commands.purge(ID, true),
+  gone: (commands) => commands.purge(ID, { force: true }),
 };
 
 type Request = (commands: Commands) => number;
@@ -48,8 +48,8 @@ const REQUESTS: Record<string, Request> = {
   terminate: answering(202, (commands) => commands.terminate(ID, asked)),
   restart: answering(202, (commands) => commands.restart(ID, asked)),
   event: answering(202, (commands) => commands.sendEvent(ID, end("return"))),
-  delete: answering(204, (commands) => commands.purge(ID, false)),
-  "delete?force=true": answering(204, (commands) => commands.purge(ID, true)),
+  delete: answering(204, (commands) => commands.purge(ID, { force: false })),
+  "delete?force=true": answering(204, (commands) => commands.purge(ID, { force: true })),
   "start, reject": starting("reject"),
   "start, existing": starting("existing"),
   "start, replaceFinished": starting("replaceFinished"),

@@ -12,7 +12,7 @@ import { crashesAt, ID, ran, startCommand, started } from "./harness.ts";
 import { eachRecord } from "./records.ts";
 
 const purge = (object: InProcessObject, force = false) =>
-  ask(object, (commands) => commands.purge(ID, force));
+  ask(object, (commands) => commands.purge(ID, { force }));
 
 const later = (object: InProcessObject, millis: number) => object.run(object.clock.now() + millis);
 
@@ -49,11 +49,11 @@ test("the tombstone goes after the resend window, with the last table", async ()
 
 test("an instance that has not ended is refused, and ended first where that is forced", async () => {
   const object = started(workflow("Napping", (ctx) => ctx.sleep("1 hour")));
-  expect(codeOf(() => object.commands.purge(ID, false))).toBe("INSTANCE_NOT_TERMINAL");
+  expect(codeOf(() => object.commands.purge(ID, { force: false }))).toBe("INSTANCE_NOT_TERMINAL");
   await later(object, 5);
-  expect(codeOf(() => object.commands.purge(ID, false))).toBe("INSTANCE_NOT_TERMINAL");
+  expect(codeOf(() => object.commands.purge(ID, { force: false }))).toBe("INSTANCE_NOT_TERMINAL");
   object.commands.suspend(ID, { reason: null });
-  expect(codeOf(() => object.commands.purge(ID, false))).toBe("INSTANCE_NOT_TERMINAL");
+  expect(codeOf(() => object.commands.purge(ID, { force: false }))).toBe("INSTANCE_NOT_TERMINAL");
   purge(object, true);
   expect(codeOf(() => object.commands.get(ID))).toBe("INSTANCE_NOT_FOUND");
   await object.run();
@@ -64,7 +64,7 @@ test("an instance that has not ended is refused, and ended first where that is f
 
 test("an instance that never was is not found", () => {
   const object = new InProcessObject({ workflows: [quick] });
-  expect(codeOf(() => object.commands.purge(ID, true))).toBe("INSTANCE_NOT_FOUND");
+  expect(codeOf(() => object.commands.purge(ID, { force: true }))).toBe("INSTANCE_NOT_FOUND");
 });
 
 describe("the id of a purged instance", () => {
@@ -124,7 +124,7 @@ test("a start right after a purge, while a turn runs, is covered by an alarm at 
   const single = workflow("Single", (ctx) => ctx.call(slow));
   const object = started(single, undefined, { clock });
   await later(object, 5_000);
-  object.commands.purge(ID, true);
+  object.commands.purge(ID, { force: true });
   object.commands.start(startCommand(quick, 7));
   object.commit();
   object.crash();

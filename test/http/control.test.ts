@@ -15,13 +15,16 @@ describe.each([
     const response = await send("POST", path, { body: { reason: "why", recursive: true } });
     expect(response.status).toBe(202);
     expect(await response.json()).toMatchObject({ status, links: { self: "/v1/instances/a" } });
-    expect(service.onlyCall()).toEqual({ method: verb, arguments: ["a", "why", undefined] });
+    expect(service.onlyCall()).toEqual({
+      method: verb,
+      arguments: ["a", { reason: "why", recursive: true }, undefined],
+    });
   });
 
   it("needs no body", async () => {
     const { send, service } = await surfaceWith("a");
     expect((await send("POST", path)).status).toBe(202);
-    expect(service.onlyCall().arguments).toEqual(["a", null, undefined]);
+    expect(service.onlyCall().arguments).toEqual(["a", { reason: null }, undefined]);
   });
 
   it("takes a reason up to the limit, and no other field", async () => {
@@ -79,17 +82,21 @@ describe("a purge", () => {
     const response = await send("DELETE", path);
     expect(response.status).toBe(204);
     expect(await response.text()).toBe("");
-    expect(service.onlyCall()).toEqual({ method: "purge", arguments: ["a", false] });
+    expect(service.onlyCall()).toEqual({
+      method: "purge",
+      arguments: ["a", { force: false, recursive: false }],
+    });
   });
 
   it("may be asked to end the instance first", async () => {
-    for (const [query, force] of [
-      ["force=true", true],
-      ["force=false", false],
+    for (const [query, force, recursive] of [
+      ["force=true", true, false],
+      ["force=false", false, false],
+      ["force=true&recursive=true", true, true],
     ] as const) {
       const { send, service } = await surfaceWith("a");
       expect((await send("DELETE", `${path}?${query}`)).status).toBe(204);
-      expect(service.onlyCall().arguments).toEqual(["a", force]);
+      expect(service.onlyCall().arguments).toEqual(["a", { force, recursive }]);
     }
     for (const query of ["force", "force=1", "force=yes", "forced=true"]) {
       const { send, service } = await surfaceWith("a");

@@ -3,17 +3,21 @@
  * found broken. The first ones are asked as things happen, the others when all is at rest.
  */
 import { isTerminal } from "../../src/core/documents.ts";
+import { decodeFailure } from "../../src/core/failure.ts";
 import type { StoredHistory } from "../../src/core/history.ts";
 import { LIMITS } from "../../src/core/limits.ts";
 import { decode } from "../../src/core/payload.ts";
 import { checkHistory } from "../../src/engine/check-history.ts";
 import { storedDue } from "../../src/engine/due.ts";
 import { InstanceStore } from "../../src/store/instance-store.ts";
+import { OutboxStore } from "../../src/store/outbox-store.ts";
 import { StepStore } from "../../src/store/step-store.ts";
+import type { Cluster } from "../../src/testing/cluster.ts";
 import type { InProcessObject } from "../../src/testing/in-process-object.ts";
 import type { TraceEvent } from "../../src/testing/trace.ts";
-import { inOrder, mispredicted, retell } from "./model.ts";
-import { type Program, racy } from "./programs.ts";
+import { mispredicted } from "./model.ts";
+import { type Program, racy, sub } from "./programs.ts";
+import { inOrder, retell } from "./retell.ts";
 
 /** An alarm may be this much later than the due of its row: clocks differ between machines. */
 const TOLERANCE_MILLIS = 1_002;
@@ -71,6 +75,10 @@ export function isCovered(event: TraceEvent, object: InProcessObject, bereft: bo
   const row = new InstanceStore(object.sql).read();
   if (row === undefined || isTerminal(row.status)) return [];
   const due = storedDue(row, new StepStore(object.sql).open());
+  const heads = new OutboxStore(object.sql).pending();
+  if (heads.length > 0 && object.alarm === null) {
+    return [`W3: a message is to be sent to ${heads[0]?.target}, and no alarm is set`];
+  }
   if (due === null) return [];
   if (object.alarm === null) return [`W3: something is due at ${due} and no alarm is set`];
   const latest = Math.max(due, event.at) + TOLERANCE_MILLIS;
@@ -128,6 +136,7 @@ export function showsHeld(event: TraceEvent, object: InProcessObject): string[] 
 export function sleepsUnwoken(event: TraceEvent, object: InProcessObject): string[] {
   if (event.kind !== "commit" || object.ringing || object.memory.steps.length > 0) return [];
   if (new InstanceStore(object.sql).read()?.heldAt == null || object.alarm === null) return [];
+  if (new OutboxStore(object.sql).pending().length > 0) return []; // what is sent before it is sent
   return object.alarm <= event.at + TOLERANCE_MILLIS
     ? []
     : [`W11: ${object.name} is suspended, and its alarm is set to ${object.alarm}`];
@@ -207,13 +216,13 @@ export function eventsAreThereOnce(
 /** W6: a replay does the same, and so does the plain model, which shares no code with it. */
 export async function replaysTheSame(
   history: StoredHistory,
-  program: Program,
   customStatus: unknown,
 ): Promise<string[]> {
-  const { fits, problem } = await checkHistory(racy, history);
+  const code = history.workflow === sub.name ? sub : racy;
+  const { fits, problem } = await checkHistory(code, history);
   if (!fits) return [`W6: ${problem}`];
   if (history.status !== "Completed" || history.output === null) return [];
-  const run = racy.run as (ctx: unknown, input: unknown) => Promise<unknown>;
+  const run = code.run as (ctx: unknown, input: unknown) => Promise<unknown>;
   const told = await retell(history, run);
   if (told.problem !== undefined) return [`W6: retold by the model: ${told.problem}`];
   const seen = told.output as readonly string[];
@@ -222,7 +231,35 @@ export async function replaysTheSame(
   if (told.status !== customStatus) {
     problems.push(`W6: the status is ${customStatus}, and the model tells ${told.status}`);
   }
-  return [...problems, ...mispredicted(program, seen)];
+  return [...problems, ...mispredicted(programOf(history), seen)];
+}
+
+/** The program of an execution: of a round, that of the whole instance. */
+function programOf({ workflow, input }: StoredHistory): Program {
+  const given = decode(input) as Program | { readonly program: Program };
+  return workflow === sub.name && "program" in given ? given.program : (given as Program);
+}
+
+/** What a parent has recorded of its child is what the child came to, where it is its child still. */
+export function childrenAgree(history: StoredHistory, cluster: Cluster): string[] {
+  const { executionId, steps } = history;
+  return cluster.objects.flatMap((object) => {
+    const row = new InstanceStore(object.sql).read();
+    const parent = row?.parent == null ? null : JSON.parse(row.parent);
+    if (row === undefined || parent?.executionId !== executionId) return [];
+    const step = steps.find((one) => one.step === parent.step);
+    if (step?.kind !== "child" || (step.state !== "done" && step.state !== "failed")) return [];
+    if (step.state === "done" && step.result === row.output) return [];
+    if (step.state === "failed" && row.status !== "Completed") return [];
+    const late = decodeFailure(step.failure ?? "{}").code === "CHILD_TIMEOUT";
+    return late ? [] : [`W8: ${step.step} is ${step.state}, and its child ${row.status}`];
+  });
+}
+
+/** W8: at rest nothing is left to be sent. */
+export function sentAll(object: InProcessObject): string[] {
+  const left = new OutboxStore(object.sql).pending();
+  return left.map(({ number, target }) => `W8: message ${number} to ${target} was never sent`);
 }
 
 /** W11: an object at rest holds nothing in memory. */

@@ -104,8 +104,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "keep the steps of the execution that was replaced",
     file: "engine/commands.ts",
-    find: "if (existing !== undefined) this.#engine.steps.deleteAll();",
-    replace: "if (existing !== undefined) this.#engine.host.now();",
+    find: "else this.#engine.forsake(existing, replaced(existing));",
+    replace: "else this.#engine.host.now();",
   },
   {
     fault: "leave attempts running when their instance has ended",
@@ -197,13 +197,13 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "keep the steps of the execution that was restarted",
     file: "engine/control.ts",
-    find: "engine.steps.deleteAll();",
+    find: "engine.forsake(row, null);",
     replace: "",
   },
   {
     fault: "forget, when an instance is purged, which messages were applied",
-    file: "engine/control.ts",
-    find: "this.#answers.purge();",
+    file: "engine/engine.ts",
+    find: "this.keys.answerAll(PURGED);",
     replace: "",
   },
   {
@@ -247,6 +247,48 @@ const MUTATIONS: readonly Mutation[] = [
     file: "core/driver.ts",
     find: "      this.#cancelled.push(identity);\n      reject(new CancelledError(identity, reason));",
     replace: "      reject(new CancelledError(identity, reason));",
+  },
+  {
+    fault: "forget which messages of other instances were applied",
+    file: "store/inbox-store.ts",
+    find: "return row !== undefined && number <= row.number;",
+    replace: "return false;",
+  },
+  {
+    fault: "let messages overtake one that was not answered",
+    file: "engine/courier.ts",
+    find: "queue[0] = { ...row, attempt, due };",
+    replace: "queue.push({ ...row, attempt, due });\n    queue.shift();",
+  },
+  {
+    fault: "take a message for answered that nobody has answered",
+    file: "engine/courier.ts",
+    find: "if (answer === null || (!answer.ok && answer.retryable)) this.#again(row);",
+    replace: "if (answer === null) this.#done(row, content, { ok: true });",
+  },
+  {
+    fault: "forget a message that is not sent when the instance ends",
+    file: "engine/engine.ts",
+    find: "const at = send !== null && (wanted === null || send < wanted) ? send : wanted;",
+    replace: "const at = wanted === null ? null : send !== null && send < wanted ? send : wanted;",
+  },
+  {
+    fault: "forget a child's result that comes while its parent is not in memory",
+    file: "engine/engine.ts",
+    find: "if (stored !== undefined) keepAnswer(",
+    replace: "if (stored === undefined) keepAnswer(",
+  },
+  {
+    fault: "take the result of a try that is over",
+    file: "engine/execution.ts",
+    find: "if (step.sent && (attempt === null || attempt === attemptName(step.failed + 1))) {",
+    replace: "if (attempt === null || attempt.length > 0) {",
+  },
+  {
+    fault: "start no child, and send no event, for which the code does not wait",
+    file: "engine/execution.ts",
+    find: '(kind === "start" || kind === "send") && !step.sent',
+    replace: '(kind === "start" || kind === "send") && step.sent',
   },
   {
     fault: "leave an instance alone whose alarm the platform has given up",

@@ -4,6 +4,7 @@
  * order asks for another input, which the engine reports as a contradiction (W7).
  */
 import { activity } from "../../src/core/activity.ts";
+import type { ParentClose } from "../../src/core/child.ts";
 import type { WorkflowContext } from "../../src/core/context.ts";
 import { NonRetryableError } from "../../src/core/failure.ts";
 import type { MapStep } from "../../src/core/map.ts";
@@ -54,12 +55,30 @@ export type Program =
       readonly fatal: number | null;
       readonly tolerate: number | null;
     }
+  /** A child workflow that runs a program of its own, and may fail in the end. */
+  | Started
+  /** So many events to another instance, which may not be there. */
+  | {
+      readonly kind: "send";
+      readonly to: string;
+      readonly event: "a" | "b";
+      readonly count: number;
+    }
   /** `first` is `ctx.race`: it cancels what has lost. */
   | {
       readonly kind: "seq" | "all" | "race" | "settled" | "detach" | "first";
       readonly parts: readonly Program[];
     }
   | Rounds;
+
+/** A child workflow, which is waited for, or only started. */
+interface Started {
+  readonly kind: "child" | "start";
+  readonly part: Program;
+  readonly fails: boolean;
+  readonly timeout: number | null;
+  readonly parentClose: ParentClose;
+}
 
 /** A whole program of several rounds, a part in each: `continueAsNew` in between. */
 export interface Rounds {
@@ -130,7 +149,11 @@ export const MOCKS: readonly Mock[] = [
 ];
 
 /** Told of the instance whose program has seen something, at the moment it does. */
-export const witness: { saw: (instanceId: string | undefined) => void } = { saw: () => {} };
+export const witness: {
+  saw: (instanceId: string | undefined) => void;
+  /** An event was sent from one instance to another, and acknowledged. */
+  sent: (to: string, payload: string) => void;
+} = { saw: () => {}, sent: () => {} };
 
 /** What a program has seen; each further line is witnessed. */
 function witnessed(lines: readonly string[], instanceId: string | undefined): string[] {
@@ -156,6 +179,23 @@ export const racy = workflow("Racy", async (ctx, program: Program): Promise<read
   const rest = { path: "end", seen: digest(seen), program: { kind: "draw" } } as const;
   await ctx.call(work, rest);
   ctx.setStatus(`end ${digest(seen)}`);
+  return seen;
+});
+
+/** What a child is given. */
+interface ChildProgram {
+  readonly program: Program;
+  readonly fails: boolean;
+  /** What its parent had seen: a parent that replays otherwise would ask for another child. */
+  readonly after: string;
+}
+
+/** The workflow of a child. */
+export const sub = workflow("Sub", async (ctx, { program, fails }: ChildProgram) => {
+  const seen = witnessed([], ctx.instanceId);
+  await interpret(program, "0", { ctx, seen }).catch((error: Error) => seen.push(error.message));
+  if (ctx.signal.aborted) seen.push("asked to end");
+  if (fails) throw new Error("as planned");
   return seen;
 });
 
@@ -214,6 +254,22 @@ async function interpret(program: Program, path: string, world: World): Promise<
       return result(cancel(program, path, world));
     case "map":
       return result(mapped(program, path, world));
+    case "child":
+      return result(child(program, path, world));
+    case "start": {
+      const input = { program: program.part, fails: program.fails, after: digest(seen) };
+      const { parentClose } = program;
+      return result(ctx.start(sub, input, { parentClose }).then(() => "started"));
+    }
+    case "send": {
+      const { to, event, count } = program;
+      const sent = Array.from({ length: count }, async () => {
+        const payload = `sent ${event} of ${ctx.executionId} ${nextOf(seen, `${to} ${event}`)}`;
+        await ctx.sendEvent(to, event, payload);
+        witness.sent(to, payload);
+      });
+      return result(Promise.all(sent).then(() => "sent"));
+    }
     case "rounds":
       return; // it is the whole: the workflow goes through its parts
     case "noise":
@@ -278,6 +334,28 @@ async function cancel(program: Of<"cancel">, path: string, world: World): Promis
   const got = await asked;
   if (step === "wait") seen.push(`${path} got ${got}`); // an event that is taken is told of
   return "done";
+}
+
+async function child(program: Started, path: string, world: World): Promise<string> {
+  const { ctx, seen, signal } = world;
+  const { part, fails, timeout, parentClose } = program;
+  const input = { program: part, fails, after: digest(seen) };
+  const again = { timeout, retry: { maxAttempts: 2, firstInterval: 3 } };
+  const options = { parentClose, signal, ...(timeout === null ? {} : { ...again, timeout }) };
+  const saw = await ctx.call(sub, input, options);
+  seen.push(`${path} saw ${digest(saw)}`);
+  return "child";
+}
+
+/** Events sent so far by whoever sees this, of each name to each instance: asks come in the same order. */
+const sends = new WeakMap<readonly string[], Map<string, number>>();
+
+function nextOf(seen: readonly string[], what: string): number {
+  const counts = sends.get(seen) ?? new Map<string, number>();
+  sends.set(seen, counts);
+  const next = (counts.get(what) ?? 0) + 1;
+  counts.set(what, next);
+  return next;
 }
 
 async function mapped(program: Of<"map">, path: string, world: World): Promise<string> {

@@ -88,7 +88,7 @@ function programOf(random: Random, depth: number): Program {
   if (depth > 0 && random.chance(0.35)) return composite(random, depth);
   const millis = random.pick(MILLIS);
   const event = random.pick(["a", "b"]);
-  switch (random.below(17)) {
+  switch (random.below(20)) {
     case 0:
     case 1:
     case 2:
@@ -122,9 +122,29 @@ function programOf(random: Random, depth: number): Program {
       return mapOf(random);
     case 15:
       return { kind: "status" };
+    case 16:
+    case 17:
+      return childOf(random, depth);
+    case 18:
+      return {
+        kind: "send",
+        to: random.pick(["i1", "i1", "i2"]),
+        event,
+        count: random.pick([1, 2, 3]),
+      };
     default:
       return { kind: "draw" };
   }
+}
+
+function childOf(random: Random, depth: number): Program {
+  return {
+    kind: random.pick(["child", "child", "start"]),
+    part: programOf(random, Math.min(1, depth - 1)),
+    fails: random.chance(0.2),
+    timeout: random.chance(0.15) ? random.pick([5, 2_000]) : null,
+    parentClose: random.pick(["abandon", "cancel", "terminate"]),
+  };
 }
 
 const recordsOf = (count: number, millis: number): Program => ({

@@ -14,6 +14,7 @@ const ROW: InstanceRow = {
   output: null,
   error: null,
   tags: '{"a":"b"}',
+  parent: null,
   due: 500,
   suspensions: 0,
   heldAt: null,

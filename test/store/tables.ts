@@ -23,6 +23,7 @@ export function stepRow(row: Partial<NewStepRow> = {}): NewStepRow {
     failure: null,
     lastProcessedId: null,
     progress: null,
+    child: null,
     startedAt: null,
     at: 10,
     ...row,

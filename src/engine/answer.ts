@@ -1,0 +1,40 @@
+/** The answer to a step that came while its execution could not take it: its row keeps it (W1). */
+import { decodeFailure, encodeFailure } from "../core/failure.ts";
+import { ENCODED_UNDEFINED, type Encoded, encode } from "../core/payload.ts";
+import type { StepRow } from "../store/rows.ts";
+import type { StepStore } from "../store/step-store.ts";
+import { attemptName } from "./correspondence.ts";
+import type { Answered } from "./message.ts";
+
+/** In place of the result of a failure that another try cannot help. */
+const FINAL: Encoded = encode("final", "a mark");
+
+type Waiting = Pick<StepRow, "id" | "state" | "attempt">;
+type Arrived = Pick<StepRow, "state" | "result" | "failure">;
+
+/**
+ * Keeps it, where the row still waits for it.
+ *
+ * @param attempt the try it belongs to; null where the step has but one
+ * @returns what the row says then
+ */
+export function keepAnswer(
+  steps: StepStore,
+  row: Waiting,
+  attempt: string | null,
+  answered: Answered,
+  at: number,
+): Arrived | null {
+  if (row.state !== "sent") return null;
+  if (attempt !== null && attempt !== attemptName(row.attempt)) return null;
+  const result = answered.ok ? answered.result : answered.final ? FINAL : null;
+  const failure = answered.ok ? null : encodeFailure(answered.failure);
+  steps.setArrived(row.id, { result, failure, at });
+  return { state: "arrived", result, failure };
+}
+
+/** The answer that a row has kept. */
+export function storedAnswer({ result, failure }: Pick<StepRow, "result" | "failure">): Answered {
+  if (failure === null) return { ok: true, result: result ?? ENCODED_UNDEFINED };
+  return { ok: false, failure: decodeFailure(failure), final: result === FINAL };
+}

@@ -1,0 +1,63 @@
+/** What the end of an execution means for its children, and for the parent whose child it is. */
+import type { ParentReference } from "../core/child.ts";
+import { decodeFailure, type Failure } from "../core/failure.ts";
+import { ENCODED_UNDEFINED } from "../core/payload.ts";
+import type { InstanceEnd } from "../store/instance-store.ts";
+import type { Child, InstanceRow } from "../store/rows.ts";
+import { controlOf } from "./correspondence.ts";
+import type { Engine } from "./engine.ts";
+import type { Answered, ControlChild } from "./message.ts";
+
+/** What is asked of all children, whatever was said of their parent's end. */
+export interface AskedOfChildren {
+  readonly verb: ControlChild["verb"];
+  readonly reason: string;
+  readonly force?: boolean;
+}
+
+/** Asks all children something, and theirs. */
+export function askChildren(engine: Engine, row: InstanceRow, asked: AskedOfChildren): void {
+  for (const { step, child } of livingChildren(engine)) {
+    const { verb, reason, force = false } = asked;
+    const parent = { executionId: row.executionId, step };
+    const content = controlOf(verb, reason, parent, { recursive: true, force });
+    engine.post({ target: child.id, executionId: row.executionId, step: null, content });
+  }
+}
+
+/** The execution is over: does with its children what was said of its end. */
+export function closeChildren(engine: Engine, row: InstanceRow): void {
+  for (const { step, child } of livingChildren(engine)) {
+    if (child.parentClose === "abandon") continue;
+    const parent = { executionId: row.executionId, step };
+    const content = controlOf(child.parentClose, "its parent has ended", parent);
+    engine.post({ target: child.id, executionId: row.executionId, step: null, content });
+  }
+}
+
+/** The children that may not have ended, as far as this instance knows. */
+function livingChildren(engine: Engine): { readonly step: string; readonly child: Child }[] {
+  if (!engine.outbox.exists) return []; // it has never started one
+  return engine.steps.children().flatMap(({ step, kind, state, child }) => {
+    const over = kind === "child" ? state === "done" || state === "failed" : state === "failed";
+    return over ? [] : [{ step, child: JSON.parse(child) as Child }];
+  });
+}
+
+/** Tells the parent how its child has ended. */
+export function tellParent(engine: Engine, row: InstanceRow, outcome: Answered): void {
+  if (row.parent === null) return;
+  const parent = JSON.parse(row.parent) as ParentReference;
+  if (!parent.awaited) return;
+  const content = { kind: "result", parent, outcome } as const;
+  engine.post({ target: parent.id, executionId: row.executionId, step: null, content });
+}
+
+/** The end of an instance as its parent is told of it. One that was ended on purpose is not tried again. */
+export function outcomeOf({ status, output, error }: Omit<InstanceEnd, "at">): Answered {
+  if (status === "Completed") return { ok: true, result: output ?? ENCODED_UNDEFINED };
+  return { ok: false, failure: failureOf(error), final: status === "Terminated" };
+}
+
+const failureOf = (error: string | null): Failure =>
+  error === null ? { type: "Error", message: "it failed" } : decodeFailure(error);

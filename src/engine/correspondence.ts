@@ -1,0 +1,177 @@
+/**
+ * Steps that other instances answer: child workflows, and events sent. Each has its row, and its message in
+ * the outbox, in one commit; the answer ends the step, or the child's result does.
+ */
+import type { ParentReference } from "../core/child.ts";
+import { durationMillis } from "../core/duration.ts";
+import { WaymarkError } from "../core/errors.ts";
+import { engineFailure, type Failure, toFailure } from "../core/failure.ts";
+import { ENCODED_UNDEFINED, encode } from "../core/payload.ts";
+import { uuidFrom } from "../core/random.ts";
+import { nextAttemptAt } from "../core/retry.ts";
+import type { ChildRequest, StepRequest } from "../core/step.ts";
+import type { Child, InstanceRow } from "../store/rows.ts";
+import type { Outgoing } from "./courier.ts";
+import type { Answered, ControlChild, StartChild } from "./message.ts";
+import type { OpenStep } from "./open-step.ts";
+import type { Recorder } from "./recorder.ts";
+import type { Reporter } from "./reporter.ts";
+
+/** Whether another instance answers it. */
+export const isCorrespondence = ({ kind }: StepRequest): boolean =>
+  kind === "child" || kind === "start" || kind === "send";
+
+/** Which try of a step a message belongs to. */
+export const attemptName = (attempt: number): string => `0.${attempt}`;
+
+export interface CorrespondenceOptions {
+  readonly row: InstanceRow;
+  readonly recorder: Recorder;
+  readonly reporter: Reporter;
+  readonly post: (message: Outgoing) => void;
+}
+
+export class Correspondence {
+  readonly #options: CorrespondenceOptions;
+
+  constructor(options: CorrespondenceOptions) {
+    this.#options = options;
+  }
+
+  /** Writes the step's row and its message. It leaves after the commit. */
+  begin(step: OpenStep, now: number): void {
+    const { recorder, reporter, row } = this.#options;
+    const { identity, input, request } = step.ask;
+    step.startedAt ??= now;
+    step.sent = true;
+    step.due = null;
+    if (request.kind === "send") {
+      recorder.sent(step, now);
+      const payload = input ?? ENCODED_UNDEFINED;
+      const content = { kind: "event", event: request.event, payload } as const;
+      this.#post(request.to, identity, content);
+      return;
+    }
+    const child = request as ChildRequest;
+    step.child = {
+      id: child.id ?? uuidFrom(`${row.executionId}/${identity}`),
+      parentClose: child.parentClose,
+    };
+    if (child.timeout !== undefined) step.due = now + durationMillis(child.timeout);
+    recorder.sent(step, now);
+    this.#post(step.child.id, identity, this.#start(step, child));
+    reporter.childStarted(identity, step.failed + 1, step.child.id);
+  }
+
+  #start(step: OpenStep, { workflow, version, tags, startAt }: ChildRequest): StartChild {
+    const parent = this.#parent(step);
+    const executionId = childExecution(parent);
+    const input = step.ask.input ?? ENCODED_UNDEFINED;
+    return { kind: "start", workflow, version, input, tags, startAt, executionId, parent };
+  }
+
+  #parent({ ask, failed }: OpenStep): ParentReference {
+    const { id, executionId } = this.#options.row;
+    const awaited = ask.request.kind === "child";
+    return { id, executionId, step: ask.identity, attempt: attemptName(failed + 1), awaited };
+  }
+
+  #post(target: string, step: string | null, content: Outgoing["content"]): void {
+    const { post, row } = this.#options;
+    post({ target, executionId: row.executionId, step, content });
+  }
+
+  /** Records what became of it. Returns whether the step has ended; else it has a due, to be tried again. */
+  conclude(step: OpenStep, answered: Answered, now: number): boolean {
+    const { recorder, reporter } = this.#options;
+    const { identity, request } = step.ask;
+    const attempts = step.failed + 1;
+    if (answered.ok) {
+      const result = request.kind === "start" ? this.#started(step) : answered.result;
+      recorder.end(step, { ok: true, result }, now);
+      reporter.answered(identity, attempts, now - (step.startedAt ?? now));
+      return true;
+    }
+    const failure = this.#named(step, answered.failure);
+    const decided = this.#decide(step, failure, answered.final, now);
+    if (decided.due === null) {
+      recorder.end(step, { ok: false, failure: decided.failure, attempts }, now);
+      reporter.stepFailed(identity, attempts, decided.failure, step.startedAt, now);
+      return true;
+    }
+    step.failed = attempts;
+    step.sent = false;
+    step.due = decided.due;
+    recorder.retry(step, decided.failure, decided.due, now);
+    reporter.attemptFailed(identity, attempts, decided.failure, decided.due);
+    return false;
+  }
+
+  /** The child of a step takes longer than it may: it is ended, and the try has failed. */
+  expire(step: OpenStep, now: number): boolean {
+    const { timeout } = step.ask.request as ChildRequest;
+    const millis = timeout === undefined ? 0 : durationMillis(timeout);
+    const error = new WaymarkError("CHILD_TIMEOUT", `the child took longer than ${millis} ms`);
+    const parent = { executionId: this.#options.row.executionId, step: step.ask.identity };
+    if (step.child !== null) {
+      this.#post(step.child.id, null, controlOf("terminate", error.message, parent));
+    }
+    return this.conclude(step, { ok: false, failure: engineFailure(error), final: false }, now);
+  }
+
+  /** The code has cancelled a step: its child is asked to end. */
+  cancel({ ask, child }: OpenStep): void {
+    const { row, post } = this.#options;
+    if (child !== null) post(cancelOf(row, ask.identity, child));
+  }
+
+  #started(step: OpenStep): string {
+    const id = step.child?.id ?? "";
+    const executionId = childExecution(this.#parent(step));
+    return encode({ id, executionId }, "a started child");
+  }
+
+  #named({ child }: OpenStep, failure: Failure): Failure {
+    return child === null ? failure : { ...failure, instanceId: child.id };
+  }
+
+  #decide(
+    step: OpenStep,
+    failure: Failure,
+    final: boolean,
+    now: number,
+  ): { readonly failure: Failure; readonly due: number | null } {
+    const { request } = step.ask;
+    if (request.kind !== "child") return { failure, due: null };
+    const attempts = step.failed + 1;
+    const firstStartedAt = step.startedAt ?? now;
+    try {
+      const failed = { failure, attempts, firstStartedAt, now, final };
+      return { failure, due: nextAttemptAt(request.retry, failed) };
+    } catch (thrown) {
+      // `retryIf` is the user's code: what it throws must not take the turn down (W4).
+      return { failure: { ...toFailure(thrown), cause: failure }, due: null };
+    }
+  }
+}
+
+/** The id of a child's first execution: it follows from the step, so that a repeated start is the same one. */
+const childExecution = ({ executionId, step, attempt }: ParentReference): string =>
+  uuidFrom(`${executionId}/${step}/${attempt}`);
+
+/** The message that asks a step's child to end. */
+export function cancelOf(row: InstanceRow, step: string, { id }: Child): Outgoing {
+  const { executionId } = row;
+  const content = controlOf("cancel", "its parent's code has cancelled it", { executionId, step });
+  return { target: id, executionId, step: null, content };
+}
+
+/** A message that asks something of a child. */
+export function controlOf(
+  verb: ControlChild["verb"],
+  reason: string,
+  parent: ControlChild["parent"],
+  { recursive = false, force = false }: { recursive?: boolean; force?: boolean } = {},
+): ControlChild {
+  return { kind: "control", verb, reason, recursive, force, parent };
+}

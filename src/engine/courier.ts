@@ -1,0 +1,137 @@
+/**
+ * Brings messages to other instances (W8): in their order for each target, one at a time, until each is
+ * answered. What is to be sent is in the outbox; this is a copy of it in memory (W1).
+ *
+ * W9: a message is written in the commit that makes it due, and leaves after it: the host sees to that.
+ */
+import type { StepIdentity } from "../core/names.ts";
+import type { OutboxStore, OutgoingRow } from "../store/outbox-store.ts";
+import type { Doorbell } from "./doorbell.ts";
+import { type Host, RESEND_MILLIS, SENT_AT_ONCE } from "./host.ts";
+import { type MessageAnswer, type MessageContent, refused } from "./message.ts";
+
+export interface CourierOptions {
+  readonly host: Host;
+  readonly outbox: OutboxStore;
+  readonly doorbell: Doorbell;
+  /** Makes a message ready to leave. What it throws is the answer to it. */
+  readonly prepare: (content: MessageContent) => Promise<MessageContent>;
+  /** Told of each answer, in the commit in which the message leaves the outbox. */
+  readonly answered: (row: OutgoingRow, content: MessageContent, answer: MessageAnswer) => void;
+}
+
+/** A message that is to be sent. */
+export interface Outgoing {
+  readonly target: string;
+  readonly executionId: string;
+  readonly step: StepIdentity | null;
+  readonly content: MessageContent;
+}
+
+export class Courier {
+  readonly #options: CourierOptions;
+  /** Messages by target, the next one first; null before the outbox was read. */
+  #queues: Map<string, OutgoingRow[]> | null = null;
+  readonly #underway = new Set<string>();
+
+  constructor(options: CourierOptions) {
+    this.#options = options;
+  }
+
+  /** Whether a message is on its way. */
+  get busy(): boolean {
+    return this.#underway.size > 0;
+  }
+
+  /** Whether there is anything that is not answered. */
+  get empty(): boolean {
+    return this.#read().size === 0;
+  }
+
+  /** When the next message is to be sent, or was sent without an answer so far; null where there is none. */
+  nextDue(): number | null {
+    let next: number | null = null;
+    for (const [first] of this.#read().values()) {
+      if (first !== undefined && (next === null || first.due < next)) next = first.due;
+    }
+    return next;
+  }
+
+  /** Keeps a message; it leaves when {@link send} is called next. */
+  post({ content, ...row }: Outgoing, due: number): void {
+    const queues = this.#read();
+    const { outbox } = this.#options;
+    const number = outbox.add({ ...row, content: JSON.stringify(content), due });
+    const queue = queues.get(row.target);
+    const added = { ...row, number, due, attempt: 0 };
+    if (queue === undefined) queues.set(row.target, [added]);
+    else queue.push(added);
+  }
+
+  /** Sends what is due, as much as is sent at once. Each answer rings. */
+  send(now: number): void {
+    for (const [target, [first]] of this.#read()) {
+      if (this.#underway.size >= SENT_AT_ONCE) return;
+      if (first === undefined || first.due > now || this.#underway.has(target)) continue;
+      this.#underway.add(target);
+      this.#deliver(first).catch(() => {
+        // Storage is gone: the platform resets the object, and its alarm sends the message again.
+      });
+    }
+  }
+
+  /** The storage was erased, or is read again. */
+  reset(): void {
+    this.#queues = null;
+  }
+
+  async #deliver(row: OutgoingRow): Promise<void> {
+    const { outbox, doorbell } = this.#options;
+    try {
+      const content = JSON.parse(outbox.content(row.number)) as MessageContent;
+      const answer = await this.#ask(row, content);
+      if (answer === null || (!answer.ok && answer.retryable)) this.#again(row);
+      else this.#done(row, content, answer);
+    } finally {
+      this.#underway.delete(row.target);
+      doorbell.ring();
+    }
+  }
+
+  /** Null where nobody answered: it may have arrived all the same. */
+  async #ask(row: OutgoingRow, content: MessageContent): Promise<MessageAnswer | null> {
+    const { host, prepare } = this.#options;
+    let ready: MessageContent;
+    try {
+      ready = await prepare(content);
+    } catch (error) {
+      return refused(error);
+    }
+    const { target: to, executionId: from, number } = row;
+    return host.deliver({ to, from, number, content: ready }).catch(() => null);
+  }
+
+  #again(row: OutgoingRow): void {
+    const attempt = row.attempt + 1;
+    const wait = Math.min(RESEND_MILLIS.first * 2 ** row.attempt, RESEND_MILLIS.most);
+    const due = this.#options.host.now() + wait;
+    const queue = this.#read().get(row.target);
+    if (queue?.[0]?.number !== row.number) return;
+    this.#options.outbox.retry(row.number, attempt, due);
+    queue[0] = { ...row, attempt, due };
+  }
+
+  #done(row: OutgoingRow, content: MessageContent, answer: MessageAnswer): void {
+    const queue = this.#read().get(row.target);
+    if (queue?.[0]?.number !== row.number) return;
+    queue.shift();
+    if (queue.length === 0) this.#read().delete(row.target);
+    this.#options.outbox.acknowledged(row.number);
+    this.#options.answered(row, content, answer);
+  }
+
+  #read(): Map<string, OutgoingRow[]> {
+    this.#queues ??= Map.groupBy(this.#options.outbox.pending(), ({ target }) => target);
+    return this.#queues;
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * Messages to other instances that are not acknowledged, in the order in which they are sent (W8). They
+ * outlive the execution that sends them, and the instance.
+ */
+import type { StepIdentity } from "../core/names.ts";
+import { createOutboxTable, hasOutbox } from "./schema.ts";
+import type { Sql } from "./sql.ts";
+
+const SELECT_PENDING = `SELECT number, target, execution_id AS executionId, step, attempt, due FROM outbox
+  WHERE due IS NOT NULL ORDER BY number`;
+const SELECT_CONTENT = "SELECT content FROM outbox WHERE number = ?";
+const INSERT = `INSERT INTO outbox (target, execution_id, step, content, due) VALUES (?, ?, ?, ?, ?)
+  RETURNING number`;
+const UPDATE_RETRY = "UPDATE outbox SET attempt = ?, due = ? WHERE number = ?";
+/** The last number must not be given again: its row stays until there is a greater one. */
+const ACKNOWLEDGE = `UPDATE outbox SET due = NULL, content = '' WHERE number = ?1
+  AND number = (SELECT MAX(number) FROM outbox)`;
+const DELETE_ACKNOWLEDGED = "DELETE FROM outbox WHERE number = ? AND due IS NOT NULL";
+const DELETE_BEFORE = "DELETE FROM outbox WHERE due IS NULL AND number < ?";
+
+/** A message as the outbox knows it, without its content. */
+export interface OutgoingRow {
+  readonly number: number;
+  /** The id of the instance it goes to. */
+  readonly target: string;
+  /** The execution that sends it. */
+  readonly executionId: string;
+  /** The step that waits for the answer; null where nobody does. */
+  readonly step: StepIdentity | null;
+  /** How often it was sent in vain. */
+  readonly attempt: number;
+  /** When it is to be sent, in milliseconds since 1970. */
+  readonly due: number;
+}
+
+export class OutboxStore {
+  readonly #sql: Sql;
+  #exists = false;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  /** Whether the instance has ever sent anything. */
+  get exists(): boolean {
+    this.#exists ||= hasOutbox(this.#sql);
+    return this.#exists;
+  }
+
+  pending(): OutgoingRow[] {
+    return this.exists ? this.#sql.all<OutgoingRow>(SELECT_PENDING) : [];
+  }
+
+  /** Its content, as JSON. */
+  content(number: number): string {
+    return this.#sql.all<{ content: string }>(SELECT_CONTENT, number)[0]?.content ?? "";
+  }
+
+  /** Keeps a message; returns its number, which is greater than any before. */
+  add(row: Omit<OutgoingRow, "number" | "attempt"> & { readonly content: string }): number {
+    if (!this.exists) createOutboxTable(this.#sql);
+    this.#exists = true;
+    const { target, executionId, step, content, due } = row;
+    const [added] = this.#sql.all<{ number: number }>(
+      INSERT,
+      target,
+      executionId,
+      step,
+      content,
+      due,
+    );
+    const number = added?.number ?? 0;
+    this.#sql.run(DELETE_BEFORE, number);
+    return number;
+  }
+
+  retry(number: number, attempt: number, due: number): void {
+    this.#sql.run(UPDATE_RETRY, attempt, due, number);
+  }
+
+  acknowledged(number: number): void {
+    this.#sql.run(ACKNOWLEDGE, number);
+    this.#sql.run(DELETE_ACKNOWLEDGED, number);
+  }
+
+  /** The storage was erased. */
+  dropped(): void {
+    this.#exists = false;
+  }
+}

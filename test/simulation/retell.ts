@@ -1,0 +1,180 @@
+/** The plain model: tells an execution again from its history. It shares no code with engine, driver and store. */
+import { parse } from "devalue";
+import type { StoredHistory, StoredStep } from "../../src/core/history.ts";
+import { randomFrom, uuidFrom } from "../../src/core/random.ts";
+
+/** The steps that have ended, in the order in which they were delivered. */
+export const inOrder = (steps: readonly StoredStep[]): StoredStep[] =>
+  steps.filter(({ seq }) => seq !== null).sort((a, b) => (a.seq ?? 0) - (b.seq ?? 0));
+
+type Asking = { key?: string; signal?: AbortSignal | undefined };
+
+/** What an execution comes to when it is told again, or where it does otherwise. */
+export interface Told {
+  readonly output?: unknown;
+  readonly status?: unknown;
+  readonly problem?: string;
+}
+
+/**
+ * Tells an execution again from its history: the same code, with each recorded result delivered in its
+ * turn, one at a time. Returns what the code returned and the status it set last, or where it did otherwise.
+ */
+export async function retell(
+  history: StoredHistory,
+  run: (ctx: unknown, input: unknown) => Promise<unknown>,
+): Promise<Told> {
+  const recorded = new Map(history.steps.map((step) => [step.step, step]));
+  const messages: string[] = [];
+  const tellers = new Map<string, Pick<PromiseWithResolvers<unknown>, "resolve" | "reject">>();
+  const cancelled = new Set<string>();
+  const aborts = new Map<AbortSignal, (() => void)[]>();
+  const counts = new Map<string, number>();
+  let [now, seq, draws] = [history.startedAt ?? 0, 0, 0];
+  const draw = () => `${history.executionId}/${seq}/${++draws}`;
+  let [status, problem]: [unknown, string | undefined] = [null, undefined];
+  let ended: { output?: unknown; problem?: string } | undefined;
+  const ask = (name: string, kind: string, input: unknown, { key, signal }: Asking = {}) => {
+    const count = (counts.get(name) ?? 0) + (key === undefined ? 1 : 0);
+    counts.set(name, count);
+    const identity = key !== undefined ? `${name}:${key}` : count === 1 ? name : `${name}#${count}`;
+    const was = recorded.get(identity);
+    if (was !== undefined && was.kind !== kind) problem ??= `${identity} was a ${was.kind}`;
+    const same = JSON.stringify(parse(was?.input ?? "-1")) === JSON.stringify(input);
+    if (was !== undefined && ["activity", "child", "start", "send"].includes(was.kind) && !same)
+      problem ??= `${identity} was asked with ${was.input}`;
+    if (kind === "start" || kind === "send") messages.push(identity);
+    const { promise, ...teller } = Promise.withResolvers();
+    tellers.set(identity, teller);
+    promise.catch(() => {});
+    const cancel = () => {
+      tellers.get(identity)?.reject({ code: "CANCELLED" });
+      if (tellers.delete(identity)) cancelled.add(identity);
+    };
+    if (signal?.aborted) cancel();
+    else if (signal !== undefined && aborts.get(signal)?.push(cancel) === undefined) {
+      aborts.set(signal, [cancel]);
+      signal.addEventListener("abort", () => aborts.get(signal)?.map((abort) => abort()));
+    }
+    return promise;
+  };
+  const requested = new AbortController();
+  const ctx = {
+    race,
+    map: (items: unknown[], each: Each, options: Mapping) =>
+      map(items, each, options, requested.signal),
+    signal: requested.signal,
+    call: ({ name, kind }: { name: string; kind: string }, input: unknown, asking?: Asking) =>
+      ask(name, kind === "workflow" ? "child" : "activity", input, asking),
+    start: ({ name }: { name: string }, input: unknown) => ask(name, "start", input),
+    sendEvent: (_to: string, event: string, payload: unknown) =>
+      ask(`send ${event}`, "send", payload),
+    executionId: history.executionId,
+    run: (name: string, _fn: unknown, asking: Asking) => ask(name, "run", undefined, asking),
+    sleep: (_millis: number, asking?: Asking) => ask("sleep", "timer", undefined, asking),
+    waitForEvent: (name: string, asking: Asking) => ask(name, "event", undefined, asking),
+    get now() {
+      return new Date(now);
+    },
+    setStatus: (value: unknown) => {
+      status = value;
+    },
+    random: () => randomFrom(draw()),
+    uuid: () => uuidFrom(draw()),
+  };
+  run(ctx, parse(history.input)).then(
+    (output) => (ended = { output }),
+    (error) => (ended = { problem: String(error) }),
+  );
+  await settled();
+  for (const step of inOrder(history.steps)) {
+    const teller = tellers.get(step.step);
+    if (ended !== undefined || problem !== undefined) break;
+    if (step.kind === "cancel") {
+      [now, seq, draws] = [Math.max(now, step.at), step.seq ?? 0, 0];
+      for (const [name, teller] of tellers) {
+        cancelled.add(name);
+        teller.reject({ code: "CANCELLED", message: parse(step.result ?? "-1") });
+      }
+      tellers.clear();
+      requested.abort();
+      await settled();
+      continue;
+    }
+    if (cancelled.has(step.step) && (step.kind !== "event" || step.state === "failed")) continue;
+    if (teller === undefined) return { problem: `${step.step} was recorded, and nobody waited` };
+    tellers.delete(step.step);
+    now = Math.max(now, step.at);
+    [seq, draws] = [step.seq ?? 0, 0];
+    if (step.state !== "failed") teller.resolve(parse(step.result ?? "-1"));
+    else teller.reject(rejection(step));
+    await settled();
+  }
+  const unsent = messages.find((one) => !recorded.has(one) && !cancelled.has(one));
+  problem ??= ended === undefined ? "it has not ended" : undefined;
+  problem ??= unsent === undefined ? undefined : `${unsent} was asked for, and never sent`;
+  return problem === undefined ? { ...ended, status } : { problem };
+}
+
+/** Of an activity and a child, with their own error in it. */
+function rejection({ kind, failure }: StoredStep): unknown {
+  const told = JSON.parse(failure ?? "{}");
+  if (kind === "start" || kind === "send") return told;
+  return { ...(kind === "child" ? { code: "CHILD_FAILED" } : {}), failure: told };
+}
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+type Branches = Record<string, (signal: AbortSignal) => Promise<unknown>>;
+
+function race(branches: Branches, { signal }: Asking): Promise<unknown> {
+  const lost = Object.keys(branches).map(() => new AbortController());
+  const racing = [...lost];
+  const end = (won?: AbortController) =>
+    racing.splice(0).map((other) => (other === won ? undefined : other.abort()));
+  signal?.addEventListener("abort", () => end());
+  if (signal?.aborted) end();
+  const { promise, resolve, reject } = Promise.withResolvers();
+  for (const [index, [winner, branch]] of Object.entries(branches).entries()) {
+    const mine = lost[index] ?? new AbortController();
+    branch(mine.signal).then(
+      (value) => resolve(end(mine) && { winner, value }),
+      (error) => reject(end(mine) && error),
+    );
+  }
+  return promise;
+}
+
+type Each = (item: unknown, step: Asking) => Promise<unknown>;
+type Mapping = { concurrency: number; key: (item: unknown) => string; tolerate?: number };
+
+async function map(
+  items: unknown[],
+  each: Each,
+  { concurrency, key, tolerate, signal }: Mapping & Pick<Asking, "signal">,
+  requested: AbortSignal,
+): Promise<unknown[]> {
+  const stop = new AbortController();
+  if (!requested.aborted) requested.addEventListener("abort", () => stop.abort());
+  signal?.addEventListener("abort", () => stop.abort());
+  if (signal?.aborted) stop.abort();
+  const entries: { status: string; value?: unknown }[] = [];
+  let [next, left] = [0, tolerate ?? 0];
+  const lane = async () => {
+    while (next < items.length) {
+      const at = next++;
+      try {
+        const step = { key: key(items[at]), signal: stop.signal };
+        entries[at] = { status: "fulfilled", value: await each(items[at], step) };
+      } catch (error) {
+        entries[at] = { status: "rejected" };
+        if (!stop.signal.aborted && --left >= 0) continue;
+        next = items.length;
+        stop.abort();
+        throw error;
+      }
+    }
+  };
+  await Promise.all(items.slice(0, concurrency).map(lane));
+  return tolerate === undefined ? entries.map(({ value }) => value) : entries;
+}
