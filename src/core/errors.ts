@@ -63,6 +63,7 @@ export const ERROR_CODES = {
   OBJECT_LOST: entry(409, "The instance's object was lost time and again"),
   CANCELLED: entry(409, "The step was cancelled by the workflow's code"),
   SUSPENDED_BY_REQUEST: entry(409, "The instance is suspended until it is resumed"),
+  EVENT_INVALID: entry(422, "The event does not fit the schema of the wait for it"),
   EVENT_TIMEOUT: entry(408, "The event did not arrive in time"),
   // Attempts
   ACTIVITY_FAILED: entry(500, "An activity failed for good"),

@@ -7,6 +7,7 @@ import type { Failure } from "./failure.ts";
 import type { StepIdentity } from "./names.ts";
 import type { Encoded } from "./payload.ts";
 import type { RetryPolicy } from "./retry.ts";
+import type { Schema } from "./schema.ts";
 
 /** The kinds of step a workflow can ask for. */
 export type StepKind = "activity" | "run" | "timer" | "event";
@@ -22,7 +23,13 @@ export type StepRequest =
       readonly stageStatus: ActivityStatus | null;
     }
   | { readonly kind: "timer"; readonly due: number }
-  | { readonly kind: "event"; readonly event: string; readonly due: number | null };
+  | {
+      readonly kind: "event";
+      readonly event: string;
+      readonly due: number | null;
+      /** What an event must fit to end the wait; null where any does. */
+      readonly schema: Schema | null;
+    };
 
 /** A step the code has asked for. */
 export interface Ask {

@@ -22,6 +22,7 @@ import { Agenda } from "./agenda.ts";
 import type { Breather } from "./breather.ts";
 import type { Budget } from "./budget.ts";
 import type { Doorbell } from "./doorbell.ts";
+import { EventCheck } from "./event-check.ts";
 import { type Host, STARTED_AT_ONCE } from "./host.ts";
 import type { Leaving } from "./leaving.ts";
 import { type OpenStep, openStep } from "./open-step.ts";
@@ -64,6 +65,7 @@ export class Execution {
   /** Event waits, newest last. */
   #waits: OpenStep[] = [];
   #events: BufferedEvent[] = [];
+  readonly #check: EventCheck;
   #caughtUp = false;
   #strayed = false;
   /** Marked attempts among the rows: where there are several, it is not known which is to blame. */
@@ -89,6 +91,7 @@ export class Execution {
     });
     this.reporter = new Reporter((event) => host.log(event), row);
     this.#recorder = new Recorder(steps, this.driver, ended);
+    this.#check = new EventCheck(host, doorbell);
     this.runner = new Runner({
       host,
       recorder: this.#recorder,
@@ -264,9 +267,18 @@ export class Execution {
     return this.#settle(again, ended);
   }
 
-  /** Ends the waits that are over, and the attempts. Returns whether anything was written. */
+  /** Whether a schema has been asked about an event, and has not answered. */
+  get #checking(): boolean {
+    return this.#check.until < Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * Ends the waits that are over, and the attempts. Returns whether anything was written. While an event is
+   * checked no wait is over: it may have come in time.
+   */
   fire(now: number): boolean {
     const expired = this.expire(now);
+    if (this.#checking) return expired;
     let fired = false;
     for (const step of this.#timed.takeDue(now)) fired = this.#fireOne(step, now) || fired;
     return expired || fired;
@@ -295,19 +307,25 @@ export class Execution {
   /**
    * Hands the first stored event that is waited for to the newest wait of its name, as on Azure. One at a
    * time, and only where nothing else is left to deliver: a result before it could lead to code that
-   * cancels the wait, which would have swallowed the event.
+   * cancels the wait, which would have swallowed the event. One that does not fit that wait's schema is
+   * refused: no other wait gets it. Null where there is none, or its schema has not answered yet.
    */
-  takeEvent(now: number): boolean {
-    if (this.#waits.length === 0) return false;
-    for (const [index, event] of this.#events.entries()) {
-      const wait = this.#waits.findLast(isWaitFor(event.name));
-      if (wait === undefined) continue;
-      this.#recorder.take(wait, event, now);
+  meetEvent(now: number): "taken" | "refused" | null {
+    const waited = ({ name }: BufferedEvent) => this.waitsFor(name);
+    const index = this.#waits.length === 0 ? -1 : this.#events.findIndex(waited);
+    const event = this.#events[index];
+    const wait = event && this.#waits.findLast(isWaitFor(event.name));
+    const verdict = this.#check.verdict(wait, event, now);
+    if (wait === undefined || event === undefined || verdict === null) return null;
+    this.#events.splice(index, 1);
+    if (verdict.fits) {
+      this.#recorder.take(wait, event, verdict.payload, now);
       this.#forget(wait);
-      this.#events.splice(index, 1);
-      return true;
+      return "taken";
     }
-    return false;
+    this.#recorder.refuse(event, verdict.failure, now);
+    this.reporter.eventRefused(event, wait.ask.identity, verdict.failure);
+    return "refused";
   }
 
   /** Takes steps whose attempt may start now. */
@@ -370,9 +388,9 @@ export class Execution {
     return this.#recorder.length > LIMITS.historyLength;
   }
 
-  /** Whether an attempt runs, or waits only for another to leave. */
+  /** Whether an attempt runs, or waits only for another to leave, or an event is checked. */
   get busy(): boolean {
-    return this.runner.running > 0 || this.#ready.length > 0;
+    return this.runner.running > 0 || this.#ready.length > 0 || this.#checking;
   }
 
   /** When the next wait ends, in milliseconds since 1970; infinity where there is none. */
@@ -383,7 +401,8 @@ export class Execution {
   /** When the turn must look again though nothing rings. */
   nextLook(): number {
     if (this.held) return this.runner.nextDeadline();
-    let next = Math.min(this.nextDue(), this.runner.nextDeadline());
+    const due = this.#checking ? this.#check.until : this.nextDue();
+    let next = Math.min(due, this.runner.nextDeadline());
     for (const step of this.#ready) next = Math.min(next, step.leaving?.until ?? next);
     return next;
   }

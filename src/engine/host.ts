@@ -34,6 +34,11 @@ export interface Host {
   readonly env: Cloudflare.Env;
   /** Runs an activity's function; what it throws is a rejection. */
   runActivity(activity: AnyActivity, input: unknown, ctx: ActivityContext): Promise<unknown>;
+  /**
+   * What a promise of the workflow author's code comes to, which the turn waits for until it is `over`. In a
+   * test the clock stands still for it.
+   */
+  follow<Value>(promise: Promise<Value>, over: () => boolean): Promise<Value>;
   log(event: LogEvent): void;
 }
 

@@ -59,15 +59,24 @@ export class Recorder {
     this.#feed(step, seq, stored, at);
   }
 
-  /** Records that a step's wait is over because of a buffered event, which is thereby taken. */
-  take(step: OpenStep, event: BufferedEvent, at: number): void {
+  /**
+   * Records that a step's wait is over because of a buffered event, which is thereby taken.
+   *
+   * @param result what the code gets: the payload, or what the wait's schema has made of it
+   */
+  take(step: OpenStep, event: BufferedEvent, result: Encoded, at: number): void {
     const { identity, ordinal, input } = step.ask;
     const { row, startedAt } = step;
     const seq = ++this.#seq;
-    const wait = { seq, step: identity, asked: ordinal, input, startedAt, at };
+    const wait = { seq, step: identity, asked: ordinal, input, result, startedAt, at };
     this.#steps.takeEvent(event, wait);
     if (row !== null) this.#steps.delete(row.id);
-    this.#feed(step, seq, { ok: true, result: event.payload }, at);
+    this.#feed(step, seq, { ok: true, result }, at);
+  }
+
+  /** Records that a buffered event does not fit the wait that was to take it: nobody gets it. */
+  refuse(event: BufferedEvent, failure: Failure, at: number): void {
+    this.#steps.refuseEvent(event, encodeFailure(failure), at);
   }
 
   #feed(step: OpenStep, seq: number, outcome: StepOutcome, at: number): void {

@@ -13,6 +13,7 @@ import {
   type WaitingFor,
 } from "../core/documents.ts";
 import { decodeFailure } from "../core/failure.ts";
+import { isRefused } from "../core/history.ts";
 import { LIMITS } from "../core/limits.ts";
 import { nameOf } from "../core/names.ts";
 import { decode, type Encoded, type Json, toJson } from "../core/payload.ts";
@@ -145,7 +146,7 @@ function waitingStep(step: OpenStep): WaitingFor {
 
 /** One row of a history. */
 export function historyItem(row: StepRow): HistoryItem {
-  const ended = row.seq !== null || row.state === "cancelled";
+  const ended = row.seq !== null || row.state === "cancelled" || isRefused(row);
   return {
     seq: row.seq,
     step: row.step,

@@ -34,6 +34,7 @@ export function objectHost(state: DurableObjectState, env: Cloudflare.Env, level
       activity.options.where === "worker"
         ? runRemotely(exportsOf(state).Activities, activity, input, ctx)
         : activity.run(input, ctx),
+    follow: (promise) => promise,
     log: (event: LogEvent) => writeLog(event, level),
   };
 }

@@ -25,7 +25,10 @@ const INSTANCE_TABLE = `CREATE TABLE IF NOT EXISTS instance (
   completed_at INTEGER
 )`;
 
-/** `inline` is for the short cut of design section 3 (c): 0 as long as no row takes it. */
+/**
+ * `inline` is for the short cut of design section 3 (c): 0 as long as no row takes it. `sent` is a taken
+ * event's payload as it was sent, where the schema of its wait has made another value of it.
+ */
 const STEP_TABLE = `CREATE TABLE IF NOT EXISTS step (
   id INTEGER PRIMARY KEY,
   seq INTEGER,
@@ -38,6 +41,7 @@ const STEP_TABLE = `CREATE TABLE IF NOT EXISTS step (
   due INTEGER,
   input TEXT,
   result TEXT,
+  sent TEXT,
   failure TEXT,
   last_processed_id TEXT,
   progress TEXT,

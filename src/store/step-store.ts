@@ -4,6 +4,7 @@
  * W2: a step is durable exactly when its row says so. A short step is written once, by `insert`,
  * when it has ended; one that outlives its turn is inserted open and ended by `end`.
  */
+import { LIMITS } from "../core/limits.ts";
 import type { StepIdentity } from "../core/names.ts";
 import type { Encoded } from "../core/payload.ts";
 import type { NewStepRow, StepRow, StepSummary } from "./rows.ts";
@@ -19,7 +20,8 @@ const SUMMARY = `id, seq, step, kind, state, asked, attempt, due,
 const SELECT_OPEN = `SELECT ${SUMMARY} FROM step
   WHERE seq IS NULL AND state IN ('open', 'running', 'orphaned') ORDER BY id`;
 const SELECT_ENDED = `SELECT ${COLUMNS} FROM step WHERE seq IS NOT NULL ORDER BY seq`;
-const SELECT_UNENDED = `SELECT ${COLUMNS} FROM step WHERE seq IS NULL ORDER BY id`;
+const SELECT_UNENDED = `SELECT ${COLUMNS} FROM step
+  WHERE seq IS NULL AND state <> 'failed' ORDER BY id`;
 const SELECT_PAGE = `SELECT ${COLUMNS} FROM step WHERE id > ? ORDER BY id LIMIT ?`;
 const SELECT_LAST = `SELECT ${SUMMARY} FROM step ORDER BY id DESC LIMIT 1`;
 const SELECT_LAST_ACTIVITY = `SELECT ${SUMMARY} FROM step WHERE kind = 'activity'
@@ -43,14 +45,18 @@ const UPDATE_ATTEMPT = `UPDATE step SET state = ?, attempt = ?, due = ?,
 const UPDATE_CHECKPOINT = `UPDATE step SET
   state = CASE WHEN last_processed_id IS NOT ?2 THEN 'open' ELSE state END,
   attempt = ?1, due = NULL, last_processed_id = ?2, progress = ?3, at = ?4 WHERE id = ?5`;
-const TAKE_EVENT = `UPDATE step SET seq = ?, step = ?, state = 'done', asked = ?, input = ?,
-  started_at = ?, at = ? WHERE id = ?`;
+const TAKE_EVENT = `UPDATE step SET seq = ?1, step = ?2, state = 'done', asked = ?3, input = ?4,
+  started_at = ?5, at = ?6, result = ?7, sent = NULLIF(result, ?7) WHERE id = ?8`;
+/** A refused event has no `seq`, for nobody gets it; no other row is failed without one. */
+const REFUSE_EVENT = "UPDATE step SET state = 'failed', failure = ?, at = ? WHERE id = ?";
+const FORGET_REFUSED = `DELETE FROM step WHERE id IN (SELECT id FROM step
+  WHERE seq IS NULL AND state = 'failed' ORDER BY id DESC LIMIT -1 OFFSET ?)`;
 const CANCEL_OPEN = `UPDATE step SET state = 'cancelled', due = NULL, at = ?
-  WHERE seq IS NULL AND state <> 'buffered'`;
+  WHERE seq IS NULL AND state NOT IN ('buffered', 'failed')`;
 const CANCEL_ONE = "UPDATE step SET state = 'cancelled', due = NULL, at = ? WHERE id = ?";
 /** The rows of events keep their id, and with it their place in the order. */
 const GIVE_BACK = `UPDATE step SET seq = NULL, state = 'buffered', step = event.name, asked = NULL,
-  input = NULL, started_at = NULL FROM (SELECT json_extract(value, '$.seq') AS seq,
+  input = NULL, result = COALESCE(sent, result), sent = NULL, started_at = NULL FROM (SELECT json_extract(value, '$.seq') AS seq,
   json_extract(value, '$.name') AS name FROM json_each(?)) AS event WHERE step.seq = event.seq`;
 const SET_STATE = "UPDATE step SET state = ?, at = ? WHERE id = ?";
 const UNMARK = "UPDATE step SET state = 'open', at = ? WHERE seq IS NULL AND state = 'running'";
@@ -70,8 +76,9 @@ export interface StepEnd {
   readonly at: number;
 }
 
-/** A wait that an event has ended. */
+/** A wait that an event has ended, with what its code gets of it. */
 export type EndedWait = Pick<NewStepRow, "input" | "startedAt" | "at"> & {
+  readonly result: Encoded;
   readonly seq: number;
   readonly step: StepIdentity;
   readonly asked: number;
@@ -110,7 +117,7 @@ export class StepStore {
     return this.#sql.all<StepRow>(SELECT_ENDED);
   }
 
-  /** Open, cancelled and orphaned steps and buffered events, oldest first. */
+  /** Open, cancelled and orphaned steps and buffered events, oldest first; not refused events. */
   unended(): StepRow[] {
     return this.#sql.all<StepRow>(SELECT_UNENDED);
   }
@@ -203,10 +210,22 @@ export class StepStore {
 
   /** Turns a buffered event's row into that of the ended wait: ids are never used twice. */
   takeEvent(event: { id: number; payload: Encoded }, wait: EndedWait): void {
-    const { seq, step, asked, input, startedAt, at } = wait;
+    const { seq, step, asked, input, startedAt, at, result } = wait;
+    this.#leaves(event.payload);
+    this.#sql.run(TAKE_EVENT, seq, step, asked, input, startedAt, at, result, event.id);
+  }
+
+  /** Keeps a buffered event as one that did not fit; of those the newest are kept. */
+  refuseEvent(event: { id: number; payload: Encoded }, failure: string, at: number): void {
+    this.#leaves(event.payload);
+    this.#sql.run(REFUSE_EVENT, failure, at, event.id);
+    this.#sql.run(FORGET_REFUSED, LIMITS.refusedEvents);
+  }
+
+  /** An event is buffered no more. */
+  #leaves(payload: Encoded): void {
     const { count, length } = this.buffered();
-    this.#buffered = { count: count - 1, length: length - event.payload.length };
-    this.#sql.run(TAKE_EVENT, seq, step, asked, input, startedAt, at, event.id);
+    this.#buffered = { count: count - 1, length: length - payload.length };
   }
 
   /** Buffers events again whose waits were ended by them, though nobody got them. */

@@ -263,6 +263,7 @@ export class InProcessObject {
       },
       napUntil: (at) => this.#nap(at - life.clockError, life),
       runActivity: (activity, input, ctx) => this.#attempt(activity, input, ctx, life),
+      follow: (promise, over) => this.#follow(promise, () => life.dead || over()),
       log: (event) => {
         if (life.dead) return;
         this.logs.push(event);
@@ -303,6 +304,14 @@ export class InProcessObject {
       life.naps--;
     };
     return { over, cancel };
+  }
+
+  async #follow<Value>(promise: Promise<Value>, over: () => boolean): Promise<Value> {
+    const ended = this.scheduler.work(over);
+    const [outcome] = await Promise.allSettled([promise]);
+    ended();
+    if (outcome.status === "rejected") throw outcome.reason;
+    return outcome.value;
   }
 
   async #attempt(

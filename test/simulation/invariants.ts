@@ -3,7 +3,8 @@
  * found broken. The first ones are asked as things happen, the others when all is at rest.
  */
 import { isTerminal } from "../../src/core/documents.ts";
-import type { StoredHistory } from "../../src/core/history.ts";
+import { decodeFailure } from "../../src/core/failure.ts";
+import { isRefused, isStep, type StoredHistory } from "../../src/core/history.ts";
 import { LIMITS } from "../../src/core/limits.ts";
 import { decode } from "../../src/core/payload.ts";
 import { checkHistory } from "../../src/engine/check-history.ts";
@@ -12,7 +13,8 @@ import { InstanceStore } from "../../src/store/instance-store.ts";
 import { StepStore } from "../../src/store/step-store.ts";
 import type { InProcessObject } from "../../src/testing/in-process-object.ts";
 import type { TraceEvent } from "../../src/testing/trace.ts";
-import { inOrder, mispredicted, retell } from "./model.ts";
+import { inOrder, misdelivered, mispredicted, retell } from "./model.ts";
+import { asSent, madeOf } from "./picky.ts";
 import { type Program, racy } from "./programs.ts";
 
 /** An alarm may be this much later than the due of its row: clocks differ between machines. */
@@ -164,7 +166,7 @@ export function rowsAreSound({ steps }: StoredHistory): string[] {
   const problems: string[] = [];
   const ended = inOrder(steps);
   if (ended.some(({ seq }, index) => seq !== index + 1)) problems.push("W7: seq has a gap");
-  const names = steps.filter(({ state }) => state !== "buffered").map(({ step }) => step);
+  const names = steps.filter(isStep).map(({ step }) => step);
   if (new Set(names).size !== names.length) problems.push("W7: two rows have the same name");
   for (const { step, input, result } of steps) {
     const longest = Math.max(input?.length ?? 0, result?.length ?? 0);
@@ -173,10 +175,19 @@ export function rowsAreSound({ steps }: StoredHistory): string[] {
   return problems;
 }
 
+/** An event is refused because it does not fit, and for nothing else. */
+export const refusedDoNotFit = ({ steps }: StoredHistory): string[] =>
+  steps.filter(isRefused).flatMap(({ kind, result, failure }) => {
+    const payload = decode(result ?? "-1");
+    const { code } = decodeFailure(failure ?? "{}");
+    const sound = kind === "event" && code === "EVENT_INVALID" && madeOf(payload) === undefined;
+    return sound ? [] : [`W8: the ${kind} ${payload} is refused with ${code}`];
+  });
+
 /**
- * W8: an acknowledged event is there once: taken, or kept for later.
+ * W8: an acknowledged event is there once: taken, refused, or kept for later.
  *
- * @param before those that earlier rounds have taken
+ * @param before those that earlier rounds have taken or refused
  */
 export function eventsAreThereOnce(
   history: StoredHistory,
@@ -184,9 +195,10 @@ export function eventsAreThereOnce(
   before: readonly string[] = [],
 ): string[] {
   const there = history.steps.filter(
-    ({ kind, state }) => kind === "event" && (state === "done" || state === "buffered"),
+    (row) =>
+      row.kind === "event" && (row.state === "done" || row.state === "buffered" || isRefused(row)),
   );
-  const payloads = [...before, ...there.map(({ result }) => result ?? "")];
+  const payloads = [...before, ...there.map(({ result }) => asSent(result ?? ""))];
   return [...new Set([...payloads, ...sent])].flatMap((payload) => {
     const times = payloads.filter((other) => other === payload).length;
     return times === 1 ? [] : [`W8: the event ${payload} is there ${times} times`];
@@ -211,7 +223,7 @@ export async function replaysTheSame(
   if (told.status !== customStatus) {
     problems.push(`W6: the status is ${customStatus}, and the model tells ${told.status}`);
   }
-  return [...problems, ...mispredicted(program, seen)];
+  return [...problems, ...mispredicted(program, seen), ...misdelivered(program, seen)];
 }
 
 /** W11: an object at rest holds nothing in memory. */

@@ -9,6 +9,7 @@ import { NonRetryableError } from "../../src/core/failure.ts";
 import type { MapStep } from "../../src/core/map.ts";
 import { workflow } from "../../src/core/workflow.ts";
 import { type Mock, type MockFunction, mock } from "../../src/testing/mock.ts";
+import { SCHEMAS } from "./picky.ts";
 
 /** What a workflow may do. Times are milliseconds. */
 export type Program =
@@ -33,7 +34,13 @@ export type Program =
   | { readonly kind: "poison" }
   | { readonly kind: "run"; readonly millis: number }
   | { readonly kind: "sleep"; readonly millis: number }
-  | { readonly kind: "wait"; readonly event: "a" | "b"; readonly timeout: number | null }
+  /** With a schema, it takes only some events, and may take its time to tell which: see picky.ts. */
+  | {
+      readonly kind: "wait";
+      readonly event: "a" | "b";
+      readonly timeout: number | null;
+      readonly schema: "quick" | "slow" | null;
+    }
   | { readonly kind: "noise"; readonly jobs: number }
   | { readonly kind: "draw" }
   /** Sets a status that tells of all that was seen so far. */
@@ -198,8 +205,12 @@ async function interpret(program: Program, path: string, world: World): Promise<
       await ctx.sleep(program.millis, { signal });
       return seen.push(`${path} woke`);
     case "wait": {
-      const options = program.timeout === null ? {} : { timeout: program.timeout };
-      const waited = ctx.waitForEvent(program.event, { ...options, signal });
+      const { event, timeout, schema } = program;
+      const options = {
+        ...(timeout === null ? {} : { timeout }),
+        ...(schema === null ? {} : { schema: SCHEMAS[schema] }),
+      };
+      const waited = ctx.waitForEvent<unknown>(event, { ...options, signal });
       return seen.push(`${path} got ${await waited.catch(codeOf)}`);
     }
     case "cancel":

@@ -9,6 +9,7 @@ import type { InProcessObject } from "../../src/testing/in-process-object.ts";
 import { type TraceEvent, tellTrace } from "../../src/testing/trace.ts";
 import { type FaultPlan, faultPlan } from "./fault-plan.ts";
 import * as invariants from "./invariants.ts";
+import { pace } from "./picky.ts";
 import { MOCKS, racy, witness } from "./programs.ts";
 import { Random } from "./random.ts";
 import { RoundsWatch } from "./rounds.ts";
@@ -90,6 +91,7 @@ class Simulation {
       choose: (count) => random.below(count),
       onEvent: (event) => this.#watch(event),
     });
+    pace.sleep = (millis) => this.cluster.clock.sleep(millis);
     witness.saw = (id) => {
       if (id !== undefined) this.problems.push(...invariants.maySee(this.cluster.object(id)));
     };
@@ -264,7 +266,8 @@ class Simulation {
       const sent = this.#sent.get(id) ?? new Set();
       problems.push(
         ...invariants.rowsAreSound(history),
-        ...invariants.eventsAreThereOnce(history, sent, this.#rounds.taken(id)),
+        ...invariants.eventsAreThereOnce(history, sent, this.#rounds.gone(id)),
+        ...invariants.refusedDoNotFit(history),
         ...this.#rounds.inOrder(id),
         ...(await invariants.replaysTheSame(history, program, customStatus)),
       );
