@@ -182,12 +182,12 @@ export class Commands {
   }
 
   /**
-   * What the instance was started with.
+   * What the instance's execution was started with, for a restart under another id.
    *
-   * @throws WaymarkError `INSTANCE_NOT_FOUND`
+   * @throws WaymarkError `INSTANCE_NOT_FOUND`, `INSTANCE_PURGED`, `IDEMPOTENCY_KEY_REUSED`
    */
-  given(id: string): GivenExecution {
-    return this.#control.given(id);
+  given(id: string, idempotency?: Idempotency): GivenExecution {
+    return this.#control.given(id, idempotency);
   }
 
   /**

@@ -51,7 +51,7 @@ export function createInstanceService(registry: Registry, find: FindInstance): S
       write(() => find(id).terminate(id, { reason, idempotency })),
     restart: async (id, { reason, as = id }, idempotency) => {
       if (as === id) return write(() => find(id).restart(id, { reason, idempotency }));
-      const { workflow, input, tags } = await read(() => find(id).given(id));
+      const { workflow, input, tags } = await read(() => find(id).given(id, idempotency));
       const latest = registry.latest(workflow);
       if (latest === undefined) throw unknownWorkflow(workflow, registry);
       const { version } = latest;

@@ -3,6 +3,7 @@ import { DurableObject } from "cloudflare:workers";
 import type {
   EventReceipt,
   HistoryPage,
+  Idempotency,
   InstanceDocument,
   StartReceipt,
 } from "../core/documents.ts";
@@ -35,7 +36,7 @@ export interface InstanceRpc {
   resume(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
   terminate(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
   restart(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
-  given(id: string): Promise<Reply<GivenExecution>>;
+  given(id: string, idempotency: Idempotency | undefined): Promise<Reply<GivenExecution>>;
   purge(id: string, force: boolean): Promise<Reply<void>>;
 }
 
@@ -99,8 +100,8 @@ export function workflowInstanceClass(config: InstanceConfig) {
       return replyOf(() => this.#commands.restart(id, command));
     }
 
-    given(id: string): Promise<Reply<GivenExecution>> {
-      return replyOf(() => this.#commands.given(id));
+    given(id: string, idempotency: Idempotency | undefined): Promise<Reply<GivenExecution>> {
+      return replyOf(() => this.#commands.given(id, idempotency));
     }
 
     purge(id: string, force: boolean): Promise<Reply<void>> {
