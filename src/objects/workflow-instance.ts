@@ -29,8 +29,8 @@ export interface InstanceConfig {
 export interface InstanceRpc {
   start(command: StartCommand): Promise<Reply<StartReceipt>>;
   get(id: string, waitMillis: number): Promise<Reply<InstanceDocument>>;
-  history(id: string, after: number, limit: number): Promise<Reply<HistoryPage>>;
-  export(id: string, after: number, limit: number): Promise<Reply<StoredHistoryPage>>;
+  history(id: string, cursor: string | null, limit: number): Promise<Reply<HistoryPage>>;
+  export(id: string, cursor: string | null, limit: number): Promise<Reply<StoredHistoryPage>>;
   sendEvent(id: string, command: EventCommand): Promise<Reply<EventReceipt>>;
   suspend(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
   resume(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
@@ -72,12 +72,12 @@ export function workflowInstanceClass(config: InstanceConfig) {
       );
     }
 
-    history(id: string, after: number, limit: number): Promise<Reply<HistoryPage>> {
-      return replyOf(() => this.#commands.history(id, after, limit));
+    history(id: string, cursor: string | null, limit: number): Promise<Reply<HistoryPage>> {
+      return replyOf(() => this.#commands.history(id, cursor, limit));
     }
 
-    export(id: string, after: number, limit: number): Promise<Reply<StoredHistoryPage>> {
-      return replyOf(() => this.#commands.export(id, after, limit));
+    export(id: string, cursor: string | null, limit: number): Promise<Reply<StoredHistoryPage>> {
+      return replyOf(() => this.#commands.export(id, cursor, limit));
     }
 
     sendEvent(id: string, command: EventCommand): Promise<Reply<EventReceipt>> {

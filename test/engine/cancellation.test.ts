@@ -17,7 +17,7 @@ function send(object: InProcessObject, event: string, value: unknown = null): vo
 
 const soon = (object: InProcessObject) => object.run(object.clock.now() + 1);
 const rowsOf = (object: InProcessObject) =>
-  object.commands.history(ID, 0, 100).items.map(({ step, state, due }) => [step, state, due]);
+  object.commands.history(ID, null, 100).items.map(({ step, state, due }) => [step, state, due]);
 const codeOf = (error: { code?: string }) => error.code;
 
 /** Cancels a step when the event "stop" comes, says how it ended, and waits for "end". */

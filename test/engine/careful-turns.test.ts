@@ -52,7 +52,7 @@ describe("an activity that kills its object every time", () => {
     // The first death could have been anybody's: it is not counted.
     expect(attempts).toEqual([1, 1, 2, 3]);
     expect(object.crashes).toBe(4);
-    expect(object.commands.history(ID, 0, 9).items).toMatchObject([
+    expect(object.commands.history(ID, null, 9).items).toMatchObject([
       { state: "failed", attempts: 3 },
     ]);
     expect(object.alarm).toBeNull();
@@ -149,7 +149,7 @@ describe("a crash that comes once", () => {
       const clock = new VirtualClock();
       const states: unknown[] = [];
       const work = activity("Work", async () => {
-        states.push(...object.commands.history(ID, 0, 9).items.map((item) => item.state));
+        states.push(...object.commands.history(ID, null, 9).items.map((item) => item.state));
         await clock.sleep(100);
       });
       const object = started(
@@ -333,7 +333,7 @@ describe("an activity that kills its object beside others", () => {
   test.each([1, 2, 5])("is the only one that fails, with %d attempts for each", async (most) => {
     const { ends, object } = await beside(most, Number.POSITIVE_INFINITY);
     expect(ends).toEqual(["fulfilled", "rejected", "fulfilled"]);
-    const { items } = object.commands.history(ID, 0, 9);
+    const { items } = object.commands.history(ID, null, 9);
     expect(items.find((item) => item.step === "Work:deadly")).toMatchObject({
       attempts: most,
       error: { code: "ATTEMPT_LOST" },

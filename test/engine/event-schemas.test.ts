@@ -19,7 +19,7 @@ function send(object: InProcessObject, value: unknown, event = "go"): void {
 
 const soon = (object: InProcessObject) => object.run(object.clock.now() + 1);
 const output = (object: InProcessObject) => object.commands.get(ID).output;
-const items = (object: InProcessObject) => object.commands.history(ID, 0, 200).items;
+const items = (object: InProcessObject) => object.commands.history(ID, null, 200).items;
 const refused = (object: InProcessObject) =>
   items(object)
     .filter(({ state }) => state === "failed")
@@ -351,7 +351,7 @@ describe("a refused event", () => {
 
   test("is not taken for the step whose name it bears", async () => {
     const object = await withRefused(choosing);
-    const { cursor: _cursor, ...history } = object.commands.export(ID, 0, 99);
+    const { cursor: _cursor, ...history } = object.commands.export(ID, null, 99);
     expect(history.steps.map(({ step, state, seq }) => [step, state, seq])).toEqual([
       ["go", "failed", null],
       ["go", "done", 1],
