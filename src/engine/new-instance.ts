@@ -37,5 +37,6 @@ export function newInstance(
     startedAt: null,
     updatedAt: now,
     completedAt: null,
+    round: 1,
   };
 }

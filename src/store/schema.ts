@@ -22,7 +22,8 @@ const INSTANCE_TABLE = `CREATE TABLE IF NOT EXISTS instance (
   created_at INTEGER NOT NULL,
   started_at INTEGER,
   updated_at INTEGER NOT NULL,
-  completed_at INTEGER
+  completed_at INTEGER,
+  round INTEGER NOT NULL DEFAULT 1
 )`;
 
 /**

@@ -115,6 +115,13 @@ export function showsHeld(event: TraceEvent, object: InProcessObject): string[] 
   return [`${object.name} is suspended, and shows ${row.status}`];
 }
 
+/** An instance is started once: its later rounds run, whether or not their code has begun. */
+export function runsOn(event: TraceEvent, object: InProcessObject): string[] {
+  const row = event.kind === "commit" ? new InstanceStore(object.sql).read() : undefined;
+  if (row?.status !== "Pending" || row.round === 1) return [];
+  return [`${object.name} is Pending in its round ${row.round}`];
+}
+
 /** W11: a suspended instance at rest has no alarm that wakes it later. */
 export function sleepsUnwoken(event: TraceEvent, object: InProcessObject): string[] {
   if (event.kind !== "commit" || object.ringing || object.memory.steps.length > 0) return [];

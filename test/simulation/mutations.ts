@@ -267,6 +267,12 @@ const MUTATIONS: readonly Mutation[] = [
     replace: "",
   },
   {
+    fault: "take a round that has not begun for an instance that has not",
+    file: "engine/holding.ts",
+    find: "row.startedAt === null && row.round === 1",
+    replace: "row.startedAt === null",
+  },
+  {
     fault: "leave an instance alone whose alarm the platform has given up",
     file: "engine/engine.ts",
     find: "if (due !== null) this.#setAlarm(Math.max(due, this.host.now() + 1));",

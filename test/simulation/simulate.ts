@@ -214,6 +214,7 @@ class Simulation {
       ...invariants.isCovered(event, object, bereft),
       ...invariants.sleepsUnwoken(event, object),
       ...invariants.showsHeld(event, object),
+      ...invariants.runsOn(event, object),
       ...this.#checkpoints.see(event),
       ...this.#cancellations.see(event, object),
       ...this.#results.see(event, object),
