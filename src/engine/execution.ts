@@ -236,16 +236,17 @@ export class Execution {
   /** Goes on from a stored row. Returns whether it was marked, and its attempt is lost. */
   #resume(step: OpenStep, row: StepRow): boolean {
     const { host, steps } = this.#options;
-    if (row.state === "orphaned") steps.setState(row.id, "open", host.now());
+    // Changed code asks for it after all, or no longer cancels it: it goes on from where it was.
+    const closed = row.state === "orphaned" || row.state === "cancelled";
+    if (closed) steps.setState(row.id, "open", host.now());
     step.row = { id: row.id, lastProcessedId: row.lastProcessedId };
     step.startedAt = row.startedAt;
-    if (row.state !== "cancelled") step.due = row.due;
+    step.due = row.due;
     // A row with a due waits for its next attempt; one without was in the middle of an attempt,
     // which counts as failed only if it was marked: see design section 6.
     step.failed = row.due === null ? Math.max(0, row.attempt - 1) : row.attempt;
     step.suspect = isLost(row.failure);
     step.alone = step.suspect;
-    if (row.state === "cancelled") this.#recorder.reopen(step, row, host.now());
     return row.state === "running" && this.#options.memoryLost;
   }
 

@@ -102,12 +102,6 @@ export class Recorder {
     if (row !== null) this.#steps.cancel(row.id, at);
   }
 
-  /** Opens a cancelled step's row again: changed code no longer cancels it. */
-  reopen(step: OpenStep, row: Pick<StepRow, "id">, at: number): void {
-    const { failed: attempt, due } = step;
-    this.#steps.setAttempt(row.id, { state: "open", attempt, due, failure: null, at });
-  }
-
   /** Gives a step that outlives its turn a row. */
   keepOpen(step: OpenStep, at: number): void {
     if (step.row === null) this.#insertOpen(step, {}, at);

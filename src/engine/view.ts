@@ -156,7 +156,7 @@ export function historyItem(row: StepRow): HistoryItem {
     attempts: row.attempt,
     startedAt: isoOrNull(row.startedAt),
     completedAt: ended ? iso(row.at) : null,
-    due: isoOrNull(row.due),
+    due: row.state === "cancelled" ? null : isoOrNull(row.due),
     input: shown(row.input),
     result: shown(row.result),
     error: row.failure === null ? null : decodeFailure(row.failure),

@@ -51,9 +51,13 @@ const TAKE_EVENT = `UPDATE step SET seq = ?1, step = ?2, state = 'done', asked =
 const REFUSE_EVENT = "UPDATE step SET state = 'failed', failure = ?, at = ? WHERE id = ?";
 const FORGET_REFUSED = `DELETE FROM step WHERE id IN (SELECT id FROM step
   WHERE seq IS NULL AND state = 'failed' ORDER BY id DESC LIMIT -1 OFFSET ?)`;
-const CANCEL_OPEN = `UPDATE step SET state = 'cancelled', due = NULL, at = ?
+/**
+ * What is cancelled keeps its due, which tells a step that waited for its next attempt from one in the middle
+ * of it: changed code may open it again.
+ */
+const CANCEL_OPEN = `UPDATE step SET state = 'cancelled', at = ?
   WHERE seq IS NULL AND state NOT IN ('buffered', 'failed')`;
-const CANCEL_ONE = "UPDATE step SET state = 'cancelled', due = NULL, at = ? WHERE id = ?";
+const CANCEL_ONE = "UPDATE step SET state = 'cancelled', at = ? WHERE id = ?";
 /** The rows of events keep their id, and with it their place in the order. */
 const GIVE_BACK = `UPDATE step SET seq = NULL, state = 'buffered', step = event.name, asked = NULL,
   input = NULL, result = COALESCE(sent, result), sent = NULL, started_at = NULL FROM (SELECT json_extract(value, '$.seq') AS seq,
@@ -238,7 +242,7 @@ export class StepStore {
     this.#sql.run(SET_STATE, state, at, id);
   }
 
-  /** Ends one that the code has cancelled: nothing of it is due any more. */
+  /** Ends one that the code has cancelled: its due counts no more. */
   cancel(id: number, at: number): void {
     this.#sql.run(CANCEL_ONE, at, id);
   }
