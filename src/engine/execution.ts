@@ -25,7 +25,7 @@ import type { Doorbell } from "./doorbell.ts";
 import { EventCheck } from "./event-check.ts";
 import { type Host, STARTED_AT_ONCE } from "./host.ts";
 import type { Leaving } from "./leaving.ts";
-import { type OpenStep, openStep } from "./open-step.ts";
+import { type OpenStep, openStep, runsOutside } from "./open-step.ts";
 import { type BufferedEvent, Recorder, TIMER_OVER } from "./recorder.ts";
 import { Reporter } from "./reporter.ts";
 import { Runner } from "./runner.ts";
@@ -245,7 +245,7 @@ export class Execution {
     // A row with a due waits for its next attempt; one without was in the middle of an attempt,
     // which counts as failed only if it was marked: see design section 6.
     step.failed = row.due === null ? Math.max(0, row.attempt - 1) : row.attempt;
-    step.suspect = isLost(row.failure);
+    step.suspect = isLost(row.failure) && !runsOutside(step);
     step.alone = step.suspect;
     return row.state === "running" && this.#options.memoryLost;
   }
@@ -433,9 +433,6 @@ const isWaitFor =
   (event: string) =>
   ({ ask: { request } }: OpenStep) =>
     request.kind === "event" && request.event === event;
-
-const runsOutside = ({ ask: { request } }: OpenStep): boolean =>
-  "activity" in request && request.activity.options.where === "worker";
 
 const mayStart = (step: OpenStep, now: number): boolean =>
   step.leaving === null || step.leaving.attempt.settled || step.leaving.until <= now;

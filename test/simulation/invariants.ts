@@ -6,6 +6,7 @@ import { isTerminal } from "../../src/core/documents.ts";
 import { decodeFailure } from "../../src/core/failure.ts";
 import { isRefused, isStep, type StoredHistory } from "../../src/core/history.ts";
 import { LIMITS } from "../../src/core/limits.ts";
+import { nameOf } from "../../src/core/names.ts";
 import { decode } from "../../src/core/payload.ts";
 import { checkHistory } from "../../src/engine/check-history.ts";
 import { storedDue } from "../../src/engine/due.ts";
@@ -181,6 +182,14 @@ export function rowsAreSound({ steps }: StoredHistory): string[] {
   }
   return problems;
 }
+
+/** What makes headway outside the object fails by nobody's death, its isolate's or its object's. */
+export const headwayCounts = ({ steps }: StoredHistory): string[] =>
+  steps
+    .filter(
+      ({ step, state, attempt }) => nameOf(step) === "outside" && state === "done" && attempt > 1,
+    )
+    .map(({ step, attempt }) => `${step} has ended in its attempt ${attempt}`);
 
 /** An event is refused because it does not fit, and for nothing else. */
 export const refusedDoNotFit = ({ steps }: StoredHistory): string[] =>

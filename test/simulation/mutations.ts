@@ -267,6 +267,12 @@ const MUTATIONS: readonly Mutation[] = [
     replace: "",
   },
   {
+    fault: "count an attempt that its isolate has cut short though it made headway",
+    file: "engine/runner.ts",
+    find: "outcome.error instanceof IsolateLostError && attempt.gotFurther",
+    replace: "outcome.error instanceof IsolateLostError && attempt.stopped",
+  },
+  {
     fault: "take a round that has not begun for an instance that has not",
     file: "engine/holding.ts",
     find: "row.startedAt === null && row.round === 1",

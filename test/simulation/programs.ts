@@ -5,7 +5,7 @@
  */
 import { activity } from "../../src/core/activity.ts";
 import type { WorkflowContext } from "../../src/core/context.ts";
-import { NonRetryableError } from "../../src/core/failure.ts";
+import { IsolateLostError, NonRetryableError } from "../../src/core/failure.ts";
 import type { MapStep } from "../../src/core/map.ts";
 import { workflow } from "../../src/core/workflow.ts";
 import { type Mock, type MockFunction, mock } from "../../src/testing/mock.ts";
@@ -81,6 +81,9 @@ export interface Rounds {
 /** Patient enough for any number of lost attempts: what is tried is whether the outcome is the same. */
 const retry = { maxAttempts: 1_000, firstInterval: 3, backoff: 1 };
 
+/** Records after which an isolate outside dies. */
+const OUTSIDE_RECORDS = 2;
+
 /** The effect by which an activity kills its object: the plan of faults sees to it. */
 export const POISON = "poison";
 
@@ -103,12 +106,14 @@ const visitRecords: MockFunction<Work, string> = async ({ path, program }, ctx) 
   if (program.kind !== "records") return "nothing";
   const after = ctx.status.lastProcessedId;
   let record = after === "initialId" ? 0 : Number(after);
+  const last = program.outside ? record + OUTSIDE_RECORDS : program.count;
   while (record < program.count) {
     record++;
     if (program.millis > 0) await ctx.sleep(program.millis);
     ctx.effect("record", { key: `${ctx.idempotencyKey}/${record}`, value: [path, record] });
     await ctx.checkpoint(record, { done: record });
     ctx.effect("kept", { key: `${ctx.idempotencyKey}/${record}/kept`, value: [path, record] });
+    if (record === last && record < program.count) throw new IsolateLostError("at its end");
   }
   return String(record);
 };

@@ -269,6 +269,7 @@ class Simulation {
         ...invariants.rowsAreSound(history),
         ...invariants.eventsAreThereOnce(history, sent, this.#rounds.gone(id)),
         ...invariants.refusedDoNotFit(history),
+        ...invariants.headwayCounts(history),
         ...this.#rounds.inOrder(id),
         ...(await invariants.replaysTheSame(history, program, customStatus)),
       );
