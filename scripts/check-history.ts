@@ -10,7 +10,7 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import type { StoredHistory, StoredHistoryPage } from "../src/core/history.ts";
+import { isStep, type StoredHistory, type StoredHistoryPage } from "../src/core/history.ts";
 import { type AnyWorkflow, createRegistry, type Registry } from "../src/core/workflow.ts";
 import { checkHistory, type HistoryCheck } from "../src/engine/check-history.ts";
 
@@ -63,7 +63,7 @@ async function judge(history: StoredHistory, registry: Registry): Promise<Verdic
 }
 
 function told(steps: StoredHistory["steps"], { unasked, next }: HistoryCheck): string {
-  const recorded = steps.filter(({ state }) => state !== "buffered").length;
+  const recorded = steps.filter(isStep).length;
   return [
     `${recorded} recorded ${recorded === 1 ? "step" : "steps"}`,
     ...(unasked.length > 0 ? [`not asked for: ${unasked.join(", ")}`] : []),

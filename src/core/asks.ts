@@ -11,6 +11,7 @@ import { LIMITS } from "./limits.ts";
 import { checkInstanceId, checkName, checkTags } from "./names.ts";
 import { decode, type Encoded, encode } from "./payload.ts";
 import { checkRetryPolicy, mergeRetryPolicies } from "./retry.ts";
+import { checkSchema } from "./schema.ts";
 import type { ChildRequest } from "./step.ts";
 import type { AnyWorkflow } from "./workflow.ts";
 
@@ -138,11 +139,18 @@ export function encodeStatus(value: unknown): Encoded {
 
 export function askEvent(driver: Driver, name: string, options: WaitOptions): Promise<unknown> {
   checkName(name, "an event");
-  const { timeout, key, signal } = options;
+  const { timeout, key, signal, schema = null } = options;
+  if (schema !== null) checkSchema(schema, `the wait for "${name}"`);
   const millis = timeout === undefined ? null : durationMillis(timeout);
   const due = millis === null ? null : driver.now + millis;
   const input = encode(millis, "a timeout");
-  return driver.ask({ name, key, input, signal, request: { kind: "event", event: name, due } });
+  return driver.ask({
+    name,
+    key,
+    input,
+    signal,
+    request: { kind: "event", event: name, due, schema },
+  });
 }
 
 /** What is wrong with the call fails the instance, and nothing of this execution is lost. */

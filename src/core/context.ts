@@ -19,6 +19,7 @@ import type { LogFields } from "./log.ts";
 import { type CallItem, type MapMethod, mapMethod } from "./map.ts";
 import { type Branches, type RaceOptions, type RaceResult, race } from "./race.ts";
 import type { RetryPolicy } from "./retry.ts";
+import type { Schema } from "./schema.ts";
 import type { AnyWorkflow, Workflow } from "./workflow.ts";
 
 export interface StepOptions {
@@ -39,9 +40,11 @@ export interface CallOptions extends StepOptions {
   readonly timeout?: Duration;
 }
 
-export interface WaitOptions extends StepOptions {
+export interface WaitOptions<Payload = unknown> extends StepOptions {
   /** How long to wait; without it, for ever. */
   readonly timeout?: Duration;
+  /** What an event must fit to end the wait, which then gets what the schema makes of it. */
+  readonly schema?: Schema<Payload>;
 }
 
 /** The arguments of a call: the input may be left out where the activity takes none. */
@@ -136,12 +139,18 @@ export interface WorkflowContext<Input = unknown> {
   sleepUntil(moment: Date, options?: StepOptions): Promise<void>;
   /**
    * Waits for an event sent to this instance by name. Events that came earlier are kept in order,
-   * and each is delivered once.
+   * and each is delivered once. Of several waits for a name the newest is served first.
    *
-   * @throws WaymarkError `EVENT_TIMEOUT`
-   * @example const answer = await ctx.waitForEvent<Answer>("approval", { timeout: "2 days" });
+   * With a `schema`, an event that does not fit is refused: it is kept in the history as failed, with the
+   * code `EVENT_INVALID`, and the wait goes on. What the schema makes of the one that fits is stored, so
+   * that a replay does not ask it again. It may be asynchronous, and has five seconds for each event.
+   *
+   * @throws WaymarkError `EVENT_TIMEOUT`, `DEFINITION_INVALID` for what is no Standard Schema
+   * @example
+   * const schema = z.object({ approved: z.boolean(), by: z.string() });
+   * const answer = await ctx.waitForEvent("approval", { schema, timeout: "2 days" });
    */
-  waitForEvent<Payload = unknown>(name: string, options?: WaitOptions): Promise<Payload>;
+  waitForEvent<Payload = unknown>(name: string, options?: WaitOptions<Payload>): Promise<Payload>;
   /**
    * Resolves with the branch that settles first, by its name, and rejects where that one rejects. The
    * others are cancelled: hand the signal each branch gets on to its steps.

@@ -55,7 +55,8 @@ export interface InstanceDocument {
 }
 
 /**
- * The states of a history item: an event nobody has taken is `buffered`; an open step that changed
+ * The states of a history item: an event nobody has taken is `buffered`, and one that did not fit the wait
+ * it was for is `failed`, without a `seq`; an open step that changed
  * code no longer asks for is `orphaned`; one that its code cancelled, or its instance ended without, is
  * `cancelled`.
  */

@@ -43,6 +43,7 @@ export const ERROR_CODES = {
   INSTANCE_TERMINAL: entry(410, "The instance has ended"),
   INSTANCE_NOT_TERMINAL: entry(409, "The instance has not ended"),
   INSTANCE_PURGED: entry(410, "The request was carried out, and its instance is purged since"),
+  CURSOR_OUTDATED: entry(410, "The cursor is of an execution that is there no more"),
   EVENT_BUFFER_FULL: entry(429, "The instance keeps too many unread events", true),
   INSTANCE_BUSY: entry(503, "The instance could not be reached", true),
   // Values
@@ -63,6 +64,7 @@ export const ERROR_CODES = {
   OBJECT_LOST: entry(409, "The instance's object was lost time and again"),
   CANCELLED: entry(409, "The step was cancelled by the workflow's code"),
   SUSPENDED_BY_REQUEST: entry(409, "The instance is suspended until it is resumed"),
+  EVENT_INVALID: entry(422, "The event does not fit the schema of the wait for it"),
   EVENT_TIMEOUT: entry(408, "The event did not arrive in time"),
   CHILD_FAILED: entry(500, "A child workflow did not complete"),
   CHILD_TIMEOUT: entry(500, "A child workflow took longer than its timeout", true),

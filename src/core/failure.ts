@@ -64,6 +64,19 @@ export class PreemptedError extends WaymarkError {
 }
 
 /**
+ * How an attempt outside its instance's object ended: not by its function, whose errors come back as data,
+ * but with the isolate that ran it, or the way to it.
+ */
+export class IsolateLostError extends WaymarkError {
+  override readonly name = "IsolateLostError";
+  constructor(cause: unknown) {
+    super("ATTEMPT_LOST", "the isolate that ran the attempt, outside the object, was lost", {
+      cause,
+    });
+  }
+}
+
+/**
  * What a workflow catches when an activity failed for good.
  *
  * @example

@@ -48,6 +48,19 @@ export interface StoredHistoryPage extends StoredHistory {
   readonly cursor: string | null;
 }
 
+/** Whether it is an event that did not fit the wait it was for: no step, though it bears a name. */
+export const isRefused = ({
+  seq,
+  state,
+}: {
+  readonly seq: number | null;
+  readonly state: string;
+}): boolean => seq === null && state === "failed";
+
+/** Whether a row is a step, and not an event that no wait has taken. */
+export const isStep = (row: Pick<StoredStep, "seq" | "state">): boolean =>
+  row.state !== "buffered" && !isRefused(row);
+
 /** What the driver is told of a step that has ended. */
 export function completionOf(
   step: Omit<StoredStep, "input"> & { readonly seq: number },

@@ -59,6 +59,13 @@ export const LIMITS = {
   bufferedEvents: 1_000,
   /** Characters of the payloads of those events together: all of them are read at once. */
   bufferedEventsLength: 8_388_608,
+  /** Events an execution keeps in its history that no wait took: the newest ones, for those who ask why. */
+  refusedEvents: 100,
+  /**
+   * How long the schema of a wait may take over one event, in milliseconds. No timer and no timeout fires
+   * meanwhile; whatever a schema may look up is there sooner.
+   */
+  eventCheckMillis: 5_000,
   /** Characters of the inputs, results and failures of one execution: a replay holds them, in 128 MB. */
   historyLength: 50_331_648,
   /** Steps one execution may have; a longer life is for `continueAsNew`. */

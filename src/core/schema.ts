@@ -1,6 +1,6 @@
 /**
  * Standard Schema (standardschema.dev, version 1), as far as Waymark uses it: zod, valibot, arktype
- * and others provide it, so a workflow's input may be described with any of them.
+ * and others provide it, so a workflow's input and its events may be described with any of them.
  */
 import { WaymarkError } from "./errors.ts";
 
@@ -13,7 +13,8 @@ interface Issue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
-type Result<Output> =
+/** What a schema says of a value. */
+export type Checked<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly Issue[] };
 
@@ -22,11 +23,22 @@ export interface Schema<Output = unknown> {
   readonly "~standard": {
     readonly version: 1;
     readonly vendor: string;
-    readonly validate: (value: unknown) => Result<Output> | Promise<Result<Output>>;
+    readonly validate: (value: unknown) => Checked<Output> | Promise<Checked<Output>>;
     readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
     /** Standard JSON Schema, where the library has it. */
     readonly jsonSchema?: { readonly input: (options: { target: "draft-2020-12" }) => unknown };
   };
+}
+
+/**
+ * Refuses what is no schema, such as one of a library from before the standard.
+ *
+ * @param where whose schema it is, for the message
+ * @throws WaymarkError `DEFINITION_INVALID`
+ */
+export function checkSchema(schema: Schema, where: string): void {
+  if (typeof schema["~standard"]?.validate === "function") return;
+  throw new WaymarkError("DEFINITION_INVALID", `the schema of ${where} is no Standard Schema`);
 }
 
 /**
@@ -37,9 +49,15 @@ export interface Schema<Output = unknown> {
 export async function parseWith<Output>(schema: Schema<Output>, value: unknown): Promise<Output> {
   const result = await schema["~standard"].validate(value);
   if (result.issues === undefined) return result.value;
-  const found = result.issues.slice(0, ISSUES_TOLD).map((issue) => cut(toldOf(issue)));
-  throw new WaymarkError("INPUT_INVALID", `the input does not fit: ${found.join("; ")}`);
+  throw new WaymarkError("INPUT_INVALID", `the input does not fit: ${misfits(result.issues)}`);
 }
+
+/** Each place that does not fit, in words. */
+export const misfits = (issues: readonly Issue[]): string =>
+  issues
+    .slice(0, ISSUES_TOLD)
+    .map((issue) => cut(toldOf(issue)))
+    .join("; ");
 
 function toldOf({ path = [], message }: Issue): string {
   const keys = path.map((key) => String(typeof key === "object" ? key.key : key));

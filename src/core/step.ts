@@ -8,6 +8,7 @@ import type { Failure } from "./failure.ts";
 import type { StepIdentity } from "./names.ts";
 import type { Encoded } from "./payload.ts";
 import type { RetryPolicy } from "./retry.ts";
+import type { Schema } from "./schema.ts";
 
 /** The kinds of step a workflow can ask for. */
 export type StepKind = "activity" | "run" | "timer" | "event" | "child" | "start" | "send";
@@ -31,7 +32,13 @@ export type StepRequest =
   | { readonly kind: "timer"; readonly due: number }
   | ChildRequest
   | { readonly kind: "send"; readonly to: string; readonly event: string }
-  | { readonly kind: "event"; readonly event: string; readonly due: number | null };
+  | {
+      readonly kind: "event";
+      readonly event: string;
+      readonly due: number | null;
+      /** What an event must fit to end the wait; null where any does. */
+      readonly schema: Schema | null;
+    };
 
 /** A child workflow: `child` waits for its end, `start` only for its start. */
 export interface ChildRequest {

@@ -62,6 +62,11 @@ export class Attempt {
     return this.#status;
   }
 
+  /** Whether a checkpoint has taken it on from where it began. */
+  get gotFurther(): boolean {
+    return this.#status.lastProcessedId !== this.start.status.lastProcessedId;
+  }
+
   /** Takes the status a stage ended with. */
   complete(status: ActivityStatus): void {
     this.#status = status;

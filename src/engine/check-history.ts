@@ -3,7 +3,7 @@ import { createContext } from "../core/context.ts";
 import { isTerminal } from "../core/documents.ts";
 import { Driver, type WorkflowEnd } from "../core/driver.ts";
 import { decodeFailure, type Failure, toFailure } from "../core/failure.ts";
-import { completionOf, type StoredHistory, type StoredStep } from "../core/history.ts";
+import { completionOf, isStep, type StoredHistory, type StoredStep } from "../core/history.ts";
 import { decode, encode } from "../core/payload.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
 
@@ -38,9 +38,7 @@ export async function checkHistory(
   workflow: AnyWorkflow,
   history: StoredHistory,
 ): Promise<HistoryCheck> {
-  const recorded = new Map(
-    history.steps.filter(({ state }) => state !== "buffered").map((step) => [step.step, step]),
-  );
+  const recorded = new Map(history.steps.filter(isStep).map((step) => [step.step, step]));
   const driver = new Driver({
     executionId: history.executionId,
     startedAt: history.startedAt ?? 0,

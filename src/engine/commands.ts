@@ -19,6 +19,7 @@ import type { Encoded } from "../core/payload.ts";
 import type { InstanceRow, StepRow } from "../store/rows.ts";
 import { Answers, type Short, shortAlready } from "./answers.ts";
 import { Control, type ControlCommand, type GivenExecution, type PurgeOptions } from "./control.ts";
+import { cursorAt, rowBefore } from "./cursor.ts";
 import type { Engine } from "./engine.ts";
 import { acceptEvent } from "./events.ts";
 import { storedExecution, storedStep } from "./export-history.ts";
@@ -96,35 +97,43 @@ export class Commands {
     return this.get(id);
   }
 
-  /** @throws WaymarkError `INSTANCE_NOT_FOUND` */
-  history(id: string, after: number, limit: number): HistoryPage {
+  /**
+   * A page of the history, from its start or from where the page before ended.
+   *
+   * @throws WaymarkError `INSTANCE_NOT_FOUND`, `CURSOR_OUTDATED`
+   */
+  history(id: string, cursor: string | null, limit: number): HistoryPage {
     this.#engine.requested();
-    this.#row(id);
-    return this.#page(after, limit, historyItem);
+    return this.#page(this.#row(id), cursor, limit, historyItem);
   }
 
   /**
    * The execution as it is stored, a page of its steps at a time.
    *
-   * @throws WaymarkError `INSTANCE_NOT_FOUND`
+   * @throws WaymarkError `INSTANCE_NOT_FOUND`, `CURSOR_OUTDATED`
    */
-  export(id: string, after: number, limit: number): StoredHistoryPage {
+  export(id: string, cursor: string | null, limit: number): StoredHistoryPage {
     this.#engine.requested();
     const row = this.#row(id);
-    const { items: steps, cursor } = this.#page(after, limit, storedStep);
-    return { ...storedExecution(row), steps, cursor };
+    const { items: steps, cursor: next } = this.#page(row, cursor, limit, storedStep);
+    return { ...storedExecution(row), steps, cursor: next };
   }
 
-  /** Steps after a row's id, as they are shown; fewer than asked for where they are large. */
-  #page<Item>(after: number, limit: number, show: (row: StepRow) => Item): Page<Item> {
+  /** Steps after a cursor, as they are shown; fewer than asked for where they are large. */
+  #page<Item>(
+    instance: InstanceRow,
+    cursor: string | null,
+    limit: number,
+    show: (row: StepRow) => Item,
+  ): Page<Item> {
     const items: Item[] = [];
-    let last = after;
+    let last = rowBefore(instance, cursor);
     let length = 0;
     for (;;) {
       const rows = this.#engine.steps.page(last, HISTORY_CHUNK);
       for (const row of rows) {
         if (items.length === limit || length > LIMITS.historyPageLength) {
-          return { items, cursor: String(last) };
+          return { items, cursor: cursorAt(instance, last) };
         }
         const item = show(row);
         items.push(item);
@@ -180,12 +189,12 @@ export class Commands {
   }
 
   /**
-   * What the instance was started with.
+   * What the instance's execution was started with, for a restart under another id.
    *
-   * @throws WaymarkError `INSTANCE_NOT_FOUND`
+   * @throws WaymarkError `INSTANCE_NOT_FOUND`, `INSTANCE_PURGED`, `IDEMPOTENCY_KEY_REUSED`
    */
-  given(id: string): GivenExecution {
-    return this.#control.given(id);
+  given(id: string, idempotency?: Idempotency): GivenExecution {
+    return this.#control.given(id, idempotency);
   }
 
   /**

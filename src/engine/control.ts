@@ -26,7 +26,7 @@ export interface PurgeOptions {
   readonly recursive?: boolean | undefined;
 }
 
-/** What an instance was started with, as it is stored. */
+/** What an instance's execution was started with, as it is stored. */
 export type GivenExecution = Pick<NewExecution, "workflow" | "input" | "tags">;
 
 export class Control {
@@ -91,9 +91,11 @@ export class Control {
     });
   }
 
-  given(id: string): GivenExecution {
+  /** Notes the key here as well: one that is kept only where the copy goes stands for a copy in each place. */
+  given(id: string, idempotency: Idempotency | undefined): GivenExecution {
     this.#engine.requested();
-    return givenOf(presentRow(this.#engine, id));
+    const given = () => givenOf(presentRow(this.#engine, id));
+    return this.#answers.once(idempotency, { of: () => ({}), expand: given }, given);
   }
 
   purge(id: string, { force, recursive }: PurgeOptions): void {

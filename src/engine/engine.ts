@@ -447,8 +447,10 @@ export class Engine {
       post: (message) => this.#courier.post(message, host.now()),
     });
     this.#execution = execution;
-    if (row.status !== "Running" && first) {
+    if (first && row.round === 1) {
       execution.reporter.instance("instance.started", { version: row.version });
+    } else if (first && row.status === "Suspended") {
+      execution.reporter.instance("instance.resumed");
     }
     this.#fresh = null;
     execution.start();

@@ -26,11 +26,12 @@ import type { Budget } from "./budget.ts";
 import { attemptName, Correspondence, cancelOf, isCorrespondence } from "./correspondence.ts";
 import type { Outgoing } from "./courier.ts";
 import type { Doorbell } from "./doorbell.ts";
+import { EventCheck } from "./event-check.ts";
 import { storedStep } from "./export-history.ts";
 import { type Host, STARTED_AT_ONCE } from "./host.ts";
 import type { Leaving } from "./leaving.ts";
 import type { Answered } from "./message.ts";
-import { type OpenStep, openStep } from "./open-step.ts";
+import { type OpenStep, openStep, runsOutside } from "./open-step.ts";
 import { type BufferedEvent, type CancelRequest, Recorder, TIMER_OVER } from "./recorder.ts";
 import { Reporter } from "./reporter.ts";
 import { Runner } from "./runner.ts";
@@ -74,6 +75,7 @@ export class Execution {
   #waits: OpenStep[] = [];
   #events: BufferedEvent[] = [];
   #cancelRequest: CancelRequest | null = null;
+  readonly #check: EventCheck;
   #caughtUp = false;
   #strayed = false;
   /** Marked attempts among the rows: where there are several, it is not known which is to blame. */
@@ -105,6 +107,7 @@ export class Execution {
       reporter: this.reporter,
       post: options.post,
     });
+    this.#check = new EventCheck(host, doorbell);
     this.runner = new Runner({
       host,
       recorder: this.#recorder,
@@ -322,19 +325,20 @@ export class Execution {
   /** Goes on from a stored row. Returns whether it was marked, and its attempt is lost. */
   #resume(step: OpenStep, row: StepRow): boolean {
     const { host, steps } = this.#options;
-    if (row.state === "orphaned") steps.setState(row.id, "open", host.now());
+    // Changed code asks for it after all, or no longer cancels it: it goes on from where it was.
+    const closed = row.state === "orphaned" || row.state === "cancelled";
+    if (closed) steps.setState(row.id, "open", host.now());
     step.row = { id: row.id, lastProcessedId: row.lastProcessedId };
     step.startedAt = row.startedAt;
-    if (row.state !== "cancelled") step.due = row.due;
+    step.due = row.due;
     // A row with a due waits for its next attempt; one without was in the middle of an attempt,
     // which counts as failed only if it was marked: see design section 6.
     step.failed = row.due === null ? Math.max(0, row.attempt - 1) : row.attempt;
     step.sent = row.state === "sent" || row.state === "arrived";
     if (step.sent) step.failed = Math.max(0, row.attempt - 1);
     if (row.child !== null) step.child = JSON.parse(row.child) as Child;
-    step.suspect = isLost(row.failure);
+    step.suspect = isLost(row.failure) && !runsOutside(step);
     step.alone = step.suspect;
-    if (row.state === "cancelled") this.#recorder.reopen(step, row, host.now());
     return row.state === "running" && this.#options.memoryLost;
   }
 
@@ -356,9 +360,18 @@ export class Execution {
     return this.#settle(again, ended);
   }
 
-  /** Ends the waits that are over, and the attempts. Returns whether anything was written. */
+  /** Whether a schema has been asked about an event, and has not answered. */
+  get #checking(): boolean {
+    return this.#check.until < Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * Ends the waits that are over, and the attempts. Returns whether anything was written. While an event is
+   * checked no wait is over: it may have come in time.
+   */
   fire(now: number): boolean {
     const expired = this.expire(now);
+    if (this.#checking) return expired;
     let fired = false;
     for (const step of this.#timed.takeDue(now)) fired = this.#fireOne(step, now) || fired;
     return expired || fired;
@@ -398,19 +411,25 @@ export class Execution {
   /**
    * Hands the first stored event that is waited for to the newest wait of its name, as on Azure. One at a
    * time, and only where nothing else is left to deliver: a result before it could lead to code that
-   * cancels the wait, which would have swallowed the event.
+   * cancels the wait, which would have swallowed the event. One that does not fit that wait's schema is
+   * refused: no other wait gets it. Null where there is none, or its schema has not answered yet.
    */
-  takeEvent(now: number): boolean {
-    if (this.#waits.length === 0) return false;
-    for (const [index, event] of this.#events.entries()) {
-      const wait = this.#waits.findLast(isWaitFor(event.name));
-      if (wait === undefined) continue;
-      this.#recorder.take(wait, event, now);
+  meetEvent(now: number): "taken" | "refused" | null {
+    const waited = ({ name }: BufferedEvent) => this.waitsFor(name);
+    const index = this.#waits.length === 0 ? -1 : this.#events.findIndex(waited);
+    const event = this.#events[index];
+    const wait = event && this.#waits.findLast(isWaitFor(event.name));
+    const verdict = this.#check.verdict(wait, event, now);
+    if (wait === undefined || event === undefined || verdict === null) return null;
+    this.#events.splice(index, 1);
+    if (verdict.fits) {
+      this.#recorder.take(wait, event, verdict.payload, now);
       this.#forget(wait);
-      this.#events.splice(index, 1);
-      return true;
+      return "taken";
     }
-    return false;
+    this.#recorder.refuse(event, verdict.failure, now);
+    this.reporter.eventRefused(event, wait.ask.identity, verdict.failure);
+    return "refused";
   }
 
   /** Lets a request to cancel reach the code, where there is one and nothing else is left to deliver. */
@@ -485,9 +504,9 @@ export class Execution {
     return this.#recorder.length > LIMITS.historyLength;
   }
 
-  /** Whether an attempt runs, or waits only for another to leave. */
+  /** Whether an attempt runs, or waits only for another to leave, or an event is checked. */
   get busy(): boolean {
-    return this.runner.running > 0 || this.#ready.length > 0;
+    return this.runner.running > 0 || this.#ready.length > 0 || this.#checking;
   }
 
   /** When the next wait ends, in milliseconds since 1970; infinity where there is none. */
@@ -498,7 +517,8 @@ export class Execution {
   /** When the turn must look again though nothing rings. */
   nextLook(): number {
     if (this.held) return this.runner.nextDeadline();
-    let next = Math.min(this.nextDue(), this.runner.nextDeadline());
+    const due = this.#checking ? this.#check.until : this.nextDue();
+    let next = Math.min(due, this.runner.nextDeadline());
     for (const step of this.#ready) next = Math.min(next, step.leaving?.until ?? next);
     return next;
   }
@@ -528,9 +548,6 @@ const isWaitFor =
   (event: string) =>
   ({ ask: { request } }: OpenStep) =>
     request.kind === "event" && request.event === event;
-
-const runsOutside = ({ ask: { request } }: OpenStep): boolean =>
-  "activity" in request && request.activity.options.where === "worker";
 
 const mayStart = (step: OpenStep, now: number): boolean =>
   step.leaving === null || step.leaving.attempt.settled || step.leaving.until <= now;

@@ -23,7 +23,7 @@ export function hold(engine: Engine, row: InstanceRow, reason: Failure): void {
  */
 export function release(engine: Engine, row: InstanceRow): void {
   const at = engine.host.now();
-  const status = row.startedAt === null ? "Pending" : "Running";
+  const status = row.startedAt === null && row.round === 1 ? "Pending" : "Running";
   const startAt = status === "Pending" && row.suspensions === 0 ? row.due : null;
   const due = startAt ?? at;
   engine.instance.setReleased({ status, due, at });

@@ -41,6 +41,11 @@ export interface Host {
    * @throws where nobody answered; the message may have arrived all the same
    */
   deliver(message: Message): Promise<MessageAnswer>;
+  /**
+   * What a promise of the workflow author's code comes to, which the turn waits for until it is `over`. In a
+   * test the clock stands still for it.
+   */
+  follow<Value>(promise: Promise<Value>, over: () => boolean): Promise<Value>;
   log(event: LogEvent): void;
 }
 

@@ -43,5 +43,6 @@ export function newInstance(
     startedAt: null,
     updatedAt: now,
     completedAt: null,
+    round: 1,
   };
 }

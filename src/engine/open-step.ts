@@ -37,6 +37,10 @@ export interface OpenStep {
   alone: boolean;
 }
 
+/** Whether its attempts run in the stateless entrypoint: they cannot take the object with them. */
+export const runsOutside = ({ ask: { request } }: OpenStep): boolean =>
+  "activity" in request && request.activity.options.where === "worker";
+
 export function openStep(ask: Ask): OpenStep {
   const due = ask.request.kind === "timer" || ask.request.kind === "event" ? ask.request.due : null;
   return {

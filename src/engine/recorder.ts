@@ -62,15 +62,24 @@ export class Recorder {
     this.#feed(step, seq, stored, at);
   }
 
-  /** Records that a step's wait is over because of a buffered event, which is thereby taken. */
-  take(step: OpenStep, event: BufferedEvent, at: number): void {
+  /**
+   * Records that a step's wait is over because of a buffered event, which is thereby taken.
+   *
+   * @param result what the code gets: the payload, or what the wait's schema has made of it
+   */
+  take(step: OpenStep, event: BufferedEvent, result: Encoded, at: number): void {
     const { identity, ordinal, input } = step.ask;
     const { row, startedAt } = step;
     const seq = ++this.#seq;
-    const wait = { seq, step: identity, asked: ordinal, input, startedAt, at };
+    const wait = { seq, step: identity, asked: ordinal, input, result, startedAt, at };
     this.#steps.takeEvent(event, wait);
     if (row !== null) this.#steps.delete(row.id);
-    this.#feed(step, seq, { ok: true, result: event.payload }, at);
+    this.#feed(step, seq, { ok: true, result }, at);
+  }
+
+  /** Records that a buffered event does not fit the wait that was to take it: nobody gets it. */
+  refuse(event: BufferedEvent, failure: Failure, at: number): void {
+    this.#steps.refuseEvent(event, encodeFailure(failure), at);
   }
 
   /** Records that a request to cancel reaches the code now. */
@@ -109,12 +118,6 @@ export class Recorder {
   /** Records that the code has cancelled a step: one without a row needs none, for a replay cancels it. */
   cancel(row: Pick<StepRow, "id"> | null, at: number): void {
     if (row !== null) this.#steps.cancel(row.id, at);
-  }
-
-  /** Opens a cancelled step's row again: changed code no longer cancels it. */
-  reopen(step: OpenStep, row: Pick<StepRow, "id">, at: number): void {
-    const { failed: attempt, due } = step;
-    this.#steps.setAttempt(row.id, { state: "open", attempt, due, failure: null, at });
   }
 
   /** Gives a step that outlives its turn a row. */

@@ -10,6 +10,7 @@ import type { LogEvent, LogFields } from "../core/log.ts";
 import type { StepIdentity } from "../core/names.ts";
 import type { InstanceRow } from "../store/rows.ts";
 import type { Attempt } from "./attempt.ts";
+import type { BufferedEvent } from "./recorder.ts";
 
 export class Reporter {
   readonly #log: (event: LogEvent) => void;
@@ -81,6 +82,10 @@ export class Reporter {
 
   stepCancelled(step: StepIdentity): void {
     this.#add("step.cancelled", { step });
+  }
+
+  eventRefused(event: BufferedEvent, step: StepIdentity, failure: Failure): void {
+    this.#add("event.refused", { name: event.name, eventId: event.id, step, ...told(failure) });
   }
 
   /** A line that cannot be written must not take the turn down (W4). */

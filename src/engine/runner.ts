@@ -6,7 +6,13 @@
 import { type ActivityStatus, parseActivityStatus } from "../core/activity-status.ts";
 import { durationMillis } from "../core/duration.ts";
 import { WaymarkError } from "../core/errors.ts";
-import { engineFailure, type Failure, RetryAfterError, toFailure } from "../core/failure.ts";
+import {
+  engineFailure,
+  type Failure,
+  IsolateLostError,
+  RetryAfterError,
+  toFailure,
+} from "../core/failure.ts";
 import type { LogFields } from "../core/log.ts";
 import { nameOf } from "../core/names.ts";
 import { decode, type Encoded, encode } from "../core/payload.ts";
@@ -17,7 +23,7 @@ import type { Breather } from "./breather.ts";
 import type { Doorbell } from "./doorbell.ts";
 import { type Host, LOST_MILLIS } from "./host.ts";
 import type { Leaving } from "./leaving.ts";
-import type { OpenStep } from "./open-step.ts";
+import { type OpenStep, runsOutside } from "./open-step.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Reporter } from "./reporter.ts";
 
@@ -171,6 +177,9 @@ export class Runner implements AttemptOwner {
       } else if (outcome.ok) {
         const over = this.#succeed(step, attempt, outcome.value);
         (over ? ended : again).push(step);
+      } else if (outcome.error instanceof IsolateLostError && attempt.gotFurther) {
+        this.#tryAgain(step, outcome.error); // it makes headway: it is not what killed its isolate
+        again.push(step);
       } else {
         (this.#fail(step, outcome.error) ? ended : again).push(step);
       }
@@ -187,13 +196,19 @@ export class Runner implements AttemptOwner {
     step.suspect = true;
     step.alone = true;
     if (only) return this.#fail(step, error);
+    this.#tryAgain(step, error);
+    return false;
+  }
+
+  /** Its attempt was lost and may not be to blame: the next one comes after a while, and none counts. */
+  #tryAgain(step: OpenStep, error: WaymarkError): void {
     const { recorder, reporter } = this.#options;
     const now = this.now();
-    const failure = engineFailure(error);
+    const failure = ownFailure(error);
     step.due = now + LOST_MILLIS;
+    this.#release(step);
     recorder.retry(step, failure, step.due, now);
     reporter.attemptFailed(step.ask.identity, step.failed + 1, failure, step.due);
-    return false;
   }
 
   /** Stops attempts that are past their deadline. */
@@ -282,7 +297,7 @@ export class Runner implements AttemptOwner {
       return true;
     }
     step.failed += 1;
-    step.alone = lost;
+    step.alone = lost && !runsOutside(step);
     step.due = decided.due;
     this.#release(step);
     recorder.retry(step, decided.failure, decided.due, now);

@@ -80,16 +80,19 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
     }
     if (turn.resumed() || shown) continue; // what it writes is durable before a step starts
     const now = host.now();
-    const took = !adopted && (execution.takeCancel(now) || execution.takeEvent(now));
+    const cancels = !adopted && execution.takeCancel(now);
+    const met = adopted || cancels ? null : execution.meetEvent(now);
     const recorded = execution.record(budget);
     // An event that is here goes before a timeout: none fires as long as one may still be taken.
-    const fired = !adopted && !took && execution.fire(now);
-    if (adopted || took || recorded || fired) continue;
+    const fired = !adopted && !cancels && met === null && execution.fire(now);
+    if (adopted || cancels || met === "taken" || recorded || fired) continue;
+    if (met === "refused") budget.spendStep();
     if (budget.spent(now)) return { kind: "yielded" };
     if (breather.due) {
       await breather.breathe();
       continue;
     }
+    if (met === "refused") continue; // it is durable, and told of, before anything else leaves
     const more = await execution.launch(now, alive);
     if (!alive()) return { kind: "gone" };
     if (more || execution.runner.arrived) continue;

@@ -14,6 +14,7 @@ import {
   type WaitingFor,
 } from "../core/documents.ts";
 import { decodeFailure } from "../core/failure.ts";
+import { isRefused } from "../core/history.ts";
 import { LIMITS } from "../core/limits.ts";
 import { nameOf } from "../core/names.ts";
 import { decode, type Encoded, type Json, toJson } from "../core/payload.ts";
@@ -166,7 +167,7 @@ function waitingStep(step: OpenStep): WaitingFor {
 
 /** One row of a history. */
 export function historyItem(row: StepRow): HistoryItem {
-  const ended = row.seq !== null || row.state === "cancelled";
+  const ended = row.seq !== null || row.state === "cancelled" || isRefused(row);
   return {
     seq: row.seq,
     step: row.step,
@@ -177,7 +178,7 @@ export function historyItem(row: StepRow): HistoryItem {
     ...instanceOf(row.child),
     startedAt: isoOrNull(row.startedAt),
     completedAt: ended ? iso(row.at) : null,
-    due: isoOrNull(row.due),
+    due: row.state === "cancelled" ? null : isoOrNull(row.due),
     input: shown(row.input),
     result: shown(row.result),
     error: row.failure === null ? null : decodeFailure(row.failure),

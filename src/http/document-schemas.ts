@@ -125,7 +125,7 @@ const stepStateSchema = wordsOf<StepState>({
   open: "asked for and not ended",
   running: "an attempt runs",
   done: "ended with a result",
-  failed: "ended with an error",
+  failed: "ended with an error; of an event: refused by the schema of the wait for it",
   cancelled: "its code cancelled it, or its instance ended without it",
   orphaned: "changed code no longer asks for it",
   buffered: "an event nobody has taken",

@@ -53,7 +53,7 @@ export const HISTORY_EXAMPLE: HistoryPage = {
       progress,
     },
   ],
-  cursor: null,
+  cursor: "6f1c1f9e-2d1b-4f57-9c43-0a8f6f5f0c11:12",
 };
 
 export const EXPORT_EXAMPLE: StoredHistoryPage = {

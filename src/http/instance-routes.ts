@@ -51,7 +51,7 @@ const getHistory = route({
   successes: {
     200: { description: "A page of the history", schema: historySchema, example: HISTORY_EXAMPLE },
   },
-  errors: READ_ERRORS,
+  errors: [...READ_ERRORS, "CURSOR_OUTDATED"],
   handle: async ({ scope, parameters, query }) => {
     const { limit, cursor = null } = query;
     return Response.json(await scope.service().history(parameters.id, limit, cursor));
@@ -72,7 +72,7 @@ const exportHistory = route({
       example: EXPORT_EXAMPLE,
     },
   },
-  errors: READ_ERRORS,
+  errors: [...READ_ERRORS, "CURSOR_OUTDATED"],
   handle: async ({ scope, parameters, query }) => {
     const { limit, cursor = null } = query;
     return Response.json(await scope.service().export(parameters.id, limit, cursor));

@@ -115,8 +115,8 @@ const pageQuerySchema = (limit: number) =>
       .describe("Steps in the page"),
     cursor: z
       .string()
-      .regex(/^\d{1,15}$/, "not a cursor of an earlier page")
-      .describe("The cursor of the page before")
+      .regex(/^[\w.:@+=/-]{1,160}:\d{1,15}$/, "not a cursor of an earlier page")
+      .describe("The cursor of the page before: it holds for the execution it is of")
       .optional(),
   });
 

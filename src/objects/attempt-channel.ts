@@ -2,6 +2,7 @@
 import { RpcTarget } from "cloudflare:workers";
 import type { ActivityContext, AnyActivity } from "../core/activity.ts";
 import { WaymarkError } from "../core/errors.ts";
+import { IsolateLostError } from "../core/failure.ts";
 import type { LogFields } from "../core/log.ts";
 import { decode, type Encoded, encode } from "../core/payload.ts";
 import {
@@ -57,9 +58,11 @@ class AttemptChannel extends RpcTarget implements RemoteChannel {
 }
 
 /**
- * Runs an attempt in the entrypoint.
+ * Runs an attempt in the entrypoint, which answers whatever the function did, its errors too: where the call
+ * itself fails, the isolate is gone. Such errors carry no flag by which to know them.
  *
- * @throws what the activity threw; WaymarkError `DEFINITION_INVALID` where the Worker does not export it
+ * @throws what the activity threw; IsolateLostError; WaymarkError `DEFINITION_INVALID` where the Worker
+ *   does not export it
  */
 export async function runRemotely(
   activities: ActivitiesRpc | undefined,
@@ -86,7 +89,12 @@ export async function runRemotely(
     step,
   };
   const channel = new AttemptChannel(ctx);
-  const outcome = await activities.run(call, channel).finally(() => channel.close());
+  const outcome = await activities
+    .run(call, channel)
+    .catch((error: unknown) => {
+      throw new IsolateLostError(error);
+    })
+    .finally(() => channel.close());
   if (outcome.ok) return decode(outcome.result);
   throw errorOf(outcome.error);
 }

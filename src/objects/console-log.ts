@@ -10,6 +10,7 @@ const LEVELS: { readonly [event: string]: LogLevel } = {
   "attempt.started": "debug",
   "attempt.failed": "warn",
   "step.failed": "warn",
+  "event.refused": "warn",
   "instance.suspended": "warn",
   "instance.failed": "error",
   "engine.failed": "error",

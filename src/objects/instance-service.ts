@@ -38,8 +38,8 @@ export function createInstanceService(registry: Registry, find: FindInstance): S
       const until = Date.now() + waitMillis;
       return read(() => find(id).get(id, Math.max(0, until - Date.now())));
     },
-    history: (id, limit, cursor) => read(() => find(id).history(id, Number(cursor ?? 0), limit)),
-    export: (id, limit, cursor) => read(() => find(id).export(id, Number(cursor ?? 0), limit)),
+    history: (id, limit, cursor) => read(() => find(id).history(id, cursor, limit)),
+    export: (id, limit, cursor) => read(() => find(id).export(id, cursor, limit)),
     sendEvent: async (id, event, value, idempotency) => {
       const payload = encode(value, `the event "${event}"`);
       return write(() => find(id).sendEvent(id, { event, payload, idempotency }));
@@ -52,7 +52,7 @@ export function createInstanceService(registry: Registry, find: FindInstance): S
       write(() => find(id).terminate(id, { ...asked, idempotency })),
     restart: async (id, { reason, as = id }, idempotency) => {
       if (as === id) return write(() => find(id).restart(id, { reason, idempotency }));
-      const { workflow, input, tags } = await read(() => find(id).given(id));
+      const { workflow, input, tags } = await read(() => find(id).given(id, idempotency));
       const latest = registry.latest(workflow);
       if (latest === undefined) throw unknownWorkflow(workflow, registry);
       const { version } = latest;

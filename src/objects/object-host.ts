@@ -41,6 +41,7 @@ export function objectHost(state: DurableObjectState, env: Cloudflare.Env, level
         return Promise.reject(new Error("WorkflowInstance is no export"));
       return instances.getByName(message.to).receive(message); // a stub for each: a reset breaks them
     },
+    follow: (promise) => promise,
     log: (event: LogEvent) => writeLog(event, level),
   };
 }

@@ -3,6 +3,7 @@ import { DurableObject } from "cloudflare:workers";
 import type {
   EventReceipt,
   HistoryPage,
+  Idempotency,
   InstanceDocument,
   StartReceipt,
 } from "../core/documents.ts";
@@ -29,15 +30,15 @@ export interface InstanceConfig {
 export interface InstanceRpc {
   start(command: StartCommand): Promise<Reply<StartReceipt>>;
   get(id: string, waitMillis: number): Promise<Reply<InstanceDocument>>;
-  history(id: string, after: number, limit: number): Promise<Reply<HistoryPage>>;
-  export(id: string, after: number, limit: number): Promise<Reply<StoredHistoryPage>>;
+  history(id: string, cursor: string | null, limit: number): Promise<Reply<HistoryPage>>;
+  export(id: string, cursor: string | null, limit: number): Promise<Reply<StoredHistoryPage>>;
   sendEvent(id: string, command: EventCommand): Promise<Reply<EventReceipt>>;
   suspend(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
   resume(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
   terminate(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
   cancel(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
   restart(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
-  given(id: string): Promise<Reply<GivenExecution>>;
+  given(id: string, idempotency: Idempotency | undefined): Promise<Reply<GivenExecution>>;
   purge(id: string, options: PurgeOptions): Promise<Reply<void>>;
   /** A message of another instance. */
   receive(message: Message): Promise<MessageAnswer>;
@@ -75,12 +76,12 @@ export function workflowInstanceClass(config: InstanceConfig) {
       );
     }
 
-    history(id: string, after: number, limit: number): Promise<Reply<HistoryPage>> {
-      return replyOf(() => this.#commands.history(id, after, limit));
+    history(id: string, cursor: string | null, limit: number): Promise<Reply<HistoryPage>> {
+      return replyOf(() => this.#commands.history(id, cursor, limit));
     }
 
-    export(id: string, after: number, limit: number): Promise<Reply<StoredHistoryPage>> {
-      return replyOf(() => this.#commands.export(id, after, limit));
+    export(id: string, cursor: string | null, limit: number): Promise<Reply<StoredHistoryPage>> {
+      return replyOf(() => this.#commands.export(id, cursor, limit));
     }
 
     sendEvent(id: string, command: EventCommand): Promise<Reply<EventReceipt>> {
@@ -107,8 +108,8 @@ export function workflowInstanceClass(config: InstanceConfig) {
       return replyOf(() => this.#commands.restart(id, command));
     }
 
-    given(id: string): Promise<Reply<GivenExecution>> {
-      return replyOf(() => this.#commands.given(id));
+    given(id: string, idempotency: Idempotency | undefined): Promise<Reply<GivenExecution>> {
+      return replyOf(() => this.#commands.given(id, idempotency));
     }
 
     purge(id: string, options: PurgeOptions): Promise<Reply<void>> {

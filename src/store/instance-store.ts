@@ -7,7 +7,7 @@ import type { Sql } from "./sql.ts";
 
 const SELECT_INSTANCE = `SELECT id, execution_id AS executionId, workflow, version, status, input,
   output, error, tags, parent, due, suspensions, held_at AS heldAt, custom_status AS customStatus, created_at AS createdAt,
-  started_at AS startedAt, updated_at AS updatedAt, completed_at AS completedAt FROM instance`;
+  started_at AS startedAt, updated_at AS updatedAt, completed_at AS completedAt, round FROM instance`;
 
 const REPLACE_INSTANCE = `INSERT OR REPLACE INTO instance (one, id, execution_id, workflow, version,
   status, input, output, error, tags, parent, due, suspensions, held_at, custom_status,
@@ -34,7 +34,7 @@ const SET_ENDED = `UPDATE instance SET status = ?, output = ?, error = ?, due = 
   updated_at = ?, completed_at = ?`;
 
 const SET_CONTINUED = `UPDATE instance SET execution_id = ?, version = ?, status = 'Running', input = ?,
-  output = NULL, error = NULL, due = ?, suspensions = 0, started_at = ?, updated_at = ?`;
+  output = NULL, error = NULL, due = ?, suspensions = 0, started_at = ?, updated_at = ?, round = round + 1`;
 
 /** What another execution of the instance begins with; all else of its row stays. */
 export type NextExecution = Pick<
@@ -68,7 +68,7 @@ export class InstanceStore {
     return this.exists ? this.#sql.all<InstanceRow>(SELECT_INSTANCE)[0] : undefined;
   }
 
-  /** Writes a new execution; steps of one before it are the caller's to remove. */
+  /** Writes a new execution, in its first round; steps of one before it are the caller's to remove. */
   write(row: InstanceRow): void {
     if (!this.exists) createInstanceTables(this.#sql);
     this.#sql.run(

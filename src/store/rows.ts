@@ -31,6 +31,8 @@ export interface InstanceRow {
   readonly startedAt: number | null;
   readonly updatedAt: number;
   readonly completedAt: number | null;
+  /** Which round of its life this execution is, from 1: each `continueAsNew` begins another. */
+  readonly round: number;
 }
 
 /**

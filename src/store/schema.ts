@@ -23,10 +23,14 @@ const INSTANCE_TABLE = `CREATE TABLE IF NOT EXISTS instance (
   created_at INTEGER NOT NULL,
   started_at INTEGER,
   updated_at INTEGER NOT NULL,
-  completed_at INTEGER
+  completed_at INTEGER,
+  round INTEGER NOT NULL DEFAULT 1
 )`;
 
-/** `inline` is for the short cut of design section 3 (c): 0 as long as no row takes it. */
+/**
+ * `inline` is for the short cut of design section 3 (c): 0 as long as no row takes it. `sent` is a taken
+ * event's payload as it was sent, where the schema of its wait has made another value of it.
+ */
 const STEP_TABLE = `CREATE TABLE IF NOT EXISTS step (
   id INTEGER PRIMARY KEY,
   seq INTEGER,
@@ -39,6 +43,7 @@ const STEP_TABLE = `CREATE TABLE IF NOT EXISTS step (
   due INTEGER,
   input TEXT,
   result TEXT,
+  sent TEXT,
   failure TEXT,
   last_processed_id TEXT,
   progress TEXT,

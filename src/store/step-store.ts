@@ -4,6 +4,7 @@
  * W2: a step is durable exactly when its row says so. A short step is written once, by `insert`,
  * when it has ended; one that outlives its turn is inserted open and ended by `end`.
  */
+import { LIMITS } from "../core/limits.ts";
 import type { StepIdentity } from "../core/names.ts";
 import type { Encoded } from "../core/payload.ts";
 import { CANCEL_REQUEST } from "../core/step.ts";
@@ -23,7 +24,8 @@ const SELECT_OPEN = `SELECT ${SUMMARY} FROM step
 const SELECT_CANCEL = "SELECT id FROM step WHERE kind = 'cancel'";
 const TAKE_CANCEL = "UPDATE step SET seq = ?, state = 'done', at = ? WHERE id = ?";
 const SELECT_ENDED = `SELECT ${COLUMNS} FROM step WHERE seq IS NOT NULL ORDER BY seq`;
-const SELECT_UNENDED = `SELECT ${COLUMNS} FROM step WHERE seq IS NULL ORDER BY id`;
+const SELECT_UNENDED = `SELECT ${COLUMNS} FROM step
+  WHERE seq IS NULL AND state <> 'failed' ORDER BY id`;
 const SELECT_PAGE = `SELECT ${COLUMNS} FROM step WHERE id > ? ORDER BY id LIMIT ?`;
 const SELECT_LAST = `SELECT ${SUMMARY} FROM step ORDER BY id DESC LIMIT 1`;
 const SELECT_LAST_ACTIVITY = `SELECT ${SUMMARY} FROM step WHERE kind = 'activity'
@@ -47,14 +49,22 @@ const UPDATE_ATTEMPT = `UPDATE step SET state = ?, attempt = ?, due = ?,
 const UPDATE_CHECKPOINT = `UPDATE step SET
   state = CASE WHEN last_processed_id IS NOT ?2 THEN 'open' ELSE state END,
   attempt = ?1, due = NULL, last_processed_id = ?2, progress = ?3, at = ?4 WHERE id = ?5`;
-const TAKE_EVENT = `UPDATE step SET seq = ?, step = ?, state = 'done', asked = ?, input = ?,
-  started_at = ?, at = ? WHERE id = ?`;
-const CANCEL_OPEN = `UPDATE step SET state = 'cancelled', due = NULL, at = ?
-  WHERE seq IS NULL AND state <> 'buffered'`;
-const CANCEL_ONE = "UPDATE step SET state = 'cancelled', due = NULL, at = ? WHERE id = ?";
+const TAKE_EVENT = `UPDATE step SET seq = ?1, step = ?2, state = 'done', asked = ?3, input = ?4,
+  started_at = ?5, at = ?6, result = ?7, sent = NULLIF(result, ?7) WHERE id = ?8`;
+/** A refused event has no `seq`, for nobody gets it; no other row is failed without one. */
+const REFUSE_EVENT = "UPDATE step SET state = 'failed', failure = ?, at = ? WHERE id = ?";
+const FORGET_REFUSED = `DELETE FROM step WHERE id IN (SELECT id FROM step
+  WHERE seq IS NULL AND state = 'failed' ORDER BY id DESC LIMIT -1 OFFSET ?)`;
+/**
+ * What is cancelled keeps its due, which tells a step that waited for its next attempt from one in the middle
+ * of it: changed code may open it again.
+ */
+const CANCEL_OPEN = `UPDATE step SET state = 'cancelled', at = ?
+  WHERE seq IS NULL AND state NOT IN ('buffered', 'failed')`;
+const CANCEL_ONE = "UPDATE step SET state = 'cancelled', at = ? WHERE id = ?";
 /** The rows of events keep their id, and with it their place in the order. */
 const GIVE_BACK = `UPDATE step SET seq = NULL, state = 'buffered', step = event.name, asked = NULL,
-  input = NULL, started_at = NULL FROM (SELECT json_extract(value, '$.seq') AS seq,
+  input = NULL, result = COALESCE(sent, result), sent = NULL, started_at = NULL FROM (SELECT json_extract(value, '$.seq') AS seq,
   json_extract(value, '$.name') AS name FROM json_each(?)) AS event WHERE step.seq = event.seq`;
 const SET_STATE = "UPDATE step SET state = ?, at = ? WHERE id = ?";
 const UNMARK = "UPDATE step SET state = 'open', at = ? WHERE seq IS NULL AND state = 'running'";
@@ -82,8 +92,9 @@ export interface StepEnd {
   readonly at: number;
 }
 
-/** A wait that an event has ended. */
+/** A wait that an event has ended, with what its code gets of it. */
 export type EndedWait = Pick<NewStepRow, "input" | "startedAt" | "at"> & {
+  readonly result: Encoded;
   readonly seq: number;
   readonly step: StepIdentity;
   readonly asked: number;
@@ -123,7 +134,7 @@ export class StepStore {
     return this.#sql.all<StepRow>(SELECT_ENDED);
   }
 
-  /** Open, cancelled and orphaned steps and buffered events, oldest first. */
+  /** Open, cancelled and orphaned steps and buffered events, oldest first; not refused events. */
   unended(): StepRow[] {
     return this.#sql.all<StepRow>(SELECT_UNENDED);
   }
@@ -234,10 +245,22 @@ export class StepStore {
 
   /** Turns a buffered event's row into that of the ended wait: ids are never used twice. */
   takeEvent(event: { id: number; payload: Encoded }, wait: EndedWait): void {
-    const { seq, step, asked, input, startedAt, at } = wait;
+    const { seq, step, asked, input, startedAt, at, result } = wait;
+    this.#leaves(event.payload);
+    this.#sql.run(TAKE_EVENT, seq, step, asked, input, startedAt, at, result, event.id);
+  }
+
+  /** Keeps a buffered event as one that did not fit; of those the newest are kept. */
+  refuseEvent(event: { id: number; payload: Encoded }, failure: string, at: number): void {
+    this.#leaves(event.payload);
+    this.#sql.run(REFUSE_EVENT, failure, at, event.id);
+    this.#sql.run(FORGET_REFUSED, LIMITS.refusedEvents);
+  }
+
+  /** An event is buffered no more. */
+  #leaves(payload: Encoded): void {
     const { count, length } = this.buffered();
-    this.#buffered = { count: count - 1, length: length - event.payload.length };
-    this.#sql.run(TAKE_EVENT, seq, step, asked, input, startedAt, at, event.id);
+    this.#buffered = { count: count - 1, length: length - payload.length };
   }
 
   /** Buffers events again whose waits were ended by them, though nobody got them. */
@@ -270,7 +293,7 @@ export class StepStore {
     this.#sql.run(SET_STATE, state, at, id);
   }
 
-  /** Ends one that the code has cancelled: nothing of it is due any more. */
+  /** Ends one that the code has cancelled: its due counts no more. */
   cancel(id: number, at: number): void {
     this.#sql.run(CANCEL_ONE, at, id);
   }

@@ -272,6 +272,7 @@ export class InProcessObject {
         const answer = await this.#deliver(message).finally(() => (life.dead ? never() : null));
         return answer;
       },
+      follow: (promise, over) => this.#follow(promise, () => life.dead || over()),
       log: (event) => {
         if (life.dead) return;
         this.logs.push(event);
@@ -319,6 +320,14 @@ export class InProcessObject {
       life.naps--;
     };
     return { over, cancel };
+  }
+
+  async #follow<Value>(promise: Promise<Value>, over: () => boolean): Promise<Value> {
+    const ended = this.scheduler.work(over);
+    const [outcome] = await Promise.allSettled([promise]);
+    ended();
+    if (outcome.status === "rejected") throw outcome.reason;
+    return outcome.value;
   }
 
   async #attempt(

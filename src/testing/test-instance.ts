@@ -38,13 +38,16 @@ export class TestInstance<Output = unknown> {
   /** What `GET /v1/instances/{id}/history` answers, all pages of it. */
   history(): readonly HistoryItem[] {
     const items: HistoryItem[] = [];
-    let after = 0;
-    for (;;) {
-      const page: HistoryPage = this.#ask((commands) => commands.history(this.id, after, PAGE));
+    for (let cursor: string | null = null; ; ) {
+      const page: HistoryPage = this.#historyPage(cursor);
       items.push(...page.items);
       if (page.cursor === null) return items;
-      after = Number(page.cursor);
+      cursor = page.cursor;
     }
+  }
+
+  #historyPage(cursor: string | null): HistoryPage {
+    return this.#ask((commands) => commands.history(this.id, cursor, PAGE));
   }
 
   /**
@@ -139,18 +142,18 @@ export class TestInstance<Output = unknown> {
    * @throws WaymarkError `INSTANCE_NOT_FOUND`
    */
   export(): StoredHistory {
-    const { cursor, ...history } = this.#exportPage(0);
+    const { cursor, ...history } = this.#exportPage(null);
     const steps = [...history.steps];
     for (let next = cursor; next !== null; ) {
-      const page = this.#exportPage(Number(next));
+      const page = this.#exportPage(next);
       steps.push(...page.steps);
       next = page.cursor;
     }
     return { ...history, steps };
   }
 
-  #exportPage(after: number): StoredHistoryPage {
-    return this.#ask((commands) => commands.export(this.id, after, PAGE));
+  #exportPage(cursor: string | null): StoredHistoryPage {
+    return this.#ask((commands) => commands.export(this.id, cursor, PAGE));
   }
 
   #ask<Answer>(request: (commands: Commands) => Answer): Answer {

@@ -30,15 +30,11 @@ export const approval = workflow(
       const answerTo = `/v1/instances/${ctx.instanceId}/events/decision`;
       const body = { what, answerTo, escalated: asked > 0 };
       if (url !== null) await ctx.call(post, { url, body });
-      const until = ctx.now.getTime() + waitHours * 3_600_000;
-      while (ctx.now.getTime() < until) {
-        const timeout = until - ctx.now.getTime();
-        const answer = await ctx.waitForEvent("decision", { timeout }).catch(timedOut);
-        const decision = decisionSchema.safeParse(answer);
-        if (!decision.success) continue; // too late, or no answer to this question
-        const { approved, by } = decision.data;
-        return { outcome: approved ? "approved" : "refused", by, escalated: asked > 0 };
-      }
+      const waiting = { schema: decisionSchema, timeout: waitHours * 3_600_000 };
+      const decision = await ctx.waitForEvent("decision", waiting).catch(timedOut);
+      if (decision === undefined) continue; // in time nobody has answered this question
+      const { approved, by } = decision;
+      return { outcome: approved ? "approved" : "refused", by, escalated: asked > 0 };
     }
     return { outcome: "nobody answered", by: null, escalated: people.length > 1 };
   },

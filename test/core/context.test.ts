@@ -176,8 +176,8 @@ describe("a wait", () => {
     const [, ...asked] = driver.takeAsked();
     expect(asked.map((ask) => ask.request)).toEqual([
       { kind: "timer", due: STARTED + 60_500 },
-      { kind: "event", event: "go", due: STARTED + 120_500 },
-      { kind: "event", event: "stop", due: null },
+      { kind: "event", event: "go", due: STARTED + 120_500, schema: null },
+      { kind: "event", event: "stop", due: null, schema: null },
       { kind: "timer", due: STARTED + 5 },
     ]);
   });

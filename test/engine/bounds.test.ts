@@ -62,7 +62,7 @@ test("a history that is too large fails its instance, which can then still be re
   });
   const { object, document } = await ran(hoarder);
   expect(document).toMatchObject({ status: "Failed", error: { code: "HISTORY_TOO_LARGE" } });
-  const page = object.commands.history(ID, 0, 1_000);
+  const page = object.commands.history(ID, null, 1_000);
   expect(page.items.length).toBeLessThan(20);
   expect(page.cursor).not.toBeNull();
 });
@@ -74,14 +74,14 @@ test("a page of a history is bounded by what its values expand to, and by its er
   for (let event = 0; event < 20; event++) {
     object.commands.sendEvent(ID, { event: "flood", payload: shared });
   }
-  const page = object.commands.history(ID, 0, 1_000);
+  const page = object.commands.history(ID, null, 1_000);
   expect(page.cursor).not.toBeNull();
   expect(JSON.stringify(page).length).toBeLessThan(LIMITS.historyPageLength + 1_100_000);
 
   const fragile = workflow("Fragile", async (ctx) => {
     for (let step = 0; step < 1_000; step++) await ctx.run("fail", failDeeply).catch(() => {});
   });
-  const failed = (await ran(fragile)).object.commands.history(ID, 0, 1_000);
+  const failed = (await ran(fragile)).object.commands.history(ID, null, 1_000);
   expect(failed.cursor).not.toBeNull();
   expect(JSON.stringify(failed).length).toBeLessThan(LIMITS.historyPageLength + 100_000);
 });
@@ -218,5 +218,5 @@ test("a document lists the first of many open waits, and the history has them al
   expect(document.waitingFor).toHaveLength(LIMITS.waitingFor);
   object.crash();
   expect(object.commands.get(ID).waitingFor).toEqual(document.waitingFor);
-  expect(object.commands.history(ID, 0, count).items).toHaveLength(count);
+  expect(object.commands.history(ID, null, count).items).toHaveLength(count);
 });

@@ -17,7 +17,7 @@ function send(object: InProcessObject, event: string, value: unknown = null): vo
 
 const soon = (object: InProcessObject) => object.run(object.clock.now() + 1);
 const rowsOf = (object: InProcessObject) =>
-  object.commands.history(ID, 0, 100).items.map(({ step, state, due }) => [step, state, due]);
+  object.commands.history(ID, null, 100).items.map(({ step, state, due }) => [step, state, due]);
 const codeOf = (error: { code?: string }) => error.code;
 
 /** Cancels a step when the event "stop" comes, says how it ended, and waits for "end". */
@@ -243,6 +243,61 @@ test("a cancelled step that changed code does not cancel goes on in its row", as
   object.crash();
   await object.run();
   expect(object.commands.get(ID).output).toBe("slept");
+});
+
+describe("the attempts of a cancelled activity that changed code does not cancel", () => {
+  /** Fails each time, after ten seconds; from the third attempt on it has a checkpoint to go on from. */
+  function failing() {
+    const clock = new VirtualClock();
+    const attempts: string[] = [];
+    const retry = { maxAttempts: 4, firstInterval: "1 minute", backoff: 1 } as const;
+    const work = activity("Work", { retry }, async (_: undefined, ctx) => {
+      attempts.push(`${ctx.attempt} from ${ctx.status.lastProcessedId}`);
+      if (ctx.attempt >= 3) await ctx.checkpoint("7");
+      await clock.sleep(10_000);
+      throw new Error("not yet");
+    });
+    const impatient = stopping((ctx, signal) => ctx.call(work, undefined, { signal }));
+    const patient = workflow("Stopping", async (ctx) => {
+      const asked = ctx.call(work).catch((error) => error.attempts);
+      await ctx.waitForEvent("stop");
+      return asked;
+    });
+    return { attempts, patient, object: started(impatient, undefined, { clock }) };
+  }
+
+  test.each([
+    ["waiting for its next attempt", 100_000, 2],
+    ["in its third attempt", 145_000, 3],
+  ] as const)("still count, where it was %s", async (_what, moment, begun) => {
+    const { object, attempts, patient } = failing();
+    await object.run(object.clock.now() + moment);
+    expect(attempts).toHaveLength(begun);
+    send(object, "stop");
+    await soon(object);
+    object.deploy([patient]);
+    send(object, "end"); // wakes it
+    await soon(object);
+    object.crash(); // before anything else is written of it
+    await object.run();
+    expect(object.commands.get(ID).output).toBe(4);
+    expect(attempts.filter((attempt) => attempt.startsWith("1 "))).toHaveLength(1);
+    expect(attempts.filter((attempt) => attempt.startsWith("2 "))).toHaveLength(1);
+  });
+
+  test("come when they were due", async () => {
+    const { object, attempts, patient } = failing();
+    await object.run(object.clock.now() + 30_000);
+    const due = object.alarm;
+    send(object, "stop");
+    await soon(object);
+    expect(object.alarm).toBeNull();
+    expect(rowsOf(object)).toContainEqual(["Work", "cancelled", null]);
+    object.deploy([patient]);
+    send(object, "end");
+    await soon(object);
+    expect([object.alarm, attempts]).toEqual([due, ["1 from initialId"]]);
+  });
 });
 
 test("a signal that something else than a step aborts suspends the instance", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type ActivityContext, activity } from "../../src/core/activity.ts";
-import { ActivityFailedError } from "../../src/core/failure.ts";
+import { ActivityFailedError, IsolateLostError } from "../../src/core/failure.ts";
 import { type AnyWorkflow, workflow } from "../../src/core/workflow.ts";
 import type { InProcessObject } from "../../src/testing/in-process-object.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
@@ -52,7 +52,7 @@ describe("an activity that kills its object every time", () => {
     // The first death could have been anybody's: it is not counted.
     expect(attempts).toEqual([1, 1, 2, 3]);
     expect(object.crashes).toBe(4);
-    expect(object.commands.history(ID, 0, 9).items).toMatchObject([
+    expect(object.commands.history(ID, null, 9).items).toMatchObject([
       { state: "failed", attempts: 3 },
     ]);
     expect(object.alarm).toBeNull();
@@ -149,7 +149,7 @@ describe("a crash that comes once", () => {
       const clock = new VirtualClock();
       const states: unknown[] = [];
       const work = activity("Work", async () => {
-        states.push(...object.commands.history(ID, 0, 9).items.map((item) => item.state));
+        states.push(...object.commands.history(ID, null, 9).items.map((item) => item.state));
         await clock.sleep(100);
       });
       const object = started(
@@ -191,6 +191,61 @@ test("an activity that runs outside cannot kill the object, and is not blamed fo
   await object.run(clock.now() + 61_000);
   expect(object.commands.get(ID)).toMatchObject({ status: "Completed", output: [1, 2, 3] });
   expect(most).toBe(3);
+});
+
+describe("an activity outside whose isolate dies", () => {
+  /** Goes through records, and dies after so many in each attempt; where there are none, at once. */
+  function mortal(records: number, perLife: number, maxAttempts = 2) {
+    const attempts: string[] = [];
+    const times: number[] = [];
+    const clock = new VirtualClock();
+    const retry = { maxAttempts, firstInterval: 10, backoff: 1 } as const;
+    const work = activity("Work", { where: "worker", retry }, async (_: undefined, ctx) => {
+      const { lastProcessedId } = ctx.status;
+      attempts.push(`${ctx.attempt} from ${lastProcessedId}`);
+      times.push(clock.now());
+      const after = lastProcessedId === "initialId" ? 0 : Number(lastProcessedId);
+      for (let record = after + 1; record <= records; record++) {
+        if (record > after + perLife) throw new IsolateLostError(new Error("out of memory"));
+        await ctx.checkpoint(record);
+      }
+      if (perLife === 0) throw new IsolateLostError(new Error("out of memory"));
+      return "done";
+    });
+    const flow = workflow("Mortal", (ctx) => ctx.call(work));
+    return { attempts, times, object: started(flow, undefined, { clock }) };
+  }
+  const end = (object: InProcessObject) => object.commands.get(ID);
+
+  test("goes on from its checkpoint as the same attempt, but not at once", async () => {
+    const { attempts, times, object } = mortal(5, 1);
+    await object.run();
+    expect(end(object)).toMatchObject({ status: "Completed", output: "done" });
+    expect(attempts).toEqual(["initialId", 1, 2, 3, 4].map((from) => `1 from ${from}`));
+    expect(times.map((at) => at - (times[0] ?? 0))).toEqual([0, 1_000, 2_000, 3_000, 4_000]);
+    expect(object.logs.filter(({ event }) => event === "attempt.failed")).toHaveLength(4);
+  });
+
+  test("has failed where it came no further than it began", async () => {
+    const { attempts, object } = mortal(3, 0);
+    await object.run();
+    expect(attempts).toEqual(["1 from initialId", "2 from initialId"]);
+    expect(end(object).error?.cause).toMatchObject({
+      code: "ATTEMPT_LOST",
+      cause: { message: "out of memory" },
+    });
+  });
+
+  test("is still not blamed for its object's deaths, and runs beside others", async () => {
+    const { attempts, object } = mortal(3, 0, 3);
+    await object.run(object.clock.now() + 500);
+    object.crash(); // it waits for its second attempt
+    await object.run(object.clock.now() + 600);
+    const rows = object.sql.all<{ state: string }>("SELECT state FROM step");
+    expect([attempts.length, rows]).toEqual([2, [{ state: "open" }]]);
+    await object.run();
+    expect(attempts.at(-1)).toBe("3 from initialId");
+  });
 });
 
 test("an activity that is killed does not take a finished neighbour with it", async () => {
@@ -333,7 +388,7 @@ describe("an activity that kills its object beside others", () => {
   test.each([1, 2, 5])("is the only one that fails, with %d attempts for each", async (most) => {
     const { ends, object } = await beside(most, Number.POSITIVE_INFINITY);
     expect(ends).toEqual(["fulfilled", "rejected", "fulfilled"]);
-    const { items } = object.commands.history(ID, 0, 9);
+    const { items } = object.commands.history(ID, null, 9);
     expect(items.find((item) => item.step === "Work:deadly")).toMatchObject({
       attempts: most,
       error: { code: "ATTEMPT_LOST" },

@@ -14,7 +14,7 @@ test("a workflow runs its activities in order and completes with its output", as
   const { document, object } = await ran(chain, 1);
   expect(document).toMatchObject({ status: "Completed", output: 32, error: null, waitingFor: [] });
   expect(object.alarm).toBeNull();
-  const { items } = object.commands.history(ID, 0, 100);
+  const { items } = object.commands.history(ID, null, 100);
   expect(items.map((item) => [item.seq, item.step, item.result])).toEqual([
     [1, "Double", 2],
     [2, "Double#2", 4],

@@ -42,7 +42,7 @@ test("a step that new code no longer asks for shows as orphaned and wakes nobody
   object.commands.sendEvent(ID, { event: "go", payload: "[1]" });
   await object.run(object.clock.now() + 10);
   expect(object.alarm).toBeNull();
-  const { items } = object.commands.history(ID, 0, 10);
+  const { items } = object.commands.history(ID, null, 10);
   expect(items.map((item) => [item.step, item.state])).toContainEqual(["sleep", "orphaned"]);
 });
 

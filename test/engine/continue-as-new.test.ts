@@ -34,7 +34,7 @@ describe("a round", () => {
     expect(second).toMatchObject({ status: "Running", input: 2, createdAt: first.createdAt });
     expect(second.executionId).not.toBe(first.executionId);
     expect(Date.parse(second.startedAt ?? "") - Date.parse(first.createdAt)).toBe(60_000);
-    const { items } = object.commands.history(ID, 0, 10);
+    const { items } = object.commands.history(ID, null, 10);
     expect(items.map(({ step, startedAt }) => [step, startedAt])).toEqual([
       ["sleep", null],
       ["never", null],
@@ -157,7 +157,7 @@ describe("what is open when a round ends", () => {
     await object.run();
     expect(aborted).toEqual(["ATTEMPT_STOPPED"]);
     expect(object.commands.get(ID).waitingFor).toMatchObject([{ step: "over" }]);
-    expect(object.commands.history(ID, 0, 10).items).toHaveLength(1);
+    expect(object.commands.history(ID, null, 10).items).toHaveLength(1);
     expect(object.alarm).toBeNull();
   });
 });
@@ -240,7 +240,7 @@ describe("an input", () => {
       const { object, document } = await ran(refused);
       expect(document).toMatchObject({ status: "Failed", error: { code } });
       expect(document.error?.message).toMatch(/the input of continueAsNew/);
-      expect(object.commands.history(ID, 0, 10).items).toMatchObject([{ step: "before" }]);
+      expect(object.commands.history(ID, null, 10).items).toMatchObject([{ step: "before" }]);
     },
   );
 });

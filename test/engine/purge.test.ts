@@ -25,7 +25,7 @@ test("a purge leaves nothing of an instance but a tombstone", async () => {
   expect(tablesOf(object.sql)).toEqual(["tombstone"]);
   for (const read of [
     () => object.commands.get(ID),
-    () => object.commands.history(ID, 0, 9),
+    () => object.commands.history(ID, null, 9),
     () => object.commands.suspend(ID, { reason: null }),
     () => object.commands.terminate(ID, { reason: null }),
     () => object.commands.sendEvent(ID, { event: "go", payload: encode(1, "the event") }),
@@ -74,7 +74,7 @@ describe("the id of a purged instance", () => {
     object.commands.start(startCommand(quick, 2));
     await object.run();
     expect(object.commands.get(ID)).toMatchObject({ status: "Completed", output: 2 });
-    expect(object.commands.history(ID, 0, 9).items).toHaveLength(1);
+    expect(object.commands.history(ID, null, 9).items).toHaveLength(1);
     expect(object.alarm).toBeNull();
   });
 

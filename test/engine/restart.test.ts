@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { activity } from "../../src/core/activity.ts";
 import { workflow } from "../../src/core/workflow.ts";
 import { ask } from "../../src/testing/network.ts";
@@ -28,7 +28,7 @@ test("an ended instance runs anew with the same input and tags, in the newest ve
   expect(restarted.executionId).not.toBe(executionId);
   await object.run();
   expect(object.commands.get(ID)).toMatchObject({ output: { version: "2", input: 7 } });
-  expect(object.commands.history(ID, 0, 9).items).toHaveLength(1);
+  expect(object.commands.history(ID, null, 9).items).toHaveLength(1);
 });
 
 test("a running instance is stopped, and its late results are not the new execution's", async () => {
@@ -90,4 +90,44 @@ test("a restart with a crash at any commit runs to its end", async () => {
       expect(object.commands.get(ID)).toMatchObject({ status: "Completed", output: { input: 5 } });
     }
   }
+});
+
+test("after rounds it is the latest round's input that it runs with", async () => {
+  const rounds = workflow("Rounds", async (ctx, round: number) => {
+    await ctx.run("step", () => round);
+    return round < 3 ? ctx.continueAsNew(round + 1) : round;
+  });
+  const { object } = await ran(rounds, 1);
+  expect(object.commands.given(ID)).toMatchObject({ input: "[3]" });
+  expect(object.commands.restart(ID, asked).input).toBe(3);
+});
+
+describe("what a copy is started with", () => {
+  const idempotency = { key: "k", fingerprint: "as a" };
+
+  test("is given once for each key, and stays what it was", async () => {
+    const { object } = await ran(versioned("1"), 5);
+    const given = object.commands.given(ID, idempotency);
+    object.commands.start(startCommand(versioned("1"), 7, { onConflict: "replace" }));
+    expect(object.commands.given(ID, idempotency)).toEqual(given);
+    const other = { ...idempotency, fingerprint: "as b" };
+    expect(codeOf(() => object.commands.given(ID, other))).toBe("IDEMPOTENCY_KEY_REUSED");
+    expect(codeOf(() => object.commands.restart(ID, { ...asked, idempotency: other }))).toBe(
+      "IDEMPOTENCY_KEY_REUSED",
+    );
+  });
+
+  test("is gone with its instance, and whoever has asked for it is told so", async () => {
+    const { object } = await ran(versioned("1"), 5);
+    object.commands.given(ID, idempotency);
+    object.commands.purge(ID, { force: false });
+    expect(codeOf(() => object.commands.given(ID, idempotency))).toBe("INSTANCE_PURGED");
+    expect(codeOf(() => object.commands.given(ID))).toBe("INSTANCE_NOT_FOUND");
+  });
+
+  test("costs nothing to read without a key", async () => {
+    const { object } = await ran(versioned("1"), 5);
+    object.commands.given(ID);
+    expect(object.sql.dirty).toBe(false);
+  });
 });

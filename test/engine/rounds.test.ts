@@ -137,10 +137,84 @@ test("an event that ended a wait which changed code no longer asks for goes to t
   await object.run(object.clock.now());
   object.commands.sendEvent(ID, { event: "item", payload: encode("kept", "the event") });
   await object.run(object.clock.now() + 1_000);
-  expect(object.commands.history(ID, 0, 9).items).toContainEqual(
+  expect(object.commands.history(ID, null, 9).items).toContainEqual(
     expect.objectContaining({ step: "item", state: "done" }),
   );
   object.deploy([after]);
   await object.run();
   expect(object.commands.get(ID)).toMatchObject({ status: "Completed", output: "kept" });
+});
+
+describe("a round that has not begun, because the turn's budget was used,", () => {
+  const budget = { turn: { steps: 1 } };
+  const rounds = (name: string) =>
+    workflow(name, async (ctx, round: number = 1) => {
+      ctx.log("begins", { round, replaying: ctx.replaying });
+      await ctx.run("step", () => round);
+      return round < 3 ? ctx.continueAsNew(round + 1) : round;
+    });
+  const told = (object: InProcessObject) =>
+    object.logs
+      .filter(({ event }) => event.startsWith("instance.") || event === "log")
+      .map(({ event, round }) => (event === "log" ? `begins ${round}` : event.slice(9)));
+
+  /** An instance whose second round is written and has not begun. */
+  async function between(): Promise<InProcessObject> {
+    const object = started(rounds("Rounds"), undefined, budget);
+    await object.run(object.clock.now());
+    expect(object.commands.get(ID)).toMatchObject({ status: "Running", startedAt: null, input: 2 });
+    expect(told(object)).toEqual(["started", "begins 1", "continued"]);
+    return object;
+  }
+
+  test.each([false, true])(
+    "runs on after a resume, and is not started again (crash: %s)",
+    async (crash) => {
+      const object = await between();
+      object.commands.suspend(ID, { reason: null });
+      await object.run(object.clock.now() + 60_000);
+      if (crash) object.crash();
+      expect(object.commands.resume(ID, { reason: null })).toMatchObject({
+        status: "Running",
+        startedAt: null,
+      });
+      await object.run();
+      expect(object.commands.get(ID)).toMatchObject({ status: "Completed", output: 3 });
+      expect(told(object).slice(3)).toEqual([
+        "suspended",
+        "resumed",
+        "begins 2",
+        "continued",
+        "begins 3",
+        "completed",
+      ]);
+    },
+  );
+
+  test("is resumed, and not started, when its version is registered again", async () => {
+    const object = await between();
+    object.deploy([]);
+    await object.run(object.clock.now() + 10);
+    expect(object.commands.get(ID)).toMatchObject({
+      status: "Suspended",
+      error: { code: "VERSION_MISSING" },
+    });
+    object.deploy([rounds("Rounds")]);
+    await object.run();
+    expect(told(object).slice(3, 6)).toEqual(["suspended", "resumed", "begins 2"]);
+  });
+});
+
+test("a restart in the middle of a life of rounds is Pending, and is started", async () => {
+  const rounds = workflow("Rounds", async (ctx, round: number = 1) => {
+    await ctx.run("step", () => round);
+    return round < 3 ? ctx.continueAsNew(round + 1) : round;
+  });
+  const object = started(rounds);
+  await object.run();
+  object.commands.restart(ID, { reason: null });
+  object.commands.suspend(ID, { reason: null });
+  expect(object.commands.resume(ID, { reason: null }).status).toBe("Pending");
+  await object.run();
+  expect(object.logs.filter(({ event }) => event === "instance.started")).toHaveLength(2);
 });

@@ -26,7 +26,7 @@ function send(object: InProcessObject, event: string): void {
 }
 
 const read = (object: InProcessObject) => object.commands.get(ID);
-const items = (object: InProcessObject) => object.commands.history(ID, 0, 99).items;
+const items = (object: InProcessObject) => object.commands.history(ID, null, 99).items;
 const later = (object: InProcessObject, millis: number) => object.run(object.clock.now() + millis);
 
 /** Activities that take ten seconds each, the second after the first, and a note of each attempt. */
@@ -348,7 +348,7 @@ test.each([0, 1, 5_000, 10_000, 15_000])(
         suspend(object);
         await later(object, 60_000);
         expect(read(object).status).toBe("Suspended");
-        const { cursor: _cursor, ...history } = object.commands.export(ID, 0, 99);
+        const { cursor: _cursor, ...history } = object.commands.export(ID, null, 99);
         expect(await checkHistory(both, history)).toMatchObject({ fits: true });
         resume(object);
         await object.run();

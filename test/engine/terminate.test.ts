@@ -49,7 +49,7 @@ describe("terminate during an activity", () => {
     expect(reasons).toMatchObject([{ code: "ATTEMPT_STOPPED" }]);
     await object.run(object.clock.now() + 1);
     expect(object.alarm).toBeNull();
-    expect(object.commands.history(ID, 0, 9).items).toMatchObject([
+    expect(object.commands.history(ID, null, 9).items).toMatchObject([
       {
         step: "Work",
         state: "cancelled",
@@ -128,7 +128,7 @@ describe("terminate while the instance sleeps", () => {
       expect(object.alarm).toBeNull();
       await object.run(object.clock.now() + 7_200_000);
       expect(object.commands.get(ID)).toMatchObject({ status: "Terminated", output: null });
-      expect(object.commands.history(ID, 0, 9).items).toMatchObject([
+      expect(object.commands.history(ID, null, 9).items).toMatchObject([
         { step: "sleep", state: "cancelled", due: null, completedAt: "2026-01-01T00:00:00.005Z" },
       ]);
     }

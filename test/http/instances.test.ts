@@ -76,10 +76,13 @@ describe("a history", () => {
 
   it("takes a limit and the cursor of the page before", async () => {
     const { send, service } = await surfaceWith("a");
-    await send("GET", "/v1/instances/a/history?limit=1&cursor=42");
+    await send(
+      "GET",
+      "/v1/instances/a/history?limit=1&cursor=6f1c1f9e-2d1b-4f57-9c43-0a8f6f5f0c11:42",
+    );
     await send("GET", `/v1/instances/a/history?limit=${LIMITS.historyPage}`);
     expect(service.calls.map((call) => call.arguments)).toEqual([
-      ["a", 1, "42"],
+      ["a", 1, "6f1c1f9e-2d1b-4f57-9c43-0a8f6f5f0c11:42"],
       ["a", LIMITS.historyPage, null],
     ]);
   });
@@ -93,8 +96,10 @@ describe("a history", () => {
     "limit=ten",
     "cursor=",
     "cursor=abc",
-    "cursor=-1",
-    "cursor=1&cursor=2",
+    "cursor=42",
+    "cursor=:42",
+    "cursor=a:-1",
+    "cursor=a:1&cursor=a:2",
     "page=2",
   ]) {
     it(`may not be asked with ?${query}`, async () => {
@@ -116,8 +121,15 @@ describe("an export", () => {
 
   it("takes a limit and the cursor of the page before", async () => {
     const { send, service } = await surfaceWith("a");
-    await send("GET", "/v1/instances/a/export?limit=7&cursor=42");
-    expect(service.onlyCall().arguments).toEqual(["a", 7, "42"]);
+    await send(
+      "GET",
+      "/v1/instances/a/export?limit=7&cursor=6f1c1f9e-2d1b-4f57-9c43-0a8f6f5f0c11:42",
+    );
+    expect(service.onlyCall().arguments).toEqual([
+      "a",
+      7,
+      "6f1c1f9e-2d1b-4f57-9c43-0a8f6f5f0c11:42",
+    ]);
   });
 });
 

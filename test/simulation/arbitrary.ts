@@ -26,6 +26,7 @@ export const programs: fc.Arbitrary<Program> = fc.letrec<{ program: Program }>((
       kind: fc.constant("wait" as const),
       event: fc.constantFrom("a" as const, "b" as const),
       timeout: millis,
+      schema: fc.constantFrom(null, "quick" as const, "slow" as const),
     }),
     fc.record({
       kind: fc.constant("cancel" as const),

@@ -4,8 +4,9 @@
  */
 import { isTerminal } from "../../src/core/documents.ts";
 import { decodeFailure } from "../../src/core/failure.ts";
-import type { StoredHistory } from "../../src/core/history.ts";
+import { isRefused, isStep, type StoredHistory } from "../../src/core/history.ts";
 import { LIMITS } from "../../src/core/limits.ts";
+import { nameOf } from "../../src/core/names.ts";
 import { decode } from "../../src/core/payload.ts";
 import { checkHistory } from "../../src/engine/check-history.ts";
 import { storedDue } from "../../src/engine/due.ts";
@@ -15,7 +16,8 @@ import { StepStore } from "../../src/store/step-store.ts";
 import type { Cluster } from "../../src/testing/cluster.ts";
 import type { InProcessObject } from "../../src/testing/in-process-object.ts";
 import type { TraceEvent } from "../../src/testing/trace.ts";
-import { mispredicted } from "./model.ts";
+import { misdelivered, mispredicted } from "./model.ts";
+import { asSent, madeOf } from "./picky.ts";
 import { type Program, racy, sub } from "./programs.ts";
 import { inOrder, retell } from "./retell.ts";
 
@@ -132,6 +134,13 @@ export function showsHeld(event: TraceEvent, object: InProcessObject): string[] 
   return [`${object.name} is suspended, and shows ${row.status}`];
 }
 
+/** An instance is started once: its later rounds run, whether or not their code has begun. */
+export function runsOn(event: TraceEvent, object: InProcessObject): string[] {
+  const row = event.kind === "commit" ? new InstanceStore(object.sql).read() : undefined;
+  if (row?.status !== "Pending" || row.round === 1) return [];
+  return [`${object.name} is Pending in its round ${row.round}`];
+}
+
 /** W11: a suspended instance at rest has no alarm that wakes it later. */
 export function sleepsUnwoken(event: TraceEvent, object: InProcessObject): string[] {
   if (event.kind !== "commit" || object.ringing || object.memory.steps.length > 0) return [];
@@ -184,7 +193,7 @@ export function rowsAreSound({ steps }: StoredHistory): string[] {
   const problems: string[] = [];
   const ended = inOrder(steps);
   if (ended.some(({ seq }, index) => seq !== index + 1)) problems.push("W7: seq has a gap");
-  const names = steps.filter(({ state }) => state !== "buffered").map(({ step }) => step);
+  const names = steps.filter(isStep).map(({ step }) => step);
   if (new Set(names).size !== names.length) problems.push("W7: two rows have the same name");
   for (const { step, input, result } of steps) {
     const longest = Math.max(input?.length ?? 0, result?.length ?? 0);
@@ -193,10 +202,27 @@ export function rowsAreSound({ steps }: StoredHistory): string[] {
   return problems;
 }
 
+/** What makes headway outside the object fails by nobody's death, its isolate's or its object's. */
+export const headwayCounts = ({ steps }: StoredHistory): string[] =>
+  steps
+    .filter(
+      ({ step, state, attempt }) => nameOf(step) === "outside" && state === "done" && attempt > 1,
+    )
+    .map(({ step, attempt }) => `${step} has ended in its attempt ${attempt}`);
+
+/** An event is refused because it does not fit, and for nothing else. */
+export const refusedDoNotFit = ({ steps }: StoredHistory): string[] =>
+  steps.filter(isRefused).flatMap(({ kind, result, failure }) => {
+    const payload = decode(result ?? "-1");
+    const { code } = decodeFailure(failure ?? "{}");
+    const sound = kind === "event" && code === "EVENT_INVALID" && madeOf(payload) === undefined;
+    return sound ? [] : [`W8: the ${kind} ${payload} is refused with ${code}`];
+  });
+
 /**
- * W8: an acknowledged event is there once: taken, or kept for later.
+ * W8: an acknowledged event is there once: taken, refused, or kept for later.
  *
- * @param before those that earlier rounds have taken
+ * @param before those that earlier rounds have taken or refused
  */
 export function eventsAreThereOnce(
   history: StoredHistory,
@@ -204,9 +230,10 @@ export function eventsAreThereOnce(
   before: readonly string[] = [],
 ): string[] {
   const there = history.steps.filter(
-    ({ kind, state }) => kind === "event" && (state === "done" || state === "buffered"),
+    (row) =>
+      row.kind === "event" && (row.state === "done" || row.state === "buffered" || isRefused(row)),
   );
-  const payloads = [...before, ...there.map(({ result }) => result ?? "")];
+  const payloads = [...before, ...there.map(({ result }) => asSent(result ?? ""))];
   return [...new Set([...payloads, ...sent])].flatMap((payload) => {
     const times = payloads.filter((other) => other === payload).length;
     return times === 1 ? [] : [`W8: the event ${payload} is there ${times} times`];
@@ -231,7 +258,8 @@ export async function replaysTheSame(
   if (told.status !== customStatus) {
     problems.push(`W6: the status is ${customStatus}, and the model tells ${told.status}`);
   }
-  return [...problems, ...mispredicted(programOf(history), seen)];
+  const program = programOf(history);
+  return [...problems, ...mispredicted(program, seen), ...misdelivered(program, seen)];
 }
 
 /** The program of an execution: of a round, that of the whole instance. */

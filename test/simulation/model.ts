@@ -1,4 +1,5 @@
 /** The plain model: what a program must come to. It shares no code with engine, driver and store; see retell.ts. */
+import { madeOf } from "./picky.ts";
 import type { Program } from "./programs.ts";
 
 type Ends = readonly string[];
@@ -72,4 +73,24 @@ export function mispredicted(program: Program, seen: readonly string[]): string[
     if (fate === "certain" && !told.has(path)) problems.push(`${path} never came back`);
   }
   return problems;
+}
+
+/** The waits of a program that look at what they take, by their path. */
+function pickyWaits(program: Program, path = "0"): string[] {
+  if (program.kind === "wait") return program.schema === null ? [] : [path];
+  if (!("parts" in program)) return [];
+  const at = (i: number) => (program.kind === "rounds" ? `${i}` : `${path}.${i}`);
+  return program.parts.flatMap((part, i) => pickyWaits(part, at(i)));
+}
+
+/** Where a wait came to an event that it does not take, or not as its schema makes it. */
+export function misdelivered(program: Program, seen: readonly string[]): string[] {
+  const picky = new Set(pickyWaits(program));
+  return seen.flatMap((line) => {
+    const [, path = "", got = ""] = /^([\d.]+) got (.*?\d+)$/.exec(line) ?? [];
+    if (got === "") return []; // it came to nothing, or is no wait
+    const sent = got.replace("checked ", "");
+    const due = picky.has(path) ? madeOf(sent) : sent;
+    return due === got ? [] : [`${path} got ${got}, and not ${due ?? "nothing"}`];
+  });
 }

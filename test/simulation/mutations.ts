@@ -128,8 +128,38 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "take an event while another one is to be delivered",
     file: "engine/turn.ts",
-    find: "const took = !adopted && execution.takeEvent(now);",
-    replace: "const took = execution.takeEvent(now) && (execution.takeEvent(now) || true);",
+    find: "const met = adopted ? null : execution.meetEvent(now);",
+    replace: 'const met = execution.meetEvent(now) && (execution.meetEvent(now) ?? "taken");',
+  },
+  {
+    fault: "take an event that does not fit",
+    file: "engine/event-check.ts",
+    find: "if (checked.issues !== undefined) return refusal(event, misfits(checked.issues));",
+    replace: "if (checked.issues !== undefined) return { fits: true, payload: event.payload };",
+  },
+  {
+    fault: "take an event whose schema fails",
+    file: "engine/event-check.ts",
+    find: "answer(broken(event, error));",
+    replace: "answer({ fits: true, payload: event.payload });",
+  },
+  {
+    fault: "refuse an event and leave it in the buffer",
+    file: "engine/execution.ts",
+    find: "this.#recorder.refuse(event, verdict.failure, now);",
+    replace: "",
+  },
+  {
+    fault: "store an event as it was sent, and deliver what its schema makes of it",
+    file: "engine/recorder.ts",
+    find: "asked: ordinal, input, result, startedAt, at };",
+    replace: "asked: ordinal, input, result: event.payload, startedAt, at };",
+  },
+  {
+    fault: "take a refused event for the step whose name it bears",
+    file: "core/history.ts",
+    find: 'seq === null && state === "failed";',
+    replace: 'seq === 0 && state === "failed";',
   },
   {
     fault: "go on with the attempts of a cancelled step",
@@ -289,6 +319,18 @@ const MUTATIONS: readonly Mutation[] = [
     file: "engine/execution.ts",
     find: '(kind === "start" || kind === "send") && !step.sent',
     replace: '(kind === "start" || kind === "send") && step.sent',
+  },
+  {
+    fault: "count an attempt that its isolate has cut short though it made headway",
+    file: "engine/runner.ts",
+    find: "outcome.error instanceof IsolateLostError && attempt.gotFurther",
+    replace: "outcome.error instanceof IsolateLostError && attempt.stopped",
+  },
+  {
+    fault: "take a round that has not begun for an instance that has not",
+    file: "engine/holding.ts",
+    find: "row.startedAt === null && row.round === 1",
+    replace: "row.startedAt === null",
   },
   {
     fault: "leave an instance alone whose alarm the platform has given up",

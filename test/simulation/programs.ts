@@ -6,10 +6,11 @@
 import { activity } from "../../src/core/activity.ts";
 import type { ParentClose } from "../../src/core/child.ts";
 import type { WorkflowContext } from "../../src/core/context.ts";
-import { NonRetryableError } from "../../src/core/failure.ts";
+import { IsolateLostError, NonRetryableError } from "../../src/core/failure.ts";
 import type { MapStep } from "../../src/core/map.ts";
 import { workflow } from "../../src/core/workflow.ts";
 import { type Mock, type MockFunction, mock } from "../../src/testing/mock.ts";
+import { SCHEMAS } from "./picky.ts";
 
 /** What a workflow may do. Times are milliseconds. */
 export type Program =
@@ -34,7 +35,13 @@ export type Program =
   | { readonly kind: "poison" }
   | { readonly kind: "run"; readonly millis: number }
   | { readonly kind: "sleep"; readonly millis: number }
-  | { readonly kind: "wait"; readonly event: "a" | "b"; readonly timeout: number | null }
+  /** With a schema, it takes only some events, and may take its time to tell which: see picky.ts. */
+  | {
+      readonly kind: "wait";
+      readonly event: "a" | "b";
+      readonly timeout: number | null;
+      readonly schema: "quick" | "slow" | null;
+    }
   | { readonly kind: "noise"; readonly jobs: number }
   | { readonly kind: "draw" }
   /** Sets a status that tells of all that was seen so far. */
@@ -93,6 +100,9 @@ export interface Rounds {
 /** Patient enough for any number of lost attempts: what is tried is whether the outcome is the same. */
 const retry = { maxAttempts: 1_000, firstInterval: 3, backoff: 1 };
 
+/** Records after which an isolate outside dies. */
+const OUTSIDE_RECORDS = 2;
+
 /** The effect by which an activity kills its object: the plan of faults sees to it. */
 export const POISON = "poison";
 
@@ -115,12 +125,14 @@ const visitRecords: MockFunction<Work, string> = async ({ path, program }, ctx) 
   if (program.kind !== "records") return "nothing";
   const after = ctx.status.lastProcessedId;
   let record = after === "initialId" ? 0 : Number(after);
+  const last = program.outside ? record + OUTSIDE_RECORDS : program.count;
   while (record < program.count) {
     record++;
     if (program.millis > 0) await ctx.sleep(program.millis);
     ctx.effect("record", { key: `${ctx.idempotencyKey}/${record}`, value: [path, record] });
     await ctx.checkpoint(record, { done: record });
     ctx.effect("kept", { key: `${ctx.idempotencyKey}/${record}/kept`, value: [path, record] });
+    if (record === last && record < program.count) throw new IsolateLostError("at its end");
   }
   return String(record);
 };
@@ -246,8 +258,12 @@ async function interpret(program: Program, path: string, world: World): Promise<
       await ctx.sleep(program.millis, { signal });
       return seen.push(`${path} woke`);
     case "wait": {
-      const options = program.timeout === null ? {} : { timeout: program.timeout };
-      const waited = ctx.waitForEvent(program.event, { ...options, signal });
+      const { event, timeout, schema } = program;
+      const options = {
+        ...(timeout === null ? {} : { timeout }),
+        ...(schema === null ? {} : { schema: SCHEMAS[schema] }),
+      };
+      const waited = ctx.waitForEvent<unknown>(event, { ...options, signal });
       return seen.push(`${path} got ${await waited.catch(codeOf)}`);
     }
     case "cancel":

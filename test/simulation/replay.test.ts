@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { Cluster } from "../../src/testing/cluster.ts";
 import { type CrashPoint, crashesAt } from "../engine/harness.ts";
 import { programs } from "./arbitrary.ts";
-import { eventsAreThereOnce, replaysTheSame, rowsAreSound } from "./invariants.ts";
+import { eventsAreThereOnce, refusedDoNotFit, replaysTheSame, rowsAreSound } from "./invariants.ts";
 import { MOCKS, type Program, racy } from "./programs.ts";
 
 const SEED = Number(process.env.SEED ?? 20_261_124);
@@ -42,6 +42,7 @@ async function check(program: Program, crashes: readonly CrashPoint[]) {
     ...rowsAreSound(history),
     ...eventsAreThereOnce(history, new Set()),
     ...(await replaysTheSame(history, customStatus)),
+    ...refusedDoNotFit(history),
     ...history.steps.filter(({ state }) => state === "open" || state === "running"),
   ]).toEqual([]);
   return cluster.object(instance.id);

@@ -2,6 +2,8 @@
  * What must hold over the rounds of an instance, of which only the last one's rows are left: so each commit
  * is looked at. A round is counted in the input, which is all that one hands on to the next.
  */
+import { isRefused } from "../../src/core/history.ts";
+import { LIMITS } from "../../src/core/limits.ts";
 import { nameOf } from "../../src/core/names.ts";
 import { decode, encode } from "../../src/core/payload.ts";
 import { executionIdAfter } from "../../src/engine/next-round.ts";
@@ -9,6 +11,7 @@ import { InstanceStore } from "../../src/store/instance-store.ts";
 import { StepStore } from "../../src/store/step-store.ts";
 import type { InProcessObject } from "../../src/testing/in-process-object.ts";
 import type { TraceEvent } from "../../src/testing/trace.ts";
+import { asSent } from "./picky.ts";
 import { type Program, racy } from "./programs.ts";
 
 interface Event {
@@ -24,6 +27,8 @@ interface Standing {
   readonly seen: ReadonlySet<string>;
   /** Those taken first, as they were taken; then those kept, as they came. */
   readonly events: readonly Event[];
+  /** The payloads of those that did not fit. */
+  readonly refused: readonly string[];
   /** Rows that are not kept events. */
   readonly steps: number;
 }
@@ -31,6 +36,7 @@ interface Standing {
 export class RoundsWatch {
   readonly #standing = new Map<string, Standing>();
   readonly #taken = new Map<string, Event[]>();
+  readonly #refused = new Map<string, readonly string[]>();
 
   see(event: TraceEvent, object: InProcessObject): string[] {
     if (event.kind !== "commit") return [];
@@ -43,6 +49,7 @@ export class RoundsWatch {
       before !== undefined && now.executionId === executionIdAfter(before.executionId);
     if (continues) return this.#next(object.name, before, now);
     this.#taken.set(object.name, []); // started, replaced, restarted
+    this.#refused.set(object.name, []);
     return [];
   }
 
@@ -62,12 +69,14 @@ export class RoundsWatch {
       problems.push(`W8: the event ${payload} ${what}`);
     }
     this.#taken.set(id, [...(this.#taken.get(id) ?? []), ...gone]);
+    this.#refused.set(id, [...(this.#refused.get(id) ?? []), ...before.refused]);
     return problems;
   }
 
-  /** The payloads that the rounds before the last one have taken. */
-  taken(id: string): readonly string[] {
-    return (this.#taken.get(id) ?? []).map(({ payload }) => payload);
+  /** The payloads that the rounds before the last one have taken or refused. */
+  gone(id: string): readonly string[] {
+    const taken = (this.#taken.get(id) ?? []).map(({ payload }) => payload);
+    return [...taken, ...(this.#refused.get(id) ?? [])];
   }
 
   /** W8: events of one name are taken, and kept, in the order in which they were sent. */
@@ -88,25 +97,26 @@ function standingOf(object: InProcessObject): Standing | undefined {
   const row = new InstanceStore(object.sql).read();
   if (row === undefined) return undefined;
   const steps = new StepStore(object.sql);
-  const [ended, unended] = [steps.ended(), steps.unended()];
-  const kept = unended.filter(({ state }) => state === "buffered");
-  const done = ended.filter(({ kind, state }) => kind === "event" && state === "done");
   const input = (row.workflow === racy.name ? decode(row.input) : { kind: "draw" }) as Program;
+  const rows = steps.page(0, LIMITS.steps);
+  const kept = rows.filter(({ state }) => state === "buffered");
+  const done = steps.ended().filter(({ kind, state }) => kind === "event" && state === "done");
   return {
     executionId: row.executionId,
     round: input.kind === "rounds" ? input.round : 0,
     seen: new Set(input.kind === "rounds" ? input.seen.flatMap(heardIn) : []),
     events: [...done, ...kept].map(({ step, result }) => ({
       name: nameOf(step),
-      payload: result ?? "",
+      payload: asSent(result ?? ""),
     })),
-    steps: ended.length + unended.length - kept.length,
+    refused: rows.filter(isRefused).map(({ result }) => result ?? ""),
+    steps: rows.length - kept.length,
   };
 }
 
 /** The payload of which a line of the program tells. */
 function heardIn(line: string): string[] {
-  const [, heard] = / got (event \d+|sent .* \d+)$/.exec(line) ?? [];
+  const [, heard] = / got (?:checked )?(event \d+|sent .* \d+)$/.exec(line) ?? [];
   return heard === undefined ? [] : [encode(heard, "the event")];
 }
 

@@ -47,9 +47,12 @@ export function scenarioOf(random: Random): Scenario {
   };
 }
 
+/** Whether the wait for an event looks at it, where there is one wait for each. */
+const PICKY = { a: null, b: "slow" } as const;
+
 /** Of which one wins and the other must leave its event to those who come later. */
 const WAITS = (["a", "b"] as const).map(
-  (event) => ({ kind: "wait", event, timeout: null }) as const,
+  (event) => ({ kind: "wait", event, timeout: null, schema: PICKY[event] }) as const,
 );
 
 function composite(random: Random, depth: number): Program {
@@ -80,7 +83,12 @@ function rounds(random: Random): Program {
 /** Where both events are there, both waits take one, and the code hears of the first only. */
 function eitherEvent(random: Random): Program {
   const timeout = random.pick([40, 2_000, null]);
-  const parts = (["a", "b"] as const).map((event) => ({ kind: "wait" as const, event, timeout }));
+  const parts = (["a", "b"] as const).map((event) => ({
+    kind: "wait" as const,
+    event,
+    timeout,
+    schema: PICKY[event],
+  }));
   return { kind: "race", parts };
 }
 
@@ -105,7 +113,12 @@ function programOf(random: Random, depth: number): Program {
     case 8:
       return { kind: "sleep", millis: random.pick([0, 1, 5, 30, 5_000, 3_600_000]) };
     case 9:
-      return { kind: "wait", event, timeout: random.pick([0, 5, 40, 2_000, null]) };
+      return {
+        kind: "wait",
+        event,
+        timeout: random.pick([0, 5, 40, 2_000, null]),
+        schema: millis < 10 ? null : millis < 100 ? "quick" : "slow", // no draw: old seeds stay as they are
+      };
     case 10:
       return { kind: "poison" };
     case 11:

@@ -10,6 +10,7 @@ import type { InProcessObject } from "../../src/testing/in-process-object.ts";
 import { type TraceEvent, tellTrace } from "../../src/testing/trace.ts";
 import { type FaultPlan, faultPlan } from "./fault-plan.ts";
 import * as invariants from "./invariants.ts";
+import { pace } from "./picky.ts";
 import { MOCKS, racy, sub, witness } from "./programs.ts";
 import { Random } from "./random.ts";
 import { RoundsWatch } from "./rounds.ts";
@@ -101,6 +102,7 @@ class Simulation {
       onEvent: (event) => this.#watch(event),
     });
     witness.sent = (to, payload) => this.#delivered.push([to, encode(payload, "the event")]);
+    pace.sleep = (millis) => this.cluster.clock.sleep(millis);
     witness.saw = (id) => {
       if (id !== undefined) this.problems.push(...invariants.maySee(this.cluster.object(id)));
     };
@@ -226,6 +228,7 @@ class Simulation {
       ...invariants.isCovered(event, object, bereft),
       ...invariants.sleepsUnwoken(event, object),
       ...invariants.showsHeld(event, object),
+      ...invariants.runsOn(event, object),
       ...this.#checkpoints.see(event),
       ...this.#cancellations.see(event, object),
       ...this.#results.see(event, object),
@@ -279,7 +282,7 @@ class Simulation {
   #lost(id: string, { steps }: StoredHistory): string[] {
     const acts = this.#scenario.instances.find((instance) => instance.id === id)?.acts ?? [];
     if (acts.some(({ verb }) => ["replace", "restart", "purge"].includes(verb))) return [];
-    const there = new Set([...this.#rounds.taken(id), ...steps.map(({ result }) => result)]);
+    const there = new Set([...this.#rounds.gone(id), ...steps.map(({ result }) => result)]);
     const sent = this.#delivered.flatMap(([to, payload]) => (to === id ? [payload] : []));
     const lost = sent.filter((payload) => !there.has(payload));
     return lost.map((payload) => `W8: the event ${payload} was sent to ${id}, and is not there`);
@@ -303,7 +306,9 @@ class Simulation {
       const sent = this.#sent.get(id) ?? new Set();
       problems.push(
         ...invariants.rowsAreSound(history),
-        ...invariants.eventsAreThereOnce(history, sent, this.#rounds.taken(id)),
+        ...invariants.eventsAreThereOnce(history, sent, this.#rounds.gone(id)),
+        ...invariants.refusedDoNotFit(history),
+        ...invariants.headwayCounts(history),
         ...this.#rounds.inOrder(id),
         ...this.#lost(id, history),
         ...invariants.childrenAgree(history, cluster),

@@ -19,6 +19,7 @@ const ROW: InstanceRow = {
   suspensions: 0,
   heldAt: null,
   customStatus: null,
+  round: 1,
   createdAt: 100,
   startedAt: null,
   updatedAt: 100,
@@ -137,7 +138,9 @@ test("another execution takes the place of the present one, and what is the inst
   const next = { executionId: "e-2", version: "2", input: "[2]", updatedAt: 200 };
   store.setContinued({ ...next, due: null, startedAt: 200 });
   const running = { ...ROW, ...next, status: "Running", due: null } as const;
-  expect(store.read()).toEqual({ ...running, startedAt: 200 });
+  expect(store.read()).toEqual({ ...running, startedAt: 200, round: 2 });
   store.setContinued({ ...next, due: 200, startedAt: null });
-  expect(store.read()).toEqual({ ...running, due: 200 });
+  expect(store.read()).toEqual({ ...running, due: 200, round: 3 });
+  store.write(ROW);
+  expect(store.read()?.round).toBe(1);
 });

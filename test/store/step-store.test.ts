@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { LIMITS } from "../../src/core/limits.ts";
 import { NodeSql } from "../../src/store/node-sql.ts";
 import type { NewStepRow } from "../../src/store/rows.ts";
 import { createInstanceTables } from "../../src/store/schema.ts";
@@ -155,8 +156,8 @@ describe("buffered events", () => {
     insert({ kind: "event", step: "go" }); // a wait is none
     expect(store.buffered()).toEqual({ count: 2, length: 7 });
     expect(new StepStore(sql).buffered()).toEqual({ count: 2, length: 7 });
-    const wait = { seq: 1, step: "go#3", asked: 5, input: "[null]", startedAt: null, at: 70 };
-    store.takeEvent({ id, payload: "[1]" }, wait);
+    const ended = { seq: 1, step: "go#3", asked: 5, input: "[null]", startedAt: null, at: 70 };
+    store.takeEvent({ id, payload: "[1]" }, { ...ended, result: "[1]" });
     expect(store.buffered()).toEqual({ count: 1, length: 4 });
     expect(new StepStore(sql).buffered()).toEqual({ count: 1, length: 4 });
     expect(row(id)).toMatchObject({
@@ -169,6 +170,23 @@ describe("buffered events", () => {
       result: "[1]",
       at: 70,
     });
+  });
+
+  test("that are refused leave the buffer and stay as they came, a bounded number of them", () => {
+    const ids = Array.from({ length: LIMITS.refusedEvents + 1 }, () => buffered("go", "[1]"));
+    const kept = buffered("go", "[22]");
+    for (const id of ids) store.refuseEvent({ id, payload: "[1]" }, '{"type":"Misfit"}', 70);
+    expect(store.buffered()).toEqual({ count: 1, length: 4 });
+    expect(new StepStore(sql).buffered()).toEqual({ count: 1, length: 4 });
+    expect(store.page(0, 999).map(({ id }) => id)).toEqual([...ids.slice(1), kept]);
+    const refused = { seq: null, step: "go", state: "failed", result: "[1]", at: 70 };
+    expect(row(ids[1] ?? 0)).toMatchObject({ ...refused, failure: '{"type":"Misfit"}' });
+    expect([store.ended(), store.open()]).toEqual([[], []]);
+    expect(store.unended().map(({ id }) => id)).toEqual([kept]);
+    store.cancelOpen(80);
+    expect(row(ids[1] ?? 0)).toMatchObject(refused);
+    store.deleteSteps();
+    expect(store.page(0, 999).map(({ id }) => id)).toEqual([kept]);
   });
 
   test("can be removed, one alone", () => {
@@ -189,8 +207,9 @@ test("what is still open is cancelled at the end; what has ended and what is buf
   };
   store.cancelOpen(80);
   for (const name of ["open", "running", "orphaned"] as const) {
-    expect(row(ids[name])).toMatchObject({ seq: null, state: "cancelled", due: null, at: 80 });
+    expect(row(ids[name])).toMatchObject({ seq: null, state: "cancelled", at: 80 });
   }
+  expect(row(ids.open).due).toBe(50); // it waited for its next attempt, and may be opened again
   expect(row(ids.done)).toMatchObject({ state: "done", at: 10 });
   expect(row(ids.buffered)).toMatchObject({ state: "buffered", at: 10 });
 });
@@ -250,8 +269,10 @@ describe("between two executions", () => {
     const before = names.map((step, index) => {
       const id = buffered(step.replace(/[#:].*/, ""));
       const came = row(id);
-      const wait = { seq: index + 1, step, asked: index, input: "[1]", startedAt: 5, at: 30 };
-      store.takeEvent({ id, payload: "[1]" }, wait);
+      const ended = { seq: index + 1, step, asked: index, input: "[1]", startedAt: 5, at: 30 };
+      const result = index % 2 === 0 ? "[1]" : '["converted"]';
+      store.takeEvent({ id, payload: "[1]" }, { ...ended, result });
+      expect(row(id)).toMatchObject({ step, result });
       return came;
     });
     expect(store.buffered().count).toBe(0);

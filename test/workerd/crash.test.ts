@@ -55,6 +55,35 @@ test("an object that dies in the middle of an activity goes on with no request f
   expect(await get("unattended", 10)).toMatchObject({ status: "Completed", output: 4 });
 });
 
+test("an object that dies while a schema looks at an event asks it again, and takes what fits", async () => {
+  await start("Picky", "picky");
+  await send("picky", "order", { amount: "five" });
+  await vi.waitFor(async () => {
+    expect(await history("picky")).toContainEqual(
+      expect.objectContaining({
+        step: "order",
+        state: "failed",
+        result: { amount: "five" },
+        error: expect.objectContaining({ code: "EVENT_INVALID" }),
+      }),
+    );
+  });
+  await send("picky", "order", { amount: 500, at: "2026-01-31T00:00:00Z" });
+  await send("picky", "order", { amount: 5, at: "2026-01-31T00:00:00Z" });
+  await untilNoted("picky", "looks at 500");
+  await abortAllDurableObjects();
+  const looks = ledger.of("picky").length;
+  ledger.note("picky", "let go");
+  const output = { amount: 5, at: "2026-01-31T00:00:00.000Z" };
+  expect(await get("picky", 15)).toMatchObject({ status: "Completed", output });
+  expect(ledger.of("picky").slice(looks)).toContain("looks at 500");
+  expect((await history("picky")).map(({ seq, state }) => [seq, state])).toEqual([
+    [null, "failed"],
+    [null, "failed"],
+    [1, "done"],
+  ]);
+});
+
 test("a sleeping instance wakes on time in a new object", async () => {
   const { createdAt } = await start("Sleeper", "sleeper", 86_400_000);
   await vi.waitFor(async () => expect((await get("sleeper")).waitingFor).toHaveLength(1));

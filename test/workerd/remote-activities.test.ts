@@ -119,3 +119,28 @@ test("nothing of an attempt stays open that has ended: its object may be evicted
   expect(await runRemotely(entrypoint, work, undefined, ctx)).toBe("done");
   expect(await Promise.race([stopped, scheduler.wait(100).then(() => "open")])).toBe(null);
 });
+
+test("the death of its isolate costs no attempt where it made headway, and waits before the next", async () => {
+  await start("MortalWork", "headway", 3);
+  expect(await get("headway", 20)).toMatchObject({ status: "Completed", output: 3 });
+  const entries = ledger.of("headway");
+  expect(entries.map((entry) => entry.replace(/ at \d+$/, ""))).toEqual([
+    "attempt 1 from 0",
+    "attempt 1 from 1",
+    "attempt 1 from 2",
+    "attempt 1 from 3",
+  ]);
+  const times = entries.map((entry) => Number(entry.split(" at ")[1]));
+  const waits = times.slice(1).map((at, index) => at - (times[index] ?? 0));
+  for (const wait of waits) expect(wait).toBeGreaterThanOrEqual(990);
+  expect(await history("headway")).toMatchObject([{ state: "done", attempts: 1 }]);
+});
+
+test("the death of its isolate without a checkpoint counts, and fails the step in the end", async () => {
+  await start("MortalWork", "no-headway", -1);
+  expect(await get("no-headway", 20)).toMatchObject({
+    status: "Failed",
+    error: { cause: { code: "ATTEMPT_LOST", cause: { message: expect.any(String) } } },
+  });
+  expect(ledger.of("no-headway")).toHaveLength(2);
+});
