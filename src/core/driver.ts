@@ -19,6 +19,7 @@ import { decode, type Encoded } from "./payload.ts";
 import { randomFrom, uuidFrom } from "./random.ts";
 import { Signals } from "./signals.ts";
 import type { Ask, Completion, Continuation, RecordedStep, StepRequest } from "./step.ts";
+import { type StoredText, textOf } from "./stored-text.ts";
 
 /** How the function ended. */
 export type WorkflowEnd =
@@ -68,7 +69,8 @@ export class Driver {
   readonly #waiting = new Map<StepIdentity, Waiting>();
   readonly #keyed = new Set<StepIdentity>();
   readonly #counts = new Map<string, number>();
-  #queue: Completion[];
+  /** What was delivered is not kept: a result may be large, and the queue long. */
+  #queue: (Completion | null)[];
   #head = 0;
   /** Recorded, but the code has not asked for them (rule d): changed code, or not yet. */
   readonly #aside = new Map<StepIdentity, Completion>();
@@ -130,7 +132,8 @@ export class Driver {
 
   /** What is recorded and was not delivered to the code, now that it has ended. */
   get undelivered(): readonly Completion[] {
-    return [...this.#queue.slice(this.#head), ...this.#aside.values(), ...this.#belated];
+    const queued = this.#queue.slice(this.#head).filter((completion) => completion !== null);
+    return [...queued, ...this.#aside.values(), ...this.#belated];
   }
 
   /** How the function ended, once it has. */
@@ -271,7 +274,7 @@ export class Driver {
     const differs =
       recorded.kind !== kind
         ? `is recorded as ${recorded.kind}, and the code asks for ${kind}`
-        : asked.key === undefined && recorded.input !== asked.input
+        : asked.key === undefined && !isSame(recorded.input, asked.input)
           ? `is recorded with the input ${excerpt(recorded.input)}, ` +
             `and the code asks for it with ${excerpt(asked.input)}`
           : undefined;
@@ -298,8 +301,8 @@ export class Driver {
       if (this.#deliver(next)) return true;
       this.#aside.set(next.step, next);
     }
-    for (let next = this.#queue[this.#head]; next !== undefined; next = this.#queue[this.#head]) {
-      this.#head++;
+    for (let next = this.#queue[this.#head]; next != null; next = this.#queue[this.#head]) {
+      this.#queue[this.#head++] = null;
       if (this.#deliver(next)) return true;
       this.#aside.set(next.step, next);
     }
@@ -319,7 +322,8 @@ export class Driver {
     this.#seq = completion.seq;
     this.#draws = 0;
     const { outcome } = completion;
-    if (outcome.ok) waiting.resolve(decode(outcome.result));
+    if (outcome.ok)
+      waiting.resolve(decode(textOf(outcome.result))); // first needed here
     else waiting.reject(failureError(completion, outcome));
     return true;
   }
@@ -354,7 +358,11 @@ function failureError(
     : fromFailure(outcome.failure);
 }
 
-function excerpt(input: Encoded | null): string {
+const isSame = (recorded: StoredText | null, asked: Encoded | null): boolean =>
+  recorded === asked || (recorded !== null && textOf(recorded) === asked);
+
+function excerpt(input: StoredText | null): string {
   if (input === null) return "nothing";
-  return input.length <= 200 ? input : `${input.slice(0, 199)}…`;
+  const text = textOf(input);
+  return text.length <= 200 ? text : `${text.slice(0, 199)}…`;
 }

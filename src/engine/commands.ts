@@ -16,7 +16,9 @@ import type { StoredHistoryPage } from "../core/history.ts";
 import { LIMITS } from "../core/limits.ts";
 import { nameOf } from "../core/names.ts";
 import type { Encoded } from "../core/payload.ts";
+import { byteLength } from "../core/stored-text.ts";
 import type { InstanceRow, StepRow } from "../store/rows.ts";
+import type { Buffered } from "../store/step-store.ts";
 import { Answers, type Short, shortAlready } from "./answers.ts";
 import { Control, type ControlCommand, checkRunning, type GivenExecution } from "./control.ts";
 import type { Engine } from "./engine.ts";
@@ -151,7 +153,7 @@ export class Commands {
   #announce(row: InstanceRow, eventId: number, command: EventCommand, now: number): void {
     const { execution, steps } = this.#engine;
     const { event, payload } = command;
-    execution?.buffer(eventId, event, payload);
+    execution?.buffer(eventId, event, steps.kept(eventId, payload));
     if (row.heldAt !== null) return; // kept until it is resumed
     const waits = execution?.waitsFor(event) ?? steps.open().some((step) => isWaitFor(step, event));
     if (waits) this.#engine.poke(now);
@@ -219,15 +221,13 @@ function checkReplaceable(existing: InstanceRow, onConflict: OnConflict): void {
   );
 }
 
-function checkEventRoom(buffered: { count: number; length: number }, payload: Encoded): void {
-  const full =
-    buffered.count >= LIMITS.bufferedEvents ||
-    buffered.length + payload.length > LIMITS.bufferedEventsLength;
-  if (!full) return;
+function checkEventRoom({ count, bytes }: Buffered, payload: Encoded): void {
+  const { bufferedEvents, bufferedEventsBytes } = LIMITS;
+  if (count < bufferedEvents && bytes + byteLength(payload) <= bufferedEventsBytes) return;
   throw new WaymarkError(
     "EVENT_BUFFER_FULL",
-    `the instance keeps ${buffered.count} events nobody has waited for, of ${buffered.length} ` +
-      `characters; it takes ${LIMITS.bufferedEvents} of ${LIMITS.bufferedEventsLength}. Send later`,
+    `the instance keeps ${count} events nobody has waited for, of ${bytes} bytes; ` +
+      `it takes ${bufferedEvents} of ${bufferedEventsBytes} together. Send later`,
   );
 }
 

@@ -2,6 +2,7 @@
 import { type Idempotency, type InstanceDocument, isTerminal } from "../core/documents.ts";
 import { WaymarkError } from "../core/errors.ts";
 import { encodeFailure } from "../core/failure.ts";
+import { textOf } from "../core/stored-text.ts";
 import type { InstanceRow } from "../store/rows.ts";
 import type { Answers } from "./answers.ts";
 import type { Engine } from "./engine.ts";
@@ -108,7 +109,7 @@ function terminate(engine: Engine, row: InstanceRow, reason: string | null): voi
 
 const givenOf = ({ workflow, input, tags }: InstanceRow): GivenExecution => ({
   workflow,
-  input,
+  input: textOf(input),
   tags: JSON.parse(tags),
 });
 

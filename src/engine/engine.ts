@@ -19,6 +19,7 @@ import type { Continuation } from "../core/step.ts";
 import type { AnyWorkflow, Registry } from "../core/workflow.ts";
 import { type InstanceEnd, InstanceStore } from "../store/instance-store.ts";
 import { KeyStore } from "../store/key-store.ts";
+import { PartStore } from "../store/part-store.ts";
 import type { InstanceRow } from "../store/rows.ts";
 import type { Sql } from "../store/sql.ts";
 import { StepStore } from "../store/step-store.ts";
@@ -42,6 +43,8 @@ export interface EngineOptions {
   readonly host: Host;
   readonly registry: Registry;
   readonly turn?: Partial<TurnBudget>;
+  /** UTF-8 bytes of a text that is not split over rows; tests take fewer than the platform. */
+  readonly cellBytes?: number | undefined;
 }
 
 /** What the platform says of an alarm that has fired. */
@@ -88,8 +91,9 @@ export class Engine {
   constructor(options: EngineOptions) {
     this.host = correctedHost(options.host);
     this.registry = options.registry;
-    this.instance = new InstanceStore(options.sql);
-    this.steps = new StepStore(options.sql);
+    const parts = new PartStore(options.sql, options.cellBytes);
+    this.instance = new InstanceStore(options.sql, parts);
+    this.steps = new StepStore(options.sql, parts);
     this.keys = new KeyStore(options.sql);
     this.tombstone = new TombstoneStore(options.sql);
     this.ends = new Ends(this.host);

@@ -11,10 +11,10 @@ import { Driver } from "../core/driver.ts";
 import { WaymarkError } from "../core/errors.ts";
 import { CancelledError, decodeFailure, engineFailure } from "../core/failure.ts";
 import { completionOf } from "../core/history.ts";
-import { LIMITS } from "../core/limits.ts";
 import type { StepIdentity } from "../core/names.ts";
 import { decode } from "../core/payload.ts";
 import type { Completion } from "../core/step.ts";
+import { type StoredText, textOf } from "../core/stored-text.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
 import type { InstanceRow, StepRow } from "../store/rows.ts";
 import type { StepStore } from "../store/step-store.ts";
@@ -22,6 +22,7 @@ import { Agenda } from "./agenda.ts";
 import type { Breather } from "./breather.ts";
 import type { Budget } from "./budget.ts";
 import type { Doorbell } from "./doorbell.ts";
+import { Growth } from "./growth.ts";
 import { type Host, STARTED_AT_ONCE } from "./host.ts";
 import type { Leaving } from "./leaving.ts";
 import { type OpenStep, openStep } from "./open-step.ts";
@@ -54,6 +55,7 @@ export class Execution {
   readonly reporter: Reporter;
   readonly runner: Runner;
   readonly #options: ExecutionOptions;
+  readonly #growth: Growth;
   readonly #recorder: Recorder;
   /** Open and cancelled rows the code has not asked for yet. */
   readonly #unasked = new Map<StepIdentity, StepRow>();
@@ -88,7 +90,8 @@ export class Execution {
       },
     });
     this.reporter = new Reporter((event) => host.log(event), row);
-    this.#recorder = new Recorder(steps, this.driver, ended);
+    this.#growth = new Growth(ended);
+    this.#recorder = new Recorder(steps, this.driver, this.#growth);
     this.runner = new Runner({
       host,
       recorder: this.#recorder,
@@ -114,11 +117,11 @@ export class Execution {
     const { id: instanceId, executionId, version } = row;
     const { stages } = workflow;
     const ctx = createContext(this.driver, { instanceId, executionId, version, stages });
-    this.driver.start(() => workflow.run(ctx, decode(row.input)));
+    this.driver.start(() => workflow.run(ctx, decode(textOf(row.input))));
   }
 
   /** Takes a stored event that nobody waits for yet. */
-  buffer(id: number, name: string, payload: string): void {
+  buffer(id: number, name: string, payload: StoredText): void {
     this.#events.push({ id, name, payload });
   }
 
@@ -367,7 +370,7 @@ export class Execution {
 
   /** Whether the history has grown beyond what memory could hold on the next replay. */
   get overgrown(): boolean {
-    return this.#recorder.length > LIMITS.historyLength;
+    return this.#growth.overgrown;
   }
 
   /** Whether an attempt runs, or waits only for another to leave. */
@@ -421,7 +424,7 @@ const mayStart = (step: OpenStep, now: number): boolean =>
   step.leaving === null || step.leaving.attempt.settled || step.leaving.until <= now;
 
 /** Whether an attempt before is known to have taken its object with it. */
-const isLost = (failure: string | null): boolean =>
-  failure !== null && decodeFailure(failure).code === "ATTEMPT_LOST";
+const isLost = (failure: StoredText | null): boolean =>
+  failure !== null && decodeFailure(textOf(failure)).code === "ATTEMPT_LOST";
 
 const toCompletion = (row: StepRow): Completion => completionOf({ ...row, seq: row.seq ?? 0 });

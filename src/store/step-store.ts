@@ -4,13 +4,18 @@
  * W2: a step is durable exactly when its row says so. A short step is written once, by `insert`,
  * when it has ended; one that outlives its turn is inserted open and ended by `end`.
  */
+import { LIMITS } from "../core/limits.ts";
 import type { StepIdentity } from "../core/names.ts";
 import type { Encoded } from "../core/payload.ts";
+import { byteLength, bytesOf, type StoredText } from "../core/stored-text.ts";
+import { atHand, DistantCells } from "./distant-cells.ts";
+import { cellBytes, isSplit, PartStore } from "./part-store.ts";
 import type { NewStepRow, StepRow, StepSummary } from "./rows.ts";
 import { createOpenIndex } from "./schema.ts";
 import type { Sql } from "./sql.ts";
 
-const COLUMNS = `id, seq, step, kind, state, asked, attempt, due, input, result, failure,
+const COLUMNS = `id, seq, step, kind, state, asked, attempt, due,
+  ${atHand("input")}, ${atHand("result")}, ${atHand("failure")},
   last_processed_id AS lastProcessedId, progress, started_at AS startedAt, at`;
 
 const SUMMARY = `id, seq, step, kind, state, asked, attempt, due,
@@ -28,7 +33,7 @@ const SELECT_LAST_ACTIVITY = `SELECT ${SUMMARY} FROM step WHERE kind = 'activity
 const SELECT_LAST_OF = `SELECT ${SUMMARY} FROM step WHERE kind = 'activity' AND EXISTS (
   SELECT 1 FROM json_each(?) WHERE step = value OR step GLOB value || '[#:]*')
   ORDER BY id DESC LIMIT 1`;
-const MEASURE_BUFFERED = `SELECT COUNT(*) AS count, COALESCE(SUM(LENGTH(result)), 0) AS length
+const MEASURE_BUFFERED = `SELECT COUNT(*) AS count, COALESCE(SUM(${cellBytes("result")}), 0) AS bytes
   FROM step WHERE seq IS NULL AND kind = 'event' AND state = 'buffered'`;
 
 const INSERT = `INSERT INTO step (seq, step, kind, state, asked, attempt, due, input, result, failure,
@@ -58,6 +63,16 @@ const DELETE_ONE = "DELETE FROM step WHERE id = ?";
 const DELETE_STEPS = "DELETE FROM step WHERE state <> 'buffered'";
 const DELETE_ALL = "DELETE FROM step";
 
+const SELECT_SPLIT = `SELECT input, result FROM step WHERE (${isSplit("input")} OR ${isSplit("result")})`;
+const SPLIT_OF_ONE = `${SELECT_SPLIT} AND id = ?`;
+const SPLIT_OF_STEPS = `${SELECT_SPLIT} AND state <> 'buffered'`;
+
+const CELLS = {
+  input: "SELECT input AS cell FROM step WHERE id = ?",
+  result: "SELECT result AS cell FROM step WHERE id = ?",
+  failure: "SELECT failure AS cell FROM step WHERE id = ?",
+} as const;
+
 /** The end of a step that has a row. */
 export interface StepEnd {
   readonly id: number;
@@ -77,9 +92,10 @@ export type EndedWait = Pick<NewStepRow, "input" | "startedAt" | "at"> & {
   readonly asked: number;
 };
 
-interface Buffered {
+/** Events that nobody has taken: how many, and the bytes of their payloads. */
+export interface Buffered {
   readonly count: number;
-  readonly length: number;
+  readonly bytes: number;
 }
 
 const BUFFERED_ROW = {
@@ -98,26 +114,43 @@ const BUFFERED_ROW = {
 
 export class StepStore {
   readonly #sql: Sql;
+  readonly #parts: PartStore;
+  readonly #distant: DistantCells<keyof typeof CELLS>;
   #indexed = false;
   #buffered: Buffered | undefined;
 
-  constructor(sql: Sql) {
+  constructor(sql: Sql, parts: PartStore = new PartStore(sql)) {
     this.#sql = sql;
+    this.#parts = parts;
+    this.#distant = new DistantCells(sql, parts, CELLS);
   }
 
   /** Steps that have ended, in the order of delivery. */
   ended(): StepRow[] {
-    return this.#sql.all<StepRow>(SELECT_ENDED);
+    return this.#rows(SELECT_ENDED);
   }
 
   /** Open, cancelled and orphaned steps and buffered events, oldest first. */
   unended(): StepRow[] {
-    return this.#sql.all<StepRow>(SELECT_UNENDED);
+    return this.#rows(SELECT_UNENDED);
   }
 
   /** Rows after an id, oldest first. */
   page(after: number, limit: number): StepRow[] {
-    return this.#sql.all<StepRow>(SELECT_PAGE, after, limit);
+    return this.#rows(SELECT_PAGE, after, limit);
+  }
+
+  #rows(statement: string, ...bindings: number[]): StepRow[] {
+    const rows = this.#sql.all<StepRow>(statement, ...bindings);
+    for (const row of rows) this.#distant.in(row.id, row);
+    return rows;
+  }
+
+  /** A result that a row has, as memory is to keep it: a large one is read again when it is needed. */
+  kept(id: number, result: Encoded): StoredText {
+    if (result.length * 3 <= LIMITS.textAtHandBytes) return result;
+    const bytes = byteLength(result);
+    return bytes <= LIMITS.textAtHandBytes ? result : this.#distant.of(id, "result", bytes);
   }
 
   last(): StepSummary | undefined {
@@ -139,16 +172,16 @@ export class StepStore {
     return this.#sql.all<StepSummary>(SELECT_OPEN);
   }
 
-  /** How many events nobody has taken, and the characters of their payloads. Measured once. */
-  buffered(): { readonly count: number; readonly length: number } {
-    this.#buffered ??= this.#sql.all<Buffered>(MEASURE_BUFFERED)[0] ?? { count: 0, length: 0 };
+  /** What events are kept. Measured once. */
+  buffered(): Buffered {
+    this.#buffered ??= this.#sql.all<Buffered>(MEASURE_BUFFERED)[0] ?? { count: 0, bytes: 0 };
     return this.#buffered;
   }
 
   /** Keeps an event until a step waits for it; returns its id. */
   bufferEvent(name: string, payload: Encoded, at: number): number {
-    const { count, length } = this.buffered();
-    this.#buffered = { count: count + 1, length: length + payload.length };
+    const { count, bytes } = this.buffered();
+    this.#buffered = { count: count + 1, bytes: bytes + byteLength(payload) };
     return this.insert({ ...BUFFERED_ROW, step: name, result: payload, at });
   }
 
@@ -167,8 +200,8 @@ export class StepStore {
       row.asked,
       row.attempt,
       row.due,
-      row.input,
-      row.result,
+      this.#cell(row.input),
+      this.#cell(row.result),
       row.failure,
       row.lastProcessedId,
       row.progress,
@@ -178,15 +211,20 @@ export class StepStore {
     return inserted?.id ?? 0;
   }
 
+  #cell(text: Encoded | null): string | null {
+    return text === null ? null : this.#parts.write(text);
+  }
+
   end(step: StepEnd): void {
-    const { id, seq, state, attempt, result, failure, lastProcessedId, at } = step;
+    const { id, seq, state, attempt, failure, lastProcessedId, at } = step;
+    const result = this.#cell(step.result); // an open row has none yet
     this.#sql.run(UPDATE_END, seq, state, attempt, result, failure, lastProcessedId, at, id);
   }
 
   /** Notes an attempt: `running` as a careful turn's mark, `open` with a due for the next one. */
   setAttempt(
     id: number,
-    attempt: Pick<StepRow, "state" | "attempt" | "due" | "failure" | "at">,
+    attempt: Pick<NewStepRow, "state" | "attempt" | "due" | "failure" | "at">,
   ): void {
     const { state, attempt: count, due, failure, at } = attempt;
     this.#sql.run(UPDATE_ATTEMPT, state, count, due, failure, at, id);
@@ -202,10 +240,10 @@ export class StepStore {
   }
 
   /** Turns a buffered event's row into that of the ended wait: ids are never used twice. */
-  takeEvent(event: { id: number; payload: Encoded }, wait: EndedWait): void {
+  takeEvent(event: { id: number; payload: StoredText }, wait: EndedWait): void {
     const { seq, step, asked, input, startedAt, at } = wait;
-    const { count, length } = this.buffered();
-    this.#buffered = { count: count - 1, length: length - event.payload.length };
+    const { count, bytes } = this.buffered();
+    this.#buffered = { count: count - 1, bytes: bytes - bytesOf(event.payload) };
     this.#sql.run(TAKE_EVENT, seq, step, asked, input, startedAt, at, event.id);
   }
 
@@ -235,17 +273,29 @@ export class StepStore {
   }
 
   delete(id: number): void {
+    this.#forget(SPLIT_OF_ONE, id);
     this.#sql.run(DELETE_ONE, id);
   }
 
   /** Removes the steps of an execution; events that nobody has taken stay, in their order. */
   deleteSteps(): void {
+    this.#forget(SPLIT_OF_STEPS);
     this.#sql.run(DELETE_STEPS);
   }
 
   deleteAll(): void {
     this.#buffered = undefined;
+    this.#forget(SELECT_SPLIT);
     this.#sql.run(DELETE_ALL);
+  }
+
+  /** The parts of rows that are about to go. */
+  #forget(statement: string, ...bindings: number[]): void {
+    if (!this.#parts.exists) return;
+    type Cells = Record<"input" | "result", string | null>;
+    for (const { input, result } of this.#sql.all<Cells>(statement, ...bindings)) {
+      this.#parts.forget([input, result]);
+    }
   }
 
   /** Its table is gone with the instance. */

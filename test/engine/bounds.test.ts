@@ -32,13 +32,25 @@ test("unread events are bounded by their size as well as by their number", async
   const object = started(waiting);
   await object.run();
   const payload = encode("x".repeat(900_000), "an event");
-  const fit = Math.floor(LIMITS.bufferedEventsLength / payload.length);
+  const fit = Math.floor(LIMITS.bufferedEventsBytes / payload.length);
   const send = () => object.commands.sendEvent(ID, { event: "flood", payload });
   for (let event = 0; event < fit; event++) send();
   expect(send).toThrow(expect.objectContaining({ code: "EVENT_BUFFER_FULL" }));
   object.commit();
   object.crash();
   expect(send).toThrow(expect.objectContaining({ code: "EVENT_BUFFER_FULL" }));
+});
+
+test("two events of the largest size are kept, and one byte more is not", async () => {
+  const object = started(waiting);
+  await object.run();
+  const send = (length: number) => {
+    const payload = encode("x".repeat(length - '[""]'.length), "an event");
+    return object.commands.sendEvent(ID, { event: "flood", payload });
+  };
+  send(LIMITS.payloadBytes);
+  send(LIMITS.bufferedEventsBytes - LIMITS.payloadBytes);
+  expect(() => send(5)).toThrow(expect.objectContaining({ code: "EVENT_BUFFER_FULL" }));
 });
 
 test("taken events make room for others", async () => {
@@ -168,7 +180,7 @@ test("an execution whose results and failures no memory could replay fails, at t
     return "kept all";
   });
   const stored = encode("x".repeat(RESULT), "it").length + encode(false, "it").length;
-  const fit = Math.floor(LIMITS.historyLength / stored);
+  const fit = Math.floor(LIMITS.historyBytes / stored);
   const kept = await ran(hoarding, fit - 1);
   expect(kept.document).toMatchObject({ status: "Completed", output: "kept all" });
   const hoarded = await ran(hoarding, fit + 1);
@@ -176,7 +188,7 @@ test("an execution whose results and failures no memory could replay fails, at t
     status: "Failed",
     error: { code: "HISTORY_TOO_LARGE" },
   });
-  expect(LIMITS.historyLength - fit * stored).toBeLessThan(stored);
+  expect(LIMITS.historyBytes - fit * stored).toBeLessThan(stored);
 }, 30_000);
 
 test("a wide fan-out is recorded as it goes, not after the last of it has started", async () => {

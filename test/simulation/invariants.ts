@@ -9,6 +9,7 @@ import { decode } from "../../src/core/payload.ts";
 import { checkHistory } from "../../src/engine/check-history.ts";
 import { storedDue } from "../../src/engine/due.ts";
 import { InstanceStore } from "../../src/store/instance-store.ts";
+import { PartStore, partIds } from "../../src/store/part-store.ts";
 import { StepStore } from "../../src/store/step-store.ts";
 import type { InProcessObject } from "../../src/testing/in-process-object.ts";
 import type { TraceEvent } from "../../src/testing/trace.ts";
@@ -64,6 +65,20 @@ function lastSeq(object: InProcessObject): number {
   const [row] = object.sql.all<{ last: number | null }>("SELECT MAX(seq) AS last FROM step");
   return row?.last ?? 0;
 }
+
+/** W10: each part of a split text is that of one cell, and each cell has all of its parts. */
+export function partsAreOwned(event: TraceEvent, object: InProcessObject): string[] {
+  if (event.kind !== "commit" || !new PartStore(object.sql).exists) return [];
+  const ids = object.sql.all<{ id: number }>("SELECT id FROM part ORDER BY id");
+  const there = new InstanceStore(object.sql).exists; // else it is purged, and no cell is left
+  const cells = there ? object.sql.all<{ cell: string | null }>(CELLS) : [];
+  const owned = cells.flatMap(({ cell }) => partIds(cell)).sort((a, b) => a - b);
+  const same = JSON.stringify(owned) === JSON.stringify(ids.map(({ id }) => id));
+  return same ? [] : [`W10: there are ${ids.length} parts, and cells for ${owned.length}`];
+}
+
+const CELLS = `SELECT input AS cell FROM instance UNION ALL SELECT output FROM instance
+  UNION ALL SELECT input FROM step UNION ALL SELECT result FROM step`;
 
 /** W3: whatever is due has an alarm, or a turn that is covered by one. */
 export function isCovered(event: TraceEvent, object: InProcessObject, bereft: boolean): string[] {

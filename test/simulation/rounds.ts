@@ -4,6 +4,7 @@
  */
 import { nameOf } from "../../src/core/names.ts";
 import { decode, encode } from "../../src/core/payload.ts";
+import { textOf } from "../../src/core/stored-text.ts";
 import { executionIdAfter } from "../../src/engine/next-round.ts";
 import { InstanceStore } from "../../src/store/instance-store.ts";
 import { StepStore } from "../../src/store/step-store.ts";
@@ -88,14 +89,14 @@ function standingOf(object: InProcessObject): Standing | undefined {
   const [ended, unended] = [steps.ended(), steps.unended()];
   const kept = unended.filter(({ state }) => state === "buffered");
   const done = ended.filter(({ kind, state }) => kind === "event" && state === "done");
-  const input = decode(row.input) as Program;
+  const input = decode(textOf(row.input)) as Program;
   return {
     executionId: row.executionId,
     round: input.kind === "rounds" ? input.round : 0,
     seen: new Set(input.kind === "rounds" ? input.seen.flatMap(heardIn) : []),
     events: [...done, ...kept].map(({ step, result }) => ({
       name: nameOf(step),
-      payload: result ?? "",
+      payload: textOf(result ?? ""),
     })),
     steps: ended.length + unended.length - kept.length,
   };
