@@ -90,7 +90,7 @@ export class Execution {
       },
     });
     this.reporter = new Reporter((event) => host.log(event), row);
-    this.#growth = new Growth(ended);
+    this.#growth = new Growth(ended, (fields) => this.reporter.instance("history.large", fields));
     this.#recorder = new Recorder(steps, this.driver, this.#growth);
     this.runner = new Runner({
       host,

@@ -76,9 +76,9 @@ export class Recorder {
     at: number,
     failureBytes: number,
   ): void {
-    const { identity, request, input } = step.ask;
+    const { identity, ordinal, request, input } = step.ask;
     const bytes = (input === null ? 0 : byteLength(input)) + failureBytes;
-    this.#growth.add(outcome.ok ? bytes + bytesOf(outcome.result) : bytes);
+    this.#growth.add(ordinal, outcome.ok ? bytes + bytesOf(outcome.result) : bytes);
     this.#driver.feed({ seq, step: identity, kind: request.kind, at, outcome });
   }
 
