@@ -4,8 +4,8 @@
  */
 export const LIMITS = {
   /**
-   * Bytes (UTF-8) of one encoded value: an input, a result, an event. 16 MiB: an RPC carries 32 MiB, and an
-   * isolate of 128 MB holds a value as text and decoded, with the room to make the one of the other.
+   * Bytes (UTF-8) of one encoded value: an input, a result, an event. An RPC carries 32 MiB, and an isolate of
+   * 128 MB holds a value as text and decoded, at two bytes a character each, beside what comes and goes.
    */
   payloadBytes: 16_777_216,
   /**
@@ -26,8 +26,8 @@ export const LIMITS = {
   textAtHandBytes: 1_024,
   /** Levels of nesting in one value: keeps every walk over it clear of the stack's end. */
   payloadDepth: 64,
-  /** Bytes of an HTTP request body: a payload and its envelope. */
-  bodyBytes: 1_048_576,
+  /** Bytes of an HTTP request body: a payload, and 64 KiB for its envelope. */
+  bodyBytes: 16_842_752,
   /** Characters of an instance id. */
   instanceIdLength: 128,
   /** Characters of the name of a workflow, activity, inline step or event. */
@@ -81,9 +81,9 @@ export const LIMITS = {
   timerMillis: 3_155_760_000_000,
   /** Items of one page of a history. */
   historyPage: 1_000,
-  /** Characters of JSON after which a page of a history ends early: an RPC carries 32 MiB. */
+  /** Characters of JSON after which a page of a history ends early: it is made in 128 MB. */
   historyPageLength: 8_388_608,
-  /** Open steps an instance's document lists: its history has them all, and an RPC carries 32 MiB. */
+  /** Open steps an instance's document lists: its history has them all. */
   waitingFor: 1_000,
   /** Seconds a client may ask a status read to wait. */
   waitSeconds: 60,

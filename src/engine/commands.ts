@@ -13,6 +13,7 @@ import {
 } from "../core/documents.ts";
 import { WaymarkError } from "../core/errors.ts";
 import type { StoredHistoryPage } from "../core/history.ts";
+import { jsonLength } from "../core/json-text.ts";
 import { LIMITS } from "../core/limits.ts";
 import { nameOf } from "../core/names.ts";
 import type { Encoded } from "../core/payload.ts";
@@ -39,7 +40,7 @@ export interface EventCommand {
   readonly idempotency?: Idempotency | undefined;
 }
 
-/** Rows of a history read at a time: each may hold 2 MB. */
+/** Rows of a history read at a time; what is large of them is read as it is shown. */
 const HISTORY_CHUNK = 16;
 
 /** Part of a list; `cursor` is null at its end. */
@@ -127,7 +128,7 @@ export class Commands {
         }
         const item = show(row);
         items.push(item);
-        length += JSON.stringify(item).length; // as shown: a shared value is stored but once
+        length += jsonLength(item, LIMITS.historyPageLength); // as shown: a shared value is stored once
         last = row.id;
       }
       if (rows.length < HISTORY_CHUNK) return { items, cursor: null };

@@ -4,6 +4,7 @@ import type { ActivityContext, AnyActivity } from "../core/activity.ts";
 import { WaymarkError } from "../core/errors.ts";
 import type { LogFields } from "../core/log.ts";
 import { decode, type Encoded, encode } from "../core/payload.ts";
+import { pack, unpack } from "./packed-text.ts";
 import {
   errorOf,
   type RemoteCall,
@@ -77,7 +78,7 @@ export async function runRemotely(
   const { status, attempt, idempotencyKey, instanceId, executionId, step } = ctx;
   const call: RemoteCall = {
     activity: activity.name,
-    input: encode(input, `the input of "${activity.name}"`),
+    input: pack(encode(input, `the input of "${activity.name}"`)),
     status,
     attempt,
     idempotencyKey,
@@ -87,6 +88,6 @@ export async function runRemotely(
   };
   const channel = new AttemptChannel(ctx);
   const outcome = await activities.run(call, channel).finally(() => channel.close());
-  if (outcome.ok) return decode(outcome.result);
+  if (outcome.ok) return decode(unpack(outcome.result));
   throw errorOf(outcome.error);
 }

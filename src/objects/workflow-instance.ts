@@ -1,21 +1,21 @@
 /** The Durable Object of one workflow instance: a thin shell around its engine. */
 import { DurableObject } from "cloudflare:workers";
-import type {
-  EventReceipt,
-  HistoryPage,
-  InstanceDocument,
-  StartReceipt,
-} from "../core/documents.ts";
+import type { EventReceipt, HistoryPage, InstanceDocument } from "../core/documents.ts";
 import type { StoredHistoryPage } from "../core/history.ts";
 import type { Registry } from "../core/workflow.ts";
 import { Commands, type EventCommand, type StartCommand } from "../engine/commands.ts";
 import type { ControlCommand, GivenExecution } from "../engine/control.ts";
 import { Engine } from "../engine/engine.ts";
 import type { TurnBudget } from "../engine/host.ts";
+import { withLinks } from "../http/links.ts";
+import type { ShownReceipt } from "../http/service.ts";
+import type { Shown } from "../http/shown.ts";
 import { DurableObjectSql } from "../store/durable-object-sql.ts";
 import type { LogLevel } from "./console-log.ts";
 import { objectHost } from "./object-host.ts";
+import { type PackedText, pack, unpack } from "./packed-text.ts";
 import { type Reply, replyOf } from "./reply.ts";
+import { shown } from "./shown-document.ts";
 
 /** What the instances of one Worker share. */
 export interface InstanceConfig {
@@ -24,18 +24,25 @@ export interface InstanceConfig {
   readonly logLevel: LogLevel;
 }
 
+/** A command whose text goes packed. */
+type Packed<Command, Text extends keyof Command> = Omit<Command, Text> & {
+  readonly [Name in Text]: PackedText;
+};
+
+type Document = Shown<InstanceDocument>;
+
 /** What a Worker may ask of an instance's object. Ids go along: an object may not know its name. */
 export interface InstanceRpc {
-  start(command: StartCommand): Promise<Reply<StartReceipt>>;
-  get(id: string, waitMillis: number): Promise<Reply<InstanceDocument>>;
-  history(id: string, after: number, limit: number): Promise<Reply<HistoryPage>>;
-  export(id: string, after: number, limit: number): Promise<Reply<StoredHistoryPage>>;
-  sendEvent(id: string, command: EventCommand): Promise<Reply<EventReceipt>>;
-  suspend(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
-  resume(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
-  terminate(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
-  restart(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
-  given(id: string): Promise<Reply<GivenExecution>>;
+  start(command: Packed<StartCommand, "input">): Promise<Reply<ShownReceipt>>;
+  get(id: string, waitMillis: number): Promise<Reply<Document>>;
+  history(id: string, after: number, limit: number): Promise<Reply<Shown<HistoryPage>>>;
+  export(id: string, after: number, limit: number): Promise<Reply<Shown<StoredHistoryPage>>>;
+  sendEvent(id: string, command: Packed<EventCommand, "payload">): Promise<Reply<EventReceipt>>;
+  suspend(id: string, command: ControlCommand): Promise<Reply<Document>>;
+  resume(id: string, command: ControlCommand): Promise<Reply<Document>>;
+  terminate(id: string, command: ControlCommand): Promise<Reply<Document>>;
+  restart(id: string, command: ControlCommand): Promise<Reply<Document>>;
+  given(id: string): Promise<Reply<Packed<GivenExecution, "input">>>;
   purge(id: string, force: boolean): Promise<Reply<void>>;
 }
 
@@ -60,47 +67,59 @@ export function workflowInstanceClass(config: InstanceConfig) {
       return this.#engine.wake({ retries, scheduledAt });
     }
 
-    start(command: StartCommand): Promise<Reply<StartReceipt>> {
-      return replyOf(() => this.#commands.start(command));
+    start(command: Packed<StartCommand, "input">): Promise<Reply<ShownReceipt>> {
+      return replyOf(() => {
+        const input = unpack(command.input);
+        const { created, document } = this.#commands.start({ ...command, input });
+        return { created, document: shown(document, withLinks) };
+      });
     }
 
-    get(id: string, waitMillis: number): Promise<Reply<InstanceDocument>> {
+    get(id: string, waitMillis: number): Promise<Reply<Document>> {
       const commands = this.#commands;
-      return replyOf(() =>
-        waitMillis > 0 ? commands.whenEnded(id, Date.now() + waitMillis) : commands.get(id),
-      );
+      return replyOf(async () => {
+        const until = Date.now() + waitMillis;
+        const document = waitMillis > 0 ? await commands.whenEnded(id, until) : commands.get(id);
+        return shown(document, withLinks);
+      });
     }
 
-    history(id: string, after: number, limit: number): Promise<Reply<HistoryPage>> {
-      return replyOf(() => this.#commands.history(id, after, limit));
+    history(id: string, after: number, limit: number): Promise<Reply<Shown<HistoryPage>>> {
+      return replyOf(() => shown(this.#commands.history(id, after, limit)));
     }
 
-    export(id: string, after: number, limit: number): Promise<Reply<StoredHistoryPage>> {
-      return replyOf(() => this.#commands.export(id, after, limit));
+    export(id: string, after: number, limit: number): Promise<Reply<Shown<StoredHistoryPage>>> {
+      return replyOf(() => shown(this.#commands.export(id, after, limit)));
     }
 
-    sendEvent(id: string, command: EventCommand): Promise<Reply<EventReceipt>> {
-      return replyOf(() => this.#commands.sendEvent(id, command));
+    sendEvent(id: string, command: Packed<EventCommand, "payload">): Promise<Reply<EventReceipt>> {
+      return replyOf(() => {
+        const payload = unpack(command.payload);
+        return this.#commands.sendEvent(id, { ...command, payload });
+      });
     }
 
-    suspend(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>> {
-      return replyOf(() => this.#commands.suspend(id, command));
+    suspend(id: string, command: ControlCommand): Promise<Reply<Document>> {
+      return replyOf(() => shown(this.#commands.suspend(id, command), withLinks));
     }
 
-    resume(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>> {
-      return replyOf(() => this.#commands.resume(id, command));
+    resume(id: string, command: ControlCommand): Promise<Reply<Document>> {
+      return replyOf(() => shown(this.#commands.resume(id, command), withLinks));
     }
 
-    terminate(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>> {
-      return replyOf(() => this.#commands.terminate(id, command));
+    terminate(id: string, command: ControlCommand): Promise<Reply<Document>> {
+      return replyOf(() => shown(this.#commands.terminate(id, command), withLinks));
     }
 
-    restart(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>> {
-      return replyOf(() => this.#commands.restart(id, command));
+    restart(id: string, command: ControlCommand): Promise<Reply<Document>> {
+      return replyOf(() => shown(this.#commands.restart(id, command), withLinks));
     }
 
-    given(id: string): Promise<Reply<GivenExecution>> {
-      return replyOf(() => this.#commands.given(id));
+    given(id: string): Promise<Reply<Packed<GivenExecution, "input">>> {
+      return replyOf(() => {
+        const given = this.#commands.given(id);
+        return { ...given, input: pack(given.input) };
+      });
     }
 
     purge(id: string, force: boolean): Promise<Reply<void>> {
