@@ -27,6 +27,7 @@ import {
   type RecordedStep,
   type StepRequest,
 } from "./step.ts";
+import { type StoredText, textOf } from "./stored-text.ts";
 
 /** How the function ended. */
 export type WorkflowEnd =
@@ -76,7 +77,8 @@ export class Driver {
   readonly #waiting = new Map<StepIdentity, Waiting>();
   readonly #keyed = new Set<StepIdentity>();
   readonly #counts = new Map<string, number>();
-  #queue: Completion[];
+  /** What was delivered is not kept: a result may be large, and the queue long. */
+  #queue: (Completion | null)[];
   #head = 0;
   /** Recorded, but the code has not asked for them (rule d): changed code, or not yet. */
   readonly #aside = new Map<StepIdentity, Completion>();
@@ -140,7 +142,8 @@ export class Driver {
 
   /** What is recorded and was not delivered to the code, now that it has ended. */
   get undelivered(): readonly Completion[] {
-    return [...this.#queue.slice(this.#head), ...this.#aside.values(), ...this.#belated];
+    const queued = this.#queue.slice(this.#head).filter((completion) => completion !== null);
+    return [...queued, ...this.#aside.values(), ...this.#belated];
   }
 
   /** How the function ended, once it has. */
@@ -286,7 +289,7 @@ export class Driver {
     const differs =
       recorded.kind !== kind
         ? `is recorded as ${recorded.kind}, and the code asks for ${kind}`
-        : asked.key === undefined && recorded.input !== asked.input
+        : asked.key === undefined && !isSame(recorded.input, asked.input)
           ? `is recorded with the input ${excerpt(recorded.input)}, ` +
             `and the code asks for it with ${excerpt(asked.input)}`
           : undefined;
@@ -313,8 +316,8 @@ export class Driver {
       if (this.#deliver(next)) return true;
       this.#aside.set(next.step, next);
     }
-    for (let next = this.#queue[this.#head]; next !== undefined; next = this.#queue[this.#head]) {
-      this.#head++;
+    for (let next = this.#queue[this.#head]; next != null; next = this.#queue[this.#head]) {
+      this.#queue[this.#head++] = null;
       if (this.#deliver(next)) return true;
       this.#aside.set(next.step, next);
     }
@@ -328,7 +331,9 @@ export class Driver {
     const { outcome } = completion;
     if (completion.kind === "cancel") {
       this.#pass(completion);
-      this.#cancelAll(outcome.ok ? String(decode(outcome.result)) : outcome.failure.message);
+      this.#cancelAll(
+        outcome.ok ? String(decode(textOf(outcome.result))) : outcome.failure.message,
+      );
       return true;
     }
     const waiting = this.#waiting.get(completion.step);
@@ -336,7 +341,8 @@ export class Driver {
     this.#waiting.delete(completion.step);
     if (waiting.signal !== undefined) this.#signals.forget(waiting.signal, completion.step);
     this.#pass(completion);
-    if (outcome.ok) waiting.resolve(decode(outcome.result));
+    if (outcome.ok)
+      waiting.resolve(decode(textOf(outcome.result))); // first needed here
     else waiting.reject(failureError(completion, outcome));
     return true;
   }
@@ -405,7 +411,11 @@ function failureError(
   }
 }
 
-function excerpt(input: Encoded | null): string {
+const isSame = (recorded: StoredText | null, asked: Encoded | null): boolean =>
+  recorded === asked || (recorded !== null && textOf(recorded) === asked);
+
+function excerpt(input: StoredText | null): string {
   if (input === null) return "nothing";
-  return input.length <= 200 ? input : `${input.slice(0, 199)}…`;
+  const text = textOf(input);
+  return text.length <= 200 ? text : `${text.slice(0, 199)}…`;
 }

@@ -6,6 +6,7 @@ import { decodeFailure } from "./failure.ts";
 import type { StepIdentity } from "./names.ts";
 import { ENCODED_UNDEFINED, type Encoded } from "./payload.ts";
 import type { Completion, RecordKind } from "./step.ts";
+import { type StoredText, textOf } from "./stored-text.ts";
 
 /** One step of a stored history. Times are milliseconds since 1970; payloads are encoded text. */
 export interface StoredStep {
@@ -61,14 +62,29 @@ export const isRefused = ({
 export const isStep = (row: Pick<StoredStep, "seq" | "state">): boolean =>
   row.state !== "buffered" && !isRefused(row);
 
-/** What the driver is told of a step that has ended. */
-export function completionOf(
-  step: Omit<StoredStep, "input"> & { readonly seq: number },
-): Completion {
+/** A step that has ended, as memory holds it. */
+type EndedStep = Omit<StoredStep, "seq" | "input" | "result" | "failure"> & {
+  readonly seq: number;
+  readonly result: StoredText | null;
+  readonly failure: StoredText | null;
+};
+
+/** What the driver is told of a step that has ended; what is large of it is read at its delivery. */
+export function completionOf(step: EndedStep): Completion {
   const { seq, step: identity, kind, state, attempt, result, failure, at } = step;
   const outcome =
     failure !== null && state === "failed"
-      ? { ok: false as const, failure: decodeFailure(failure), attempts: attempt }
+      ? failedOutcome(failure, attempt)
       : { ok: true as const, result: result ?? ENCODED_UNDEFINED };
   return { seq, step: identity, kind, at, outcome };
+}
+
+function failedOutcome(stored: StoredText, attempts: number): Completion["outcome"] {
+  return {
+    ok: false,
+    attempts,
+    get failure() {
+      return decodeFailure(textOf(stored));
+    },
+  };
 }

@@ -4,19 +4,30 @@
  */
 export const LIMITS = {
   /**
-   * Bytes (UTF-8) of one encoded value: an input, a result, an event. A step's row holds an input
-   * and a result, and a row in a Durable Object may hold 2 MB in all.
+   * Bytes (UTF-8) of one encoded value: an input, a result, an event. An RPC carries 32 MiB, and an isolate of
+   * 128 MB holds a value as text and decoded, at two bytes a character each, beside what comes and goes.
    */
-  payloadBytes: 960_000,
+  payloadBytes: 16_777_216,
   /**
    * Characters and members of one value, counted again wherever a value is shared: stored once, it
-   * is written out each time in JSON, and one RPC carries 32 MiB.
+   * is written out each time in JSON. Somewhat more than `payloadBytes`, so that what is not shared meets
+   * that bound first.
    */
-  payloadExpanded: 3_840_000,
+  payloadExpanded: 20_971_520,
+  /**
+   * Bytes (UTF-8) of a text that a row holds whole; a longer one is split over rows of up to twice that. A
+   * step's row holds an input and a result, and a row in a Durable Object may hold 2 MB in all.
+   */
+  cellBytes: 960_000,
+  /**
+   * Bytes (UTF-8) of a stored text that comes to memory with its row. A longer one is read when it is needed, so
+   * that a long history does not fill memory. From about here on that costs a replay no more time (measured).
+   */
+  textAtHandBytes: 1_024,
   /** Levels of nesting in one value: keeps every walk over it clear of the stack's end. */
   payloadDepth: 64,
-  /** Bytes of an HTTP request body: a payload and its envelope. */
-  bodyBytes: 1_048_576,
+  /** Bytes of an HTTP request body: a payload, and 64 KiB for its envelope. */
+  bodyBytes: 16_842_752,
   /** Characters of an instance id. */
   instanceIdLength: 128,
   /** Characters of the name of a workflow, activity, inline step or event. */
@@ -57,8 +68,11 @@ export const LIMITS = {
   failurePropertiesBytes: 8_192,
   /** Events an instance keeps that nobody has waited for yet. */
   bufferedEvents: 1_000,
-  /** Characters of the payloads of those events together: all of them are read at once. */
-  bufferedEventsLength: 8_388_608,
+  /**
+   * Bytes (UTF-8) of the payloads of those events together: two of the largest, so that one may come while
+   * another waits to be taken. Only what is taken is read, so it is storage that this bounds.
+   */
+  bufferedEventsBytes: 33_554_432,
   /** Events an execution keeps in its history that no wait took: the newest ones, for those who ask why. */
   refusedEvents: 100,
   /**
@@ -66,8 +80,11 @@ export const LIMITS = {
    * meanwhile; whatever a schema may look up is there sooner.
    */
   eventCheckMillis: 5_000,
-  /** Characters of the inputs, results and failures of one execution: a replay holds them, in 128 MB. */
-  historyLength: 50_331_648,
+  /**
+   * Bytes (UTF-8) of the inputs, results and failures of one execution. A replay reads them one at a time, and
+   * the code may hold all that it was given, in 128 MB.
+   */
+  historyBytes: 50_331_648,
   /** Steps one execution may have; a longer life is for `continueAsNew`. */
   steps: 100_000,
   /** Tags of an instance, and characters of a tag's name and value. */
@@ -78,9 +95,9 @@ export const LIMITS = {
   timerMillis: 3_155_760_000_000,
   /** Items of one page of a history. */
   historyPage: 1_000,
-  /** Characters of JSON after which a page of a history ends early: an RPC carries 32 MiB. */
+  /** Characters of JSON after which a page of a history ends early: it is made in 128 MB. */
   historyPageLength: 8_388_608,
-  /** Open steps an instance's document lists: its history has them all, and an RPC carries 32 MiB. */
+  /** Open steps an instance's document lists: its history has them all. */
   waitingFor: 1_000,
   /** Seconds a client may ask a status read to wait. */
   waitSeconds: 60,

@@ -8,6 +8,7 @@
 import { parse, stringify } from "devalue";
 import { WaymarkError } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
+import { byteLength } from "./stored-text.ts";
 
 /** A value as it is stored. */
 export type Encoded = string;
@@ -50,6 +51,7 @@ export function encode(value: unknown, what: string): Encoded {
   if (value === undefined) return ENCODED_UNDEFINED;
   const views = check(value, what);
   const text = views ? stringify(value, WRITERS) : stringify(value);
+  if (text.length * 3 <= LIMITS.payloadBytes) return text; // counted only where a doubt is left
   const bytes = byteLength(text);
   if (bytes > LIMITS.payloadBytes) {
     throw new WaymarkError(
@@ -68,13 +70,6 @@ export function decode(text: Encoded): unknown {
   } catch (cause) {
     throw new WaymarkError("PAYLOAD_CORRUPT", "a stored value cannot be read", { cause });
   }
-}
-
-/** The UTF-8 bytes of a text; counted only where its length leaves a doubt. */
-function byteLength(text: string): number {
-  return text.length * 3 <= LIMITS.payloadBytes
-    ? text.length
-    : new TextEncoder().encode(text).length;
 }
 
 /** Characters of a time as ISO text. */

@@ -9,6 +9,7 @@ import type { StepIdentity } from "./names.ts";
 import type { Encoded } from "./payload.ts";
 import type { RetryPolicy } from "./retry.ts";
 import type { Schema } from "./schema.ts";
+import type { StoredText } from "./stored-text.ts";
 
 /** The kinds of step a workflow can ask for. */
 export type StepKind = "activity" | "run" | "timer" | "event" | "child" | "start" | "send";
@@ -66,8 +67,8 @@ export interface Ask {
 }
 
 /** How a step ended. */
-export type StepOutcome =
-  | { readonly ok: true; readonly result: Encoded }
+export type StepOutcome<Text = Encoded> =
+  | { readonly ok: true; readonly result: Text }
   | { readonly ok: false; readonly failure: Failure; readonly attempts: number };
 
 /** A step's end as it is recorded: delivered to the workflow in the order of `seq`. */
@@ -77,7 +78,7 @@ export interface Completion {
   readonly kind: RecordKind;
   /** When it was recorded, in milliseconds since 1970. */
   readonly at: number;
-  readonly outcome: StepOutcome;
+  readonly outcome: StepOutcome<StoredText>;
 }
 
 /** What `continueAsNew` asked for: the next execution of the same instance. */
@@ -90,5 +91,5 @@ export interface Continuation {
 /** What the history says of a step, for the comparison on replay (W7). */
 export interface RecordedStep {
   readonly kind: RecordKind;
-  readonly input: Encoded | null;
+  readonly input: StoredText | null;
 }

@@ -1,6 +1,7 @@
 /** The answer to a step that came while its execution could not take it: its row keeps it (W1). */
 import { decodeFailure, encodeFailure } from "../core/failure.ts";
 import { ENCODED_UNDEFINED, type Encoded, encode } from "../core/payload.ts";
+import { textOf } from "../core/stored-text.ts";
 import type { StepRow } from "../store/rows.ts";
 import type { StepStore } from "../store/step-store.ts";
 import { attemptName } from "./correspondence.ts";
@@ -35,6 +36,7 @@ export function keepAnswer(
 
 /** The answer that a row has kept. */
 export function storedAnswer({ result, failure }: Pick<StepRow, "result" | "failure">): Answered {
-  if (failure === null) return { ok: true, result: result ?? ENCODED_UNDEFINED };
-  return { ok: false, failure: decodeFailure(failure), final: result === FINAL };
+  const text = result === null ? null : textOf(result);
+  if (failure === null) return { ok: true, result: text ?? ENCODED_UNDEFINED };
+  return { ok: false, failure: decodeFailure(textOf(failure)), final: text === FINAL };
 }

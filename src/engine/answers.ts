@@ -4,6 +4,7 @@
  */
 import type { Idempotency } from "../core/documents.ts";
 import { WaymarkError } from "../core/errors.ts";
+import { jsonLength } from "../core/json-text.ts";
 import type { KeyStore } from "../store/key-store.ts";
 import type { Host } from "./host.ts";
 
@@ -51,11 +52,16 @@ export class Answers {
     }
     keys.checkRoom(now);
     const answer = act();
-    const whole = JSON.stringify({ whole: answer });
-    const fits = whole.length <= KEPT_ANSWER_LENGTH;
-    keys.keep(idempotency, fits ? whole : JSON.stringify({ part: short.of(answer) }), now);
+    keys.keep(idempotency, keptAnswer(answer, short), now);
     return answer;
   }
+}
+
+function keptAnswer<Answer, Kept>(answer: Answer, short: Short<Answer, Kept>): string {
+  const large = jsonLength(answer, KEPT_ANSWER_LENGTH) > KEPT_ANSWER_LENGTH; // it may be 32 MB
+  const whole = large ? null : JSON.stringify({ whole: answer });
+  if (whole !== null && whole.length <= KEPT_ANSWER_LENGTH) return whole;
+  return JSON.stringify({ part: short.of(answer) });
 }
 
 function purged(): WaymarkError {

@@ -17,8 +17,9 @@ export interface AskedOfChildren {
 
 /** Asks all children something, and theirs. */
 export function askChildren(engine: Engine, row: InstanceRow, asked: AskedOfChildren): void {
-  for (const { step, child } of livingChildren(engine)) {
-    const { verb, reason, force = false } = asked;
+  const { verb, reason, force = false } = asked;
+  const children = verb === "purge" ? allChildren(engine) : livingChildren(engine);
+  for (const { step, child } of children) {
     const parent = { executionId: row.executionId, step };
     const content = controlOf(verb, reason, parent, { recursive: true, force });
     engine.post({ target: child.id, executionId: row.executionId, step: null, content });
@@ -35,14 +36,24 @@ export function closeChildren(engine: Engine, row: InstanceRow): void {
   }
 }
 
-/** The children that may not have ended, as far as this instance knows. */
-function livingChildren(engine: Engine): { readonly step: string; readonly child: Child }[] {
+interface KnownChild {
+  readonly step: string;
+  readonly child: Child;
+  /** It has ended, or was never started. */
+  readonly over: boolean;
+}
+
+function allChildren(engine: Engine): KnownChild[] {
   if (!engine.outbox.exists) return []; // it has never started one
-  return engine.steps.children().flatMap(({ step, kind, state, child }) => {
-    const over = kind === "child" ? state === "done" || state === "failed" : state === "failed";
-    return over ? [] : [{ step, child: JSON.parse(child) as Child }];
+  return engine.steps.children().map(({ step, kind, state, child }) => {
+    const over = state === "failed" || (kind === "child" && state === "done");
+    return { step, child: JSON.parse(child) as Child, over };
   });
 }
+
+/** The children that may not have ended, as far as this instance knows. */
+const livingChildren = (engine: Engine): KnownChild[] =>
+  allChildren(engine).filter(({ over }) => !over);
 
 /** Tells the parent how its child has ended. */
 export function tellParent(engine: Engine, row: InstanceRow, outcome: Answered): void {

@@ -14,6 +14,7 @@ import {
 import { WaymarkError } from "../core/errors.ts";
 import { engineFailure } from "../core/failure.ts";
 import type { StoredHistoryPage } from "../core/history.ts";
+import { jsonLength } from "../core/json-text.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { Encoded } from "../core/payload.ts";
 import type { InstanceRow, StepRow } from "../store/rows.ts";
@@ -41,7 +42,7 @@ export interface EventCommand {
   readonly idempotency?: Idempotency | undefined;
 }
 
-/** Rows of a history read at a time: each may hold 2 MB. */
+/** Rows of a history read at a time; what is large of them is read as it is shown. */
 const HISTORY_CHUNK = 16;
 
 /** Part of a list; `cursor` is null at its end. */
@@ -137,7 +138,7 @@ export class Commands {
         }
         const item = show(row);
         items.push(item);
-        length += JSON.stringify(item).length; // as shown: a shared value is stored but once
+        length += jsonLength(item, LIMITS.historyPageLength); // as shown: a shared value is stored once
         last = row.id;
       }
       if (rows.length < HISTORY_CHUNK) return { items, cursor: null };

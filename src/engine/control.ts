@@ -4,6 +4,7 @@ import { WaymarkError } from "../core/errors.ts";
 import { CancelledError, encodeFailure, engineFailure } from "../core/failure.ts";
 import { encode } from "../core/payload.ts";
 import { CANCEL_REQUEST } from "../core/step.ts";
+import { textOf } from "../core/stored-text.ts";
 import type { InstanceRow } from "../store/rows.ts";
 import type { Answers } from "./answers.ts";
 import { askChildren } from "./children.ts";
@@ -150,7 +151,7 @@ export function terminateInstance(engine: Engine, row: InstanceRow, message: str
 
 const givenOf = ({ workflow, input, tags }: InstanceRow): GivenExecution => ({
   workflow,
-  input,
+  input: textOf(input),
   tags: JSON.parse(tags),
 });
 

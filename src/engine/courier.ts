@@ -5,10 +5,16 @@
  * W9: a message is written in the commit that makes it due, and leaves after it: the host sees to that.
  */
 import type { StepIdentity } from "../core/names.ts";
-import type { OutboxStore, OutgoingRow } from "../store/outbox-store.ts";
+import type { OutboxStore, OutgoingContent, OutgoingRow } from "../store/outbox-store.ts";
 import type { Doorbell } from "./doorbell.ts";
 import { type Host, RESEND_MILLIS, SENT_AT_ONCE } from "./host.ts";
-import { type MessageAnswer, type MessageContent, refused } from "./message.ts";
+import {
+  type MessageAnswer,
+  type MessageContent,
+  payloadOf,
+  refused,
+  withPayload,
+} from "./message.ts";
 
 export interface CourierOptions {
   readonly host: Host;
@@ -61,7 +67,9 @@ export class Courier {
   post({ content, ...row }: Outgoing, due: number): void {
     const queues = this.#read();
     const { outbox } = this.#options;
-    const number = outbox.add({ ...row, content: JSON.stringify(content), due });
+    const payload = payloadOf(content);
+    const rest = JSON.stringify(payload === null ? content : withPayload(content, ""));
+    const number = outbox.add({ ...row, content: rest, payload, due });
     const queue = queues.get(row.target);
     const added = { ...row, number, due, attempt: 0 };
     if (queue === undefined) queues.set(row.target, [added]);
@@ -88,7 +96,7 @@ export class Courier {
   async #deliver(row: OutgoingRow): Promise<void> {
     const { outbox, doorbell } = this.#options;
     try {
-      const content = JSON.parse(outbox.content(row.number)) as MessageContent;
+      const content = contentOf(outbox.content(row.number));
       const answer = await this.#ask(row, content);
       if (answer === null || (!answer.ok && answer.retryable)) this.#again(row);
       else this.#done(row, content, answer);
@@ -134,4 +142,9 @@ export class Courier {
     this.#queues ??= Map.groupBy(this.#options.outbox.pending(), ({ target }) => target);
     return this.#queues;
   }
+}
+
+function contentOf({ content, payload }: OutgoingContent): MessageContent {
+  const rest = JSON.parse(content) as MessageContent;
+  return payload === null ? rest : withPayload(rest, payload);
 }

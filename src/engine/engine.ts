@@ -22,6 +22,7 @@ import { InboxStore } from "../store/inbox-store.ts";
 import { type InstanceEnd, InstanceStore } from "../store/instance-store.ts";
 import { KeyStore } from "../store/key-store.ts";
 import { OutboxStore, type OutgoingRow } from "../store/outbox-store.ts";
+import { PartStore } from "../store/part-store.ts";
 import type { InstanceRow } from "../store/rows.ts";
 import type { Sql } from "../store/sql.ts";
 import { StepStore } from "../store/step-store.ts";
@@ -50,6 +51,8 @@ export interface EngineOptions {
   readonly host: Host;
   readonly registry: Registry;
   readonly turn?: Partial<TurnBudget>;
+  /** UTF-8 bytes of a text that is not split over rows; tests take fewer than the platform. */
+  readonly cellBytes?: number | undefined;
 }
 
 /** The step that waits for an answer, and the try that it belongs to; null where it has but one. */
@@ -108,11 +111,12 @@ export class Engine {
   constructor(options: EngineOptions) {
     this.host = correctedHost(options.host);
     this.registry = options.registry;
-    this.instance = new InstanceStore(options.sql);
-    this.steps = new StepStore(options.sql);
+    const parts = new PartStore(options.sql, options.cellBytes);
+    this.instance = new InstanceStore(options.sql, parts);
+    this.steps = new StepStore(options.sql, parts);
     this.keys = new KeyStore(options.sql);
     this.tombstone = new TombstoneStore(options.sql);
-    this.outbox = new OutboxStore(options.sql);
+    this.outbox = new OutboxStore(options.sql, parts);
     this.inbox = new InboxStore(options.sql);
     this.#courier = new Courier({
       host: this.host,
@@ -255,7 +259,9 @@ export class Engine {
 
   /** Removes an instance that has ended; a tombstone stays for those who send for it again. */
   purge(row: InstanceRow): void {
-    this.instance.drop();
+    const alone = this.#courier.empty;
+    if (!alone) this.steps.forgetParts(); // a message that is not answered may have some, too
+    this.instance.drop(alone);
     this.steps.dropped();
     this.keys.answerAll(PURGED);
     this.tombstone.write({ executionId: row.executionId, at: this.host.now() });

@@ -7,15 +7,16 @@
 import { WaymarkError } from "../core/errors.ts";
 import { engineFailure, type Failure, toFailure } from "../core/failure.ts";
 import { LIMITS } from "../core/limits.ts";
-import { decode, type Encoded, encode } from "../core/payload.ts";
+import { decode, encode } from "../core/payload.ts";
 import { type Checked, misfits, type Schema } from "../core/schema.ts";
+import { type StoredText, textOf } from "../core/stored-text.ts";
 import type { Doorbell } from "./doorbell.ts";
 import type { Host } from "./host.ts";
 import type { OpenStep } from "./open-step.ts";
 import type { BufferedEvent } from "./recorder.ts";
 
 export type Verdict =
-  | { readonly fits: true; readonly payload: Encoded }
+  | { readonly fits: true; readonly payload: StoredText }
   | { readonly fits: false; readonly failure: Failure };
 
 /** A schema that is asked for its verdict. */
@@ -70,7 +71,7 @@ export class EventCheck {
       asked.verdict ??= verdict; // unless it came too late
     };
     try {
-      const checked = schema["~standard"].validate(decode(event.payload));
+      const checked = schema["~standard"].validate(decode(textOf(event.payload)));
       if (isPromise(checked)) this.#follow(Promise.resolve(checked), asked).then(answer);
       else answer(verdictOn(event, checked));
     } catch (error) {
@@ -94,7 +95,8 @@ export class EventCheck {
 
 function verdictOn(event: BufferedEvent, checked: Checked<unknown>): Verdict {
   if (checked.issues !== undefined) return refusal(event, misfits(checked.issues));
-  return { fits: true, payload: encode(checked.value, `what the schema makes of "${event.name}"`) };
+  const made = encode(checked.value, `what the schema makes of "${event.name}"`);
+  return { fits: true, payload: made === textOf(event.payload) ? event.payload : made };
 }
 
 /** What a schema throws, and what of its making cannot be stored. */

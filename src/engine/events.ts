@@ -3,7 +3,9 @@ import { WaymarkError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { nameOf } from "../core/names.ts";
 import type { Encoded } from "../core/payload.ts";
+import { byteLength } from "../core/stored-text.ts";
 import type { InstanceRow } from "../store/rows.ts";
+import type { Buffered } from "../store/step-store.ts";
 import { checkRunning } from "./control.ts";
 import type { Engine } from "./engine.ts";
 
@@ -35,21 +37,19 @@ function announce(
   now: number,
 ): void {
   const { execution, steps } = engine;
-  execution?.buffer(id, event, payload);
+  execution?.buffer(id, event, steps.kept(id, payload));
   if (row.heldAt !== null) return; // kept until it is resumed
   const waits = execution?.waitsFor(event) ?? steps.open().some((step) => isWaitFor(step, event));
   if (waits) engine.poke(now);
 }
 
-function checkRoom(buffered: { count: number; length: number }, payload: Encoded): void {
-  const full =
-    buffered.count >= LIMITS.bufferedEvents ||
-    buffered.length + payload.length > LIMITS.bufferedEventsLength;
-  if (!full) return;
+function checkRoom({ count, bytes }: Buffered, payload: Encoded): void {
+  const { bufferedEvents, bufferedEventsBytes } = LIMITS;
+  if (count < bufferedEvents && bytes + byteLength(payload) <= bufferedEventsBytes) return;
   throw new WaymarkError(
     "EVENT_BUFFER_FULL",
-    `the instance keeps ${buffered.count} events nobody has waited for, of ${buffered.length} ` +
-      `characters; it takes ${LIMITS.bufferedEvents} of ${LIMITS.bufferedEventsLength}. Send later`,
+    `the instance keeps ${count} events nobody has waited for, of ${bytes} bytes; ` +
+      `it takes ${bufferedEvents} of ${bufferedEventsBytes} together. Send later`,
   );
 }
 

@@ -12,10 +12,10 @@ import { Driver } from "../core/driver.ts";
 import { WaymarkError } from "../core/errors.ts";
 import { CancelledError, decodeFailure, engineFailure } from "../core/failure.ts";
 import { completionOf } from "../core/history.ts";
-import { LIMITS } from "../core/limits.ts";
 import type { StepIdentity } from "../core/names.ts";
-import { decode, type Encoded } from "../core/payload.ts";
+import { decode } from "../core/payload.ts";
 import type { Completion } from "../core/step.ts";
+import { type StoredText, textOf } from "../core/stored-text.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
 import type { Child, InstanceRow, StepRow } from "../store/rows.ts";
 import type { StepStore } from "../store/step-store.ts";
@@ -27,7 +27,7 @@ import { attemptName, Correspondence, cancelOf, isCorrespondence } from "./corre
 import type { Outgoing } from "./courier.ts";
 import type { Doorbell } from "./doorbell.ts";
 import { EventCheck } from "./event-check.ts";
-import { storedStep } from "./export-history.ts";
+import { Growth } from "./growth.ts";
 import { type Host, STARTED_AT_ONCE } from "./host.ts";
 import type { Leaving } from "./leaving.ts";
 import type { Answered } from "./message.ts";
@@ -35,6 +35,7 @@ import { type OpenStep, openStep, runsOutside } from "./open-step.ts";
 import { type BufferedEvent, type CancelRequest, Recorder, TIMER_OVER } from "./recorder.ts";
 import { Reporter } from "./reporter.ts";
 import { Runner } from "./runner.ts";
+import { shownState } from "./view.ts";
 
 export interface ExecutionOptions {
   readonly host: Host;
@@ -63,6 +64,7 @@ export class Execution {
   readonly reporter: Reporter;
   readonly runner: Runner;
   readonly #options: ExecutionOptions;
+  readonly #growth: Growth;
   readonly #recorder: Recorder;
   readonly #correspondence: Correspondence;
   /** Open and cancelled rows the code has not asked for yet. */
@@ -100,7 +102,8 @@ export class Execution {
       },
     });
     this.reporter = new Reporter((event) => host.log(event), row);
-    this.#recorder = new Recorder(steps, this.driver, ended);
+    this.#growth = new Growth(ended, (fields) => this.reporter.instance("history.large", fields));
+    this.#recorder = new Recorder(steps, this.driver, this.#growth);
     this.#correspondence = new Correspondence({
       row,
       recorder: this.#recorder,
@@ -135,16 +138,16 @@ export class Execution {
     const { stages } = workflow;
     const parent = row.parent === null ? null : (JSON.parse(row.parent) as ParentReference);
     const ctx = createContext(this.driver, { instanceId, executionId, parent, version, stages });
-    this.driver.start(() => workflow.run(ctx, decode(row.input)));
+    this.driver.start(() => workflow.run(ctx, decode(textOf(row.input))));
   }
 
   /** Takes a stored event that nobody waits for yet. */
-  buffer(id: number, name: string, payload: string): void {
+  buffer(id: number, name: string, payload: StoredText): void {
     this.#events.push({ id, name, payload });
   }
 
   /** Takes a stored request to cancel. */
-  requestCancel(id: number, payload: Encoded): void {
+  requestCancel(id: number, payload: StoredText): void {
     this.#cancelRequest = { id, payload };
   }
 
@@ -501,7 +504,7 @@ export class Execution {
 
   /** Whether the history has grown beyond what memory could hold on the next replay. */
   get overgrown(): boolean {
-    return this.#recorder.length > LIMITS.historyLength;
+    return this.#growth.overgrown;
   }
 
   /** Whether an attempt runs, or waits only for another to leave, or an event is checked. */
@@ -533,10 +536,16 @@ export class Execution {
     return this.#waits.some(isWaitFor(event));
   }
 
-  /** Gives rows to what outlives the turn. */
+  /**
+   * Gives rows to what outlives the turn. A wait whose event is here meets it in the next one: its row would
+   * come after the event's and go with it, and the next row would get its id again.
+   */
   keepOpen(now: number): void {
+    const here = new Set(this.#events.map(({ name }) => name));
     for (const step of this.#open.values()) {
-      const { kind } = step.ask.request;
+      const { request } = step.ask;
+      const { kind } = request;
+      if (kind === "event" && here.has(request.event)) continue;
       if (kind === "timer" || kind === "event" || step.attempt !== null) {
         this.#recorder.keepOpen(step, now);
       }
@@ -553,8 +562,8 @@ const mayStart = (step: OpenStep, now: number): boolean =>
   step.leaving === null || step.leaving.attempt.settled || step.leaving.until <= now;
 
 /** Whether an attempt before is known to have taken its object with it. */
-const isLost = (failure: string | null): boolean =>
-  failure !== null && decodeFailure(failure).code === "ATTEMPT_LOST";
+const isLost = (failure: StoredText | null): boolean =>
+  failure !== null && decodeFailure(textOf(failure)).code === "ATTEMPT_LOST";
 
 const toCompletion = (row: StepRow): Completion =>
-  completionOf({ ...storedStep(row), seq: row.seq ?? 0 });
+  completionOf({ ...row, state: shownState(row.state), seq: row.seq ?? 0 });

@@ -47,6 +47,34 @@ export interface SentEvent {
 
 export type MessageContent = StartChild | ChildResult | ControlChild | SentEvent;
 
+/** What of a message may be large; null where nothing. */
+export function payloadOf(content: MessageContent): Encoded | null {
+  switch (content.kind) {
+    case "start":
+      return content.input;
+    case "event":
+      return content.payload;
+    case "result":
+      return content.outcome.ok ? content.outcome.result : null;
+    case "control":
+      return null;
+  }
+}
+
+/** The message with this in the place of what may be large. */
+export function withPayload(content: MessageContent, payload: Encoded): MessageContent {
+  switch (content.kind) {
+    case "start":
+      return { ...content, input: payload };
+    case "event":
+      return { ...content, payload };
+    case "result":
+      return content.outcome.ok ? { ...content, outcome: { ok: true, result: payload } } : content;
+    case "control":
+      return content;
+  }
+}
+
 export interface Message {
   /** The id of the instance it goes to. */
   readonly to: string;

@@ -5,6 +5,7 @@
 import type { ParentReference } from "../core/child.ts";
 import { isTerminal } from "../core/documents.ts";
 import { WaymarkError } from "../core/errors.ts";
+import { textOf } from "../core/stored-text.ts";
 import type { InstanceRow } from "../store/rows.ts";
 import { askChildren, outcomeOf, tellParent } from "./children.ts";
 import { cancelInstance, terminateInstance } from "./control.ts";
@@ -76,7 +77,7 @@ function begin(engine: Engine, id: string, start: StartChild): void {
 
 const endOf = ({ status, output, error }: InstanceRow) => ({
   status: status as "Completed" | "Failed" | "Terminated",
-  output,
+  output: output === null ? null : textOf(output),
   error,
 });
 

@@ -8,15 +8,17 @@ import type { Driver } from "../core/driver.ts";
 import { decodeFailure, encodeFailure, type Failure } from "../core/failure.ts";
 import { ENCODED_UNDEFINED, type Encoded } from "../core/payload.ts";
 import { CANCEL_REQUEST, type StepOutcome } from "../core/step.ts";
+import { byteLength, bytesOf, type StoredText } from "../core/stored-text.ts";
 import type { NewStepRow, StepRow } from "../store/rows.ts";
 import type { StepStore } from "../store/step-store.ts";
+import type { Growth } from "./growth.ts";
 import type { OpenStep } from "./open-step.ts";
 
 /** An event nobody has taken yet. */
 export interface BufferedEvent {
   readonly id: number;
   readonly name: string;
-  readonly payload: Encoded;
+  readonly payload: StoredText;
 }
 
 /** A request to cancel that has not reached the code. */
@@ -25,20 +27,15 @@ export type CancelRequest = Omit<BufferedEvent, "name">;
 export class Recorder {
   readonly #steps: StepStore;
   readonly #driver: Driver;
+  readonly #growth: Growth;
   #seq: number;
-  #length: number;
 
-  /** @param ended the steps recorded before, in order */
-  constructor(steps: StepStore, driver: Driver, ended: readonly StepRow[]) {
+  /** @param growth that of the steps recorded before */
+  constructor(steps: StepStore, driver: Driver, growth: Growth) {
     this.#steps = steps;
     this.#driver = driver;
-    this.#seq = ended.at(-1)?.seq ?? 0;
-    this.#length = ended.reduce((sum, row) => sum + payloadLength(row), 0);
-  }
-
-  /** Characters of the inputs, results and failures recorded in this execution. */
-  get length(): number {
-    return this.#length;
+    this.#growth = growth;
+    this.#seq = growth.ended;
   }
 
   /** Records a step's end. */
@@ -54,12 +51,14 @@ export class Recorder {
       lastProcessedId: processedId(step),
       at,
     };
-    if (step.row === null) this.#steps.insert({ ...newRow(step, at), ...written });
-    else this.#steps.end({ ...written, id: step.row.id });
+    let id = step.row?.id;
+    if (id === undefined) id = this.#steps.insert({ ...newRow(step, at), ...written });
+    else this.#steps.end({ ...written, id });
     // What is delivered is what a replay will read, to the last bit (W6): JSON knows no -0, for one.
-    const stored = outcome.ok ? outcome : { ...outcome, failure: decodeFailure(failure ?? "") };
-    this.#length += failure?.length ?? 0;
-    this.#feed(step, seq, stored, at);
+    const stored = outcome.ok
+      ? { ok: true as const, result: this.#steps.kept(id, outcome.result) }
+      : { ...outcome, failure: decodeFailure(failure ?? "") };
+    this.#feed(step, seq, stored, at, failure === null ? 0 : byteLength(failure));
   }
 
   /**
@@ -67,14 +66,16 @@ export class Recorder {
    *
    * @param result what the code gets: the payload, or what the wait's schema has made of it
    */
-  take(step: OpenStep, event: BufferedEvent, result: Encoded, at: number): void {
+  take(step: OpenStep, event: BufferedEvent, result: StoredText, at: number): void {
     const { identity, ordinal, input } = step.ask;
     const { row, startedAt } = step;
     const seq = ++this.#seq;
-    const wait = { seq, step: identity, asked: ordinal, input, result, startedAt, at };
+    const made = typeof result === "string" && result !== event.payload ? result : null;
+    const wait = { seq, step: identity, asked: ordinal, input, made, startedAt, at };
     this.#steps.takeEvent(event, wait);
     if (row !== null) this.#steps.delete(row.id);
-    this.#feed(step, seq, { ok: true, result }, at);
+    const kept = made === null ? event.payload : this.#steps.kept(event.id, made);
+    this.#feed(step, seq, { ok: true, result: kept }, at, 0);
   }
 
   /** Records that a buffered event does not fit the wait that was to take it: nobody gets it. */
@@ -90,9 +91,16 @@ export class Recorder {
     this.#driver.feed({ seq, step: CANCEL_REQUEST, kind: "cancel", at, outcome });
   }
 
-  #feed(step: OpenStep, seq: number, outcome: StepOutcome, at: number): void {
-    const { identity, request, input } = step.ask;
-    this.#length += (input?.length ?? 0) + (outcome.ok ? outcome.result.length : 0);
+  #feed(
+    step: OpenStep,
+    seq: number,
+    outcome: StepOutcome<StoredText>,
+    at: number,
+    failureBytes: number,
+  ): void {
+    const { identity, ordinal, request, input } = step.ask;
+    const bytes = (input === null ? 0 : byteLength(input)) + failureBytes;
+    this.#growth.add(ordinal, outcome.ok ? bytes + bytesOf(outcome.result) : bytes);
     this.#driver.feed({ seq, step: identity, kind: request.kind, at, outcome });
   }
 
@@ -139,7 +147,7 @@ export class Recorder {
 
   #writeOpen(
     step: OpenStep,
-    noted: Pick<StepRow, "state" | "attempt" | "due" | "failure" | "at">,
+    noted: Pick<NewStepRow, "state" | "attempt" | "due" | "failure" | "at">,
     at: number,
   ): void {
     if (step.row === null) this.#insertOpen(step, noted, at);
@@ -161,9 +169,6 @@ function attemptsMade(step: OpenStep): number {
 
 const childText = ({ child }: OpenStep): string | null =>
   child === null ? null : JSON.stringify(child);
-
-const payloadLength = ({ input, result, failure }: StepRow): number =>
-  (input?.length ?? 0) + (result?.length ?? 0) + (failure?.length ?? 0);
 
 /** How far an activity came; null before its first record, and for other kinds. */
 function processedId(step: OpenStep): string | null {

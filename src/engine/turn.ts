@@ -135,7 +135,7 @@ function report({ driver, reporter }: Execution): void {
 function overgrownError(): WaymarkError {
   return new WaymarkError(
     "HISTORY_TOO_LARGE",
-    `the inputs, results and failures of this execution are more than ${LIMITS.historyLength} characters. ` +
+    `the inputs, results and failures of this execution are more than ${LIMITS.historyBytes} bytes. ` +
       "Keep large data elsewhere, such as R2, and pass keys; a longer life goes on in a new " +
       "execution: see ctx.continueAsNew",
   );

@@ -17,8 +17,9 @@ import { decodeFailure } from "../core/failure.ts";
 import { isRefused } from "../core/history.ts";
 import { LIMITS } from "../core/limits.ts";
 import { nameOf } from "../core/names.ts";
-import { decode, type Encoded, type Json, toJson } from "../core/payload.ts";
+import { decode, type Json, toJson } from "../core/payload.ts";
 import type { RecordKind } from "../core/step.ts";
+import { type StoredText, textOf } from "../core/stored-text.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
 import type { Child, InstanceRow, RowState, StepRow, StepSummary } from "../store/rows.ts";
 import type { StepStore } from "../store/step-store.ts";
@@ -100,7 +101,7 @@ function newestLive(execution: Execution, stages: readonly string[]): OpenStep |
 function givenStatus(row: InstanceRow, workflow: AnyWorkflow | undefined): ActivityStatus | null {
   if (workflow === undefined || workflow.stages.length === 0) return null;
   try {
-    const status = parseActivityStatus(decode(row.input));
+    const status = parseActivityStatus(decode(textOf(row.input)));
     return workflow.stages.includes(status.processingStage) ? status : null;
   } catch {
     return null; // not a status: the first call will say so
@@ -181,14 +182,14 @@ export function historyItem(row: StepRow): HistoryItem {
     due: row.state === "cancelled" ? null : isoOrNull(row.due),
     input: shown(row.input),
     result: shown(row.result),
-    error: row.failure === null ? null : decodeFailure(row.failure),
+    error: row.failure === null ? null : decodeFailure(textOf(row.failure)),
     activityStatus: row.kind === "activity" ? rowStatus(row) : null,
     progress: shown(row.progress),
   };
 }
 
-function shown(text: Encoded | null | undefined): Json {
-  return text === null || text === undefined ? null : toJson(decode(text));
+function shown(text: StoredText | null | undefined): Json {
+  return text === null || text === undefined ? null : toJson(decode(textOf(text)));
 }
 
 const iso = (at: number): string => new Date(at).toISOString();

@@ -18,44 +18,36 @@ export interface Body {
  * @throws WaymarkError `BODY_TOO_LARGE`, `BODY_INVALID`
  */
 export async function readBody(request: Request): Promise<Body> {
-  const text = decodeUtf8(await readBytes(request));
+  const text = await readText(request);
   if (/^[ \t\r\n]*$/.test(text)) return { text, value: undefined };
   checkContentType(request.headers.get("Content-Type"));
   return { text, value: parseJson(text) };
 }
 
-async function readBytes(request: Request): Promise<Uint8Array> {
+/** Decodes as it reads: beside a large text there is no room for its bytes as well. */
+async function readText(request: Request): Promise<string> {
   // A truthful length saves the reading; one that lies gets no further than the bound below.
   if (Number(request.headers.get("Content-Length")) > LIMITS.bodyBytes) throw tooLarge();
-  if (request.body === null) return new Uint8Array();
+  if (request.body === null) return "";
   const reader = request.body.getReader();
-  const chunks: Uint8Array[] = [];
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+  let text = "";
   let length = 0;
   for (;;) {
     const { done, value } = await reader.read().catch(brokenOff);
-    if (done) return joined(chunks, length);
+    if (done) return text + decoded(() => decoder.decode());
     length += value.byteLength;
     if (length > LIMITS.bodyBytes) {
       reader.cancel().catch(() => {}); // the refusal stands, however the sender takes it
       throw tooLarge();
     }
-    chunks.push(value);
+    text += decoded(() => decoder.decode(value, { stream: true }));
   }
 }
 
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
-  return bytes;
-}
-
-function decodeUtf8(bytes: Uint8Array): string {
+function decoded(decode: () => string): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+    return decode();
   } catch (cause) {
     throw new WaymarkError("BODY_INVALID", "the body is not UTF-8", { cause });
   }

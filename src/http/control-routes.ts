@@ -3,10 +3,11 @@ import type { ErrorCode } from "../core/errors.ts";
 import { checkInstanceId } from "../core/names.ts";
 import { instanceSchema } from "./document-schemas.ts";
 import { INSTANCE_EXAMPLE } from "./examples.ts";
-import { instancePath, withLinks } from "./links.ts";
+import { instancePath } from "./links.ts";
 import { INSTANCE_ID } from "./parameter.ts";
 import { controlBodySchema, purgeQuerySchema, restartBodySchema } from "./request-schemas.ts";
 import { type Route, route } from "./route.ts";
+import { documentResponse } from "./shown.ts";
 
 const FOUND_ERRORS: readonly ErrorCode[] = ["INSTANCE_NOT_FOUND", "INSTANCE_BUSY"];
 
@@ -31,7 +32,7 @@ const controlRoute = ({ verb, summary, description }: Verb): Route =>
       const { reason = null, recursive = false } = body;
       const asked = { reason, ...(recursive ? { recursive } : {}) };
       const document = await scope.service()[verb](parameters.id, asked, idempotency);
-      return Response.json(withLinks(document), { status: 202 });
+      return documentResponse(document, { status: 202 });
     },
   });
 
@@ -62,8 +63,8 @@ const restart = route({
     if (id !== undefined) checkInstanceId(id);
     const asked = { reason, ...(id === undefined ? {} : { as: id }) };
     const document = await scope.service().restart(parameters.id, asked, idempotency);
-    const headers = { Location: instancePath(document.id) };
-    return Response.json(withLinks(document), { status: 202, headers });
+    const headers = { Location: instancePath(id ?? parameters.id) };
+    return documentResponse(document, { status: 202, headers });
   },
 });
 

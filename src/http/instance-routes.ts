@@ -7,7 +7,6 @@ import {
   storedHistorySchema,
 } from "./document-schemas.ts";
 import { EVENT_EXAMPLE, EXPORT_EXAMPLE, HISTORY_EXAMPLE, INSTANCE_EXAMPLE } from "./examples.ts";
-import { withLinks } from "./links.ts";
 import { EVENT_NAME, INSTANCE_ID } from "./parameter.ts";
 import {
   eventBodySchema,
@@ -16,6 +15,7 @@ import {
   instanceQuerySchema,
 } from "./request-schemas.ts";
 import { type Route, route } from "./route.ts";
+import { documentResponse, jsonResponse } from "./shown.ts";
 
 const READ_ERRORS: readonly ErrorCode[] = ["INSTANCE_NOT_FOUND", "INSTANCE_BUSY"];
 const WRITE_ERRORS: readonly ErrorCode[] = [...READ_ERRORS, "INSTANCE_TERMINAL", "INSTANCE_PURGED"];
@@ -37,7 +37,7 @@ const getInstance = route({
   errors: READ_ERRORS,
   handle: async ({ scope, parameters, query }) => {
     const waitMillis = Math.round(query.wait * 1_000);
-    return Response.json(withLinks(await scope.service().get(parameters.id, waitMillis)));
+    return documentResponse(await scope.service().get(parameters.id, waitMillis));
   },
 });
 
@@ -54,7 +54,7 @@ const getHistory = route({
   errors: [...READ_ERRORS, "CURSOR_OUTDATED"],
   handle: async ({ scope, parameters, query }) => {
     const { limit, cursor = null } = query;
-    return Response.json(await scope.service().history(parameters.id, limit, cursor));
+    return jsonResponse(await scope.service().history(parameters.id, limit, cursor));
   },
 });
 
@@ -75,7 +75,7 @@ const exportHistory = route({
   errors: [...READ_ERRORS, "CURSOR_OUTDATED"],
   handle: async ({ scope, parameters, query }) => {
     const { limit, cursor = null } = query;
-    return Response.json(await scope.service().export(parameters.id, limit, cursor));
+    return jsonResponse(await scope.service().export(parameters.id, limit, cursor));
   },
 });
 

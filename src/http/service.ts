@@ -11,6 +11,7 @@ import type {
   StartReceipt,
 } from "../core/documents.ts";
 import type { StoredHistoryPage } from "../core/history.ts";
+import type { Shown } from "./shown.ts";
 
 export interface StartRequest {
   readonly workflow: string;
@@ -57,16 +58,21 @@ type ControlVerb = (
   id: string,
   control: ControlRequest,
   idempotency: Idempotency | undefined,
-) => Promise<InstanceDocument>;
+) => Promise<Shown<InstanceDocument>>;
+
+/** The answer to a start. */
+export interface ShownReceipt extends Omit<StartReceipt, "document"> {
+  readonly document: Shown<InstanceDocument>;
+}
 
 export interface Service {
   workflows(): readonly WorkflowDescription[];
-  start(request: StartRequest): Promise<StartReceipt>;
+  start(request: StartRequest): Promise<ShownReceipt>;
   /** With `waitMillis` above 0: answers when the instance is terminal, or after that time. */
-  get(id: string, waitMillis: number): Promise<InstanceDocument>;
-  history(id: string, limit: number, cursor: string | null): Promise<HistoryPage>;
+  get(id: string, waitMillis: number): Promise<Shown<InstanceDocument>>;
+  history(id: string, limit: number, cursor: string | null): Promise<Shown<HistoryPage>>;
   /** The execution as it is stored, for `checkHistory`. */
-  export(id: string, limit: number, cursor: string | null): Promise<StoredHistoryPage>;
+  export(id: string, limit: number, cursor: string | null): Promise<Shown<StoredHistoryPage>>;
   sendEvent(
     id: string,
     event: string,
@@ -82,6 +88,6 @@ export interface Service {
     id: string,
     restart: RestartRequest,
     idempotency: Idempotency | undefined,
-  ): Promise<InstanceDocument>;
+  ): Promise<Shown<InstanceDocument>>;
   purge(id: string, purge: PurgeRequest): Promise<void>;
 }

@@ -5,10 +5,11 @@ import { checkInstanceId } from "../core/names.ts";
 import { instanceSchema, workflowListSchema } from "./document-schemas.ts";
 import { INSTANCE_EXAMPLE, WORKFLOWS_EXAMPLE } from "./examples.ts";
 import { derivedInstanceId } from "./idempotency.ts";
-import { instancePath, withLinks } from "./links.ts";
+import { instancePath } from "./links.ts";
 import { WORKFLOW_NAME } from "./parameter.ts";
 import { startBodySchema } from "./request-schemas.ts";
 import { type Route, route } from "./route.ts";
+import { documentResponse } from "./shown.ts";
 
 const listWorkflows = route({
   method: "GET",
@@ -72,8 +73,8 @@ const startInstance = route({
       ...(startAt === undefined ? {} : { startAt: checkStartAt(startAt, scope.now()) }),
       ...(idempotency === undefined ? {} : { idempotency }),
     });
-    const headers = { Location: instancePath(document.id) };
-    return Response.json(withLinks(document), { status: created ? 202 : 200, headers });
+    const headers = { Location: instancePath(id) };
+    return documentResponse(document, { status: created ? 202 : 200, headers });
   },
 });
 

@@ -9,6 +9,7 @@ import { WaymarkError } from "../core/errors.ts";
 import { decode, encode } from "../core/payload.ts";
 import { SETTLE_MILLIS } from "../engine/host.ts";
 import type { ActivitiesRpc } from "./attempt-channel.ts";
+import { pack, unpack } from "./packed-text.ts";
 import {
   type RemoteCall,
   type RemoteChannel,
@@ -62,8 +63,8 @@ class RemoteAttempt {
       () => {}, // the object is gone, and this call with it
     );
     try {
-      const value = await activity.run(decode(this.#call.input), this.#context());
-      return { ok: true, result: encode(value, `the result of "${activity.name}"`) };
+      const value = await activity.run(decode(unpack(this.#call.input)), this.#context());
+      return { ok: true, result: pack(encode(value, `the result of "${activity.name}"`)) };
     } catch (error) {
       return { ok: false, error: remoteError(error) };
     }

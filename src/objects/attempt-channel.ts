@@ -5,6 +5,7 @@ import { WaymarkError } from "../core/errors.ts";
 import { IsolateLostError } from "../core/failure.ts";
 import type { LogFields } from "../core/log.ts";
 import { decode, type Encoded, encode } from "../core/payload.ts";
+import { pack, unpack } from "./packed-text.ts";
 import {
   errorOf,
   type RemoteCall,
@@ -80,7 +81,7 @@ export async function runRemotely(
   const { status, attempt, idempotencyKey, instanceId, executionId, step } = ctx;
   const call: RemoteCall = {
     activity: activity.name,
-    input: encode(input, `the input of "${activity.name}"`),
+    input: pack(encode(input, `the input of "${activity.name}"`)),
     status,
     attempt,
     idempotencyKey,
@@ -95,6 +96,6 @@ export async function runRemotely(
       throw new IsolateLostError(error);
     })
     .finally(() => channel.close());
-  if (outcome.ok) return decode(outcome.result);
+  if (outcome.ok) return decode(unpack(outcome.result));
   throw errorOf(outcome.error);
 }

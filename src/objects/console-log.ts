@@ -9,6 +9,7 @@ const ORDER: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 const LEVELS: { readonly [event: string]: LogLevel } = {
   "attempt.started": "debug",
   "attempt.failed": "warn",
+  "history.large": "warn",
   "step.failed": "warn",
   "event.refused": "warn",
   "instance.suspended": "warn",

@@ -4,6 +4,7 @@ import { encode } from "../core/payload.ts";
 import { jsonSchemaOf } from "../core/schema.ts";
 import { type Registry, startInput } from "../core/workflow.ts";
 import type { Service, WorkflowDescription } from "../http/service.ts";
+import { pack } from "./packed-text.ts";
 import { type Reply, unwrap } from "./reply.ts";
 import type { InstanceRpc } from "./workflow-instance.ts";
 
@@ -26,7 +27,7 @@ export function createInstanceService(registry: Registry, find: FindInstance): S
         id,
         workflow: name,
         version,
-        input,
+        input: pack(input),
         tags,
         onConflict,
         startAt,
@@ -41,7 +42,7 @@ export function createInstanceService(registry: Registry, find: FindInstance): S
     history: (id, limit, cursor) => read(() => find(id).history(id, cursor, limit)),
     export: (id, limit, cursor) => read(() => find(id).export(id, cursor, limit)),
     sendEvent: async (id, event, value, idempotency) => {
-      const payload = encode(value, `the event "${event}"`);
+      const payload = pack(encode(value, `the event "${event}"`));
       return write(() => find(id).sendEvent(id, { event, payload, idempotency }));
     },
     suspend: (id, asked, idempotency) =>

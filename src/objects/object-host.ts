@@ -1,9 +1,10 @@
 /** The engine's host in a Durable Object. */
 import type { LogEvent } from "../core/log.ts";
 import type { Host, Nap } from "../engine/host.ts";
-import type { Message, MessageAnswer } from "../engine/message.ts";
+import type { MessageAnswer } from "../engine/message.ts";
 import { type ActivitiesRpc, runRemotely } from "./attempt-channel.ts";
 import { type LogLevel, writeLog } from "./console-log.ts";
+import { type PackedMessage, packMessage } from "./packed-message.ts";
 
 /** The longest `setTimeout` takes, in milliseconds. */
 const LONGEST_TIMEOUT_MILLIS = 2 ** 31 - 1;
@@ -39,7 +40,7 @@ export function objectHost(state: DurableObjectState, env: Cloudflare.Env, level
       const instances = exportsOf(state).WorkflowInstance;
       if (instances === undefined)
         return Promise.reject(new Error("WorkflowInstance is no export"));
-      return instances.getByName(message.to).receive(message); // a stub for each: a reset breaks them
+      return instances.getByName(message.to).receive(packMessage(message)); // a reset breaks stubs
     },
     follow: (promise) => promise,
     log: (event: LogEvent) => writeLog(event, level),
@@ -55,7 +56,7 @@ const exportsOf = (state: DurableObjectState) =>
 
 /** An instance's object, as another one calls it. */
 interface MessageRpc {
-  receive(message: Message): Promise<MessageAnswer>;
+  receive(message: PackedMessage): Promise<MessageAnswer>;
 }
 
 function napUntil(at: number): Nap {

@@ -14,12 +14,13 @@ import {
 } from "../core/failure.ts";
 import type { LogFields } from "../core/log.ts";
 import type { Encoded } from "../core/payload.ts";
+import type { PackedText } from "./packed-text.ts";
 import type { Reply } from "./reply.ts";
 
 /** One attempt, as the entrypoint is told of it. */
 export interface RemoteCall {
   readonly activity: string;
-  readonly input: Encoded;
+  readonly input: PackedText;
   readonly status: ActivityStatus;
   readonly attempt: number;
   readonly idempotencyKey: string;
@@ -47,7 +48,7 @@ export interface StopReason {
 }
 
 export type RemoteOutcome =
-  | { readonly ok: true; readonly result: Encoded }
+  | { readonly ok: true; readonly result: PackedText }
   | { readonly ok: false; readonly error: RemoteError };
 
 /** An error as data. */

@@ -5,7 +5,6 @@ import type {
   HistoryPage,
   Idempotency,
   InstanceDocument,
-  StartReceipt,
 } from "../core/documents.ts";
 import type { StoredHistoryPage } from "../core/history.ts";
 import type { Registry } from "../core/workflow.ts";
@@ -13,11 +12,17 @@ import { Commands, type EventCommand, type StartCommand } from "../engine/comman
 import type { ControlCommand, GivenExecution, PurgeOptions } from "../engine/control.ts";
 import { Engine } from "../engine/engine.ts";
 import type { TurnBudget } from "../engine/host.ts";
-import type { Message, MessageAnswer } from "../engine/message.ts";
+import type { MessageAnswer } from "../engine/message.ts";
+import { withLinks } from "../http/links.ts";
+import type { ShownReceipt } from "../http/service.ts";
+import type { Shown } from "../http/shown.ts";
 import { DurableObjectSql } from "../store/durable-object-sql.ts";
 import type { LogLevel } from "./console-log.ts";
 import { objectHost } from "./object-host.ts";
+import { type PackedMessage, unpackMessage } from "./packed-message.ts";
+import { type PackedText, pack, unpack } from "./packed-text.ts";
 import { type Reply, replyOf } from "./reply.ts";
+import { shown } from "./shown-document.ts";
 
 /** What the instances of one Worker share. */
 export interface InstanceConfig {
@@ -26,22 +31,36 @@ export interface InstanceConfig {
   readonly logLevel: LogLevel;
 }
 
+/** A command whose text goes packed. */
+type Packed<Command, Text extends keyof Command> = Omit<Command, Text> & {
+  readonly [Name in Text]: PackedText;
+};
+
+type Document = Shown<InstanceDocument>;
+
 /** What a Worker may ask of an instance's object. Ids go along: an object may not know its name. */
 export interface InstanceRpc {
-  start(command: StartCommand): Promise<Reply<StartReceipt>>;
-  get(id: string, waitMillis: number): Promise<Reply<InstanceDocument>>;
-  history(id: string, cursor: string | null, limit: number): Promise<Reply<HistoryPage>>;
-  export(id: string, cursor: string | null, limit: number): Promise<Reply<StoredHistoryPage>>;
-  sendEvent(id: string, command: EventCommand): Promise<Reply<EventReceipt>>;
-  suspend(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
-  resume(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
-  terminate(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
-  cancel(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
-  restart(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>>;
-  given(id: string, idempotency: Idempotency | undefined): Promise<Reply<GivenExecution>>;
+  start(command: Packed<StartCommand, "input">): Promise<Reply<ShownReceipt>>;
+  get(id: string, waitMillis: number): Promise<Reply<Document>>;
+  history(id: string, cursor: string | null, limit: number): Promise<Reply<Shown<HistoryPage>>>;
+  export(
+    id: string,
+    cursor: string | null,
+    limit: number,
+  ): Promise<Reply<Shown<StoredHistoryPage>>>;
+  sendEvent(id: string, command: Packed<EventCommand, "payload">): Promise<Reply<EventReceipt>>;
+  suspend(id: string, command: ControlCommand): Promise<Reply<Document>>;
+  resume(id: string, command: ControlCommand): Promise<Reply<Document>>;
+  terminate(id: string, command: ControlCommand): Promise<Reply<Document>>;
+  cancel(id: string, command: ControlCommand): Promise<Reply<Document>>;
+  restart(id: string, command: ControlCommand): Promise<Reply<Document>>;
+  given(
+    id: string,
+    idempotency: Idempotency | undefined,
+  ): Promise<Reply<Packed<GivenExecution, "input">>>;
   purge(id: string, options: PurgeOptions): Promise<Reply<void>>;
   /** A message of another instance. */
-  receive(message: Message): Promise<MessageAnswer>;
+  receive(message: PackedMessage): Promise<MessageAnswer>;
 }
 
 /** The class to export as `WorkflowInstance`. */
@@ -65,59 +84,78 @@ export function workflowInstanceClass(config: InstanceConfig) {
       return this.#engine.wake({ retries, scheduledAt });
     }
 
-    start(command: StartCommand): Promise<Reply<StartReceipt>> {
-      return replyOf(() => this.#commands.start(command));
+    start(command: Packed<StartCommand, "input">): Promise<Reply<ShownReceipt>> {
+      return replyOf(() => {
+        const input = unpack(command.input);
+        const { created, document } = this.#commands.start({ ...command, input });
+        return { created, document: shown(document, withLinks) };
+      });
     }
 
-    get(id: string, waitMillis: number): Promise<Reply<InstanceDocument>> {
+    get(id: string, waitMillis: number): Promise<Reply<Document>> {
       const commands = this.#commands;
-      return replyOf(() =>
-        waitMillis > 0 ? commands.whenEnded(id, Date.now() + waitMillis) : commands.get(id),
-      );
+      return replyOf(async () => {
+        const until = Date.now() + waitMillis;
+        const document = waitMillis > 0 ? await commands.whenEnded(id, until) : commands.get(id);
+        return shown(document, withLinks);
+      });
     }
 
-    history(id: string, cursor: string | null, limit: number): Promise<Reply<HistoryPage>> {
-      return replyOf(() => this.#commands.history(id, cursor, limit));
+    history(id: string, cursor: string | null, limit: number): Promise<Reply<Shown<HistoryPage>>> {
+      return replyOf(() => shown(this.#commands.history(id, cursor, limit)));
     }
 
-    export(id: string, cursor: string | null, limit: number): Promise<Reply<StoredHistoryPage>> {
-      return replyOf(() => this.#commands.export(id, cursor, limit));
+    export(
+      id: string,
+      cursor: string | null,
+      limit: number,
+    ): Promise<Reply<Shown<StoredHistoryPage>>> {
+      return replyOf(() => shown(this.#commands.export(id, cursor, limit)));
     }
 
-    sendEvent(id: string, command: EventCommand): Promise<Reply<EventReceipt>> {
-      return replyOf(() => this.#commands.sendEvent(id, command));
+    sendEvent(id: string, command: Packed<EventCommand, "payload">): Promise<Reply<EventReceipt>> {
+      return replyOf(() => {
+        const payload = unpack(command.payload);
+        return this.#commands.sendEvent(id, { ...command, payload });
+      });
     }
 
-    suspend(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>> {
-      return replyOf(() => this.#commands.suspend(id, command));
+    suspend(id: string, command: ControlCommand): Promise<Reply<Document>> {
+      return replyOf(() => shown(this.#commands.suspend(id, command), withLinks));
     }
 
-    resume(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>> {
-      return replyOf(() => this.#commands.resume(id, command));
+    resume(id: string, command: ControlCommand): Promise<Reply<Document>> {
+      return replyOf(() => shown(this.#commands.resume(id, command), withLinks));
     }
 
-    terminate(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>> {
-      return replyOf(() => this.#commands.terminate(id, command));
+    terminate(id: string, command: ControlCommand): Promise<Reply<Document>> {
+      return replyOf(() => shown(this.#commands.terminate(id, command), withLinks));
     }
 
-    cancel(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>> {
-      return replyOf(() => this.#commands.cancel(id, command));
+    cancel(id: string, command: ControlCommand): Promise<Reply<Document>> {
+      return replyOf(() => shown(this.#commands.cancel(id, command), withLinks));
     }
 
-    restart(id: string, command: ControlCommand): Promise<Reply<InstanceDocument>> {
-      return replyOf(() => this.#commands.restart(id, command));
+    restart(id: string, command: ControlCommand): Promise<Reply<Document>> {
+      return replyOf(() => shown(this.#commands.restart(id, command), withLinks));
     }
 
-    given(id: string, idempotency: Idempotency | undefined): Promise<Reply<GivenExecution>> {
-      return replyOf(() => this.#commands.given(id, idempotency));
+    given(
+      id: string,
+      idempotency: Idempotency | undefined,
+    ): Promise<Reply<Packed<GivenExecution, "input">>> {
+      return replyOf(() => {
+        const given = this.#commands.given(id, idempotency);
+        return { ...given, input: pack(given.input) };
+      });
     }
 
     purge(id: string, options: PurgeOptions): Promise<Reply<void>> {
       return replyOf(() => this.#commands.purge(id, options));
     }
 
-    async receive(message: Message): Promise<MessageAnswer> {
-      return this.#commands.receive(message);
+    async receive(message: PackedMessage): Promise<MessageAnswer> {
+      return this.#commands.receive(unpackMessage(message));
     }
   };
 }

@@ -1,13 +1,17 @@
 /** Every statement about the instance row. */
 import type { InstanceStatus } from "../core/documents.ts";
 import type { Encoded } from "../core/payload.ts";
+import { textOf } from "../core/stored-text.ts";
+import { atHand, DistantCells } from "./distant-cells.ts";
+import { PartStore } from "./part-store.ts";
 import type { InstanceRow } from "./rows.ts";
-import { createInstanceTables, dropInstanceTables, hasInstance } from "./schema.ts";
+import { createInstanceTables, dropInstanceTables, instanceTables } from "./schema.ts";
 import type { Sql } from "./sql.ts";
 
-const SELECT_INSTANCE = `SELECT id, execution_id AS executionId, workflow, version, status, input,
-  output, error, tags, parent, due, suspensions, held_at AS heldAt, custom_status AS customStatus, created_at AS createdAt,
-  started_at AS startedAt, updated_at AS updatedAt, completed_at AS completedAt, round FROM instance`;
+const SELECT_INSTANCE = `SELECT id, execution_id AS executionId, workflow, version, status,
+  ${atHand("input")}, ${atHand("output")}, error, tags, parent, due, suspensions, held_at AS heldAt,
+  custom_status AS customStatus, created_at AS createdAt, started_at AS startedAt,
+  updated_at AS updatedAt, completed_at AS completedAt, round FROM instance`;
 
 const REPLACE_INSTANCE = `INSERT OR REPLACE INTO instance (one, id, execution_id, workflow, version,
   status, input, output, error, tags, parent, due, suspensions, held_at, custom_status,
@@ -36,11 +40,13 @@ const SET_ENDED = `UPDATE instance SET status = ?, output = ?, error = ?, due = 
 const SET_CONTINUED = `UPDATE instance SET execution_id = ?, version = ?, status = 'Running', input = ?,
   output = NULL, error = NULL, due = ?, suspensions = 0, started_at = ?, updated_at = ?, round = round + 1`;
 
+const SELECT_CELLS = "SELECT input, output FROM instance";
+
 /** What another execution of the instance begins with; all else of its row stays. */
 export type NextExecution = Pick<
   InstanceRow,
-  "executionId" | "version" | "input" | "due" | "startedAt" | "updatedAt"
->;
+  "executionId" | "version" | "due" | "startedAt" | "updatedAt"
+> & { readonly input: Encoded };
 
 /** How an instance ended. */
 export interface InstanceEnd {
@@ -52,25 +58,41 @@ export interface InstanceEnd {
 
 export class InstanceStore {
   readonly #sql: Sql;
+  readonly #parts: PartStore;
+  readonly #distant: DistantCells<"input" | "output">;
   #exists = false;
 
-  constructor(sql: Sql) {
+  constructor(sql: Sql, parts: PartStore = new PartStore(sql)) {
     this.#sql = sql;
+    this.#parts = parts;
+    this.#distant = new DistantCells(sql, parts, {
+      input: "SELECT input AS cell FROM instance WHERE one = ?",
+      output: "SELECT output AS cell FROM instance WHERE one = ?",
+    });
   }
 
   /** Whether this object holds an instance. */
   get exists(): boolean {
-    this.#exists ||= hasInstance(this.#sql);
+    if (!this.#exists) {
+      const { instance, part } = instanceTables(this.#sql);
+      this.#exists = instance;
+      this.#parts.found(part);
+    }
     return this.#exists;
   }
 
+  /** The row; what is large of it is read when it is needed, as it is then. */
   read(): InstanceRow | undefined {
-    return this.exists ? this.#sql.all<InstanceRow>(SELECT_INSTANCE)[0] : undefined;
+    const row = this.exists ? this.#sql.all<InstanceRow>(SELECT_INSTANCE)[0] : undefined;
+    return row === undefined ? undefined : this.#distant.in(1, row);
   }
 
   /** Writes a new execution, in its first round; steps of one before it are the caller's to remove. */
   write(row: InstanceRow): void {
+    const input = textOf(row.input); // it may be of the row that goes
+    const output = row.output === null ? null : textOf(row.output);
     if (!this.exists) createInstanceTables(this.#sql);
+    this.#forget();
     this.#sql.run(
       REPLACE_INSTANCE,
       row.id,
@@ -78,8 +100,8 @@ export class InstanceStore {
       row.workflow,
       row.version,
       row.status,
-      row.input,
-      row.output,
+      this.#parts.write(input),
+      output === null ? null : this.#parts.write(output),
       row.error,
       row.tags,
       row.parent,
@@ -94,9 +116,15 @@ export class InstanceStore {
     );
   }
 
-  /** Removes it with all its steps. */
-  drop(): void {
+  /**
+   * Removes it with all its steps, whose parts are the caller's to forget where a message has some too.
+   *
+   * @param withParts whether nothing else has any
+   */
+  drop(withParts: boolean): void {
+    if (!withParts) this.#forget();
     dropInstanceTables(this.#sql);
+    if (withParts) this.#parts.drop();
     this.#exists = false;
   }
 
@@ -116,7 +144,9 @@ export class InstanceStore {
 
   /** Lets another execution take the place of the present one. */
   setContinued(next: NextExecution): void {
-    const { executionId, version, input, due, startedAt, updatedAt } = next;
+    const { executionId, version, due, startedAt, updatedAt } = next;
+    this.#forget();
+    const input = this.#parts.write(next.input);
     this.#sql.run(SET_CONTINUED, executionId, version, input, due, startedAt, updatedAt);
   }
 
@@ -145,6 +175,14 @@ export class InstanceStore {
   }
 
   setEnded(end: InstanceEnd): void {
-    this.#sql.run(SET_ENDED, end.status, end.output, end.error, end.at, end.at);
+    const output = end.output === null ? null : this.#parts.write(end.output);
+    this.#sql.run(SET_ENDED, end.status, output, end.error, end.at, end.at);
+  }
+
+  /** Both texts of the row are about to be written anew. */
+  #forget(): void {
+    if (!this.#parts.exists) return;
+    const [row] = this.#sql.all<{ input: string; output: string | null }>(SELECT_CELLS);
+    if (row !== undefined) this.#parts.forget([row.input, row.output]);
   }
 }

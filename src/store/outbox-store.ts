@@ -3,17 +3,19 @@
  * outlive the execution that sends them, and the instance.
  */
 import type { StepIdentity } from "../core/names.ts";
+import type { Encoded } from "../core/payload.ts";
+import { type Cell, PartStore } from "./part-store.ts";
 import { createOutboxTable, hasOutbox } from "./schema.ts";
 import type { Sql } from "./sql.ts";
 
 const SELECT_PENDING = `SELECT number, target, execution_id AS executionId, step, attempt, due FROM outbox
   WHERE due IS NOT NULL ORDER BY number`;
-const SELECT_CONTENT = "SELECT content FROM outbox WHERE number = ?";
-const INSERT = `INSERT INTO outbox (target, execution_id, step, content, due) VALUES (?, ?, ?, ?, ?)
-  RETURNING number`;
+const SELECT_CONTENT = "SELECT content, payload FROM outbox WHERE number = ?";
+const INSERT = `INSERT INTO outbox (target, execution_id, step, content, payload, due)
+  VALUES (?, ?, ?, ?, ?, ?) RETURNING number`;
 const UPDATE_RETRY = "UPDATE outbox SET attempt = ?, due = ? WHERE number = ?";
 /** The last number must not be given again: its row stays until there is a greater one. */
-const ACKNOWLEDGE = `UPDATE outbox SET due = NULL, content = '' WHERE number = ?1
+const ACKNOWLEDGE = `UPDATE outbox SET due = NULL, content = '', payload = NULL WHERE number = ?1
   AND number = (SELECT MAX(number) FROM outbox)`;
 const DELETE_ACKNOWLEDGED = "DELETE FROM outbox WHERE number = ? AND due IS NOT NULL";
 const DELETE_BEFORE = "DELETE FROM outbox WHERE due IS NULL AND number < ?";
@@ -33,12 +35,21 @@ export interface OutgoingRow {
   readonly due: number;
 }
 
+/** What a message says: its payload, which may be large, apart from the rest. */
+export interface OutgoingContent {
+  /** As JSON. */
+  readonly content: string;
+  readonly payload: Encoded | null;
+}
+
 export class OutboxStore {
   readonly #sql: Sql;
+  readonly #parts: PartStore;
   #exists = false;
 
-  constructor(sql: Sql) {
+  constructor(sql: Sql, parts: PartStore = new PartStore(sql)) {
     this.#sql = sql;
+    this.#parts = parts;
   }
 
   /** Whether the instance has ever sent anything. */
@@ -51,22 +62,26 @@ export class OutboxStore {
     return this.exists ? this.#sql.all<OutgoingRow>(SELECT_PENDING) : [];
   }
 
-  /** Its content, as JSON. */
-  content(number: number): string {
-    return this.#sql.all<{ content: string }>(SELECT_CONTENT, number)[0]?.content ?? "";
+  content(number: number): OutgoingContent {
+    const [row] = this.#sql.all<{ content: string; payload: Cell | null }>(SELECT_CONTENT, number);
+    if (row === undefined) return { content: "{}", payload: null };
+    const { content, payload } = row;
+    return { content, payload: payload === null ? null : this.#parts.read(payload) };
   }
 
   /** Keeps a message; returns its number, which is greater than any before. */
-  add(row: Omit<OutgoingRow, "number" | "attempt"> & { readonly content: string }): number {
+  add(row: Omit<OutgoingRow, "number" | "attempt"> & OutgoingContent): number {
     if (!this.exists) createOutboxTable(this.#sql);
     this.#exists = true;
     const { target, executionId, step, content, due } = row;
+    const payload = row.payload === null ? null : this.#parts.write(row.payload);
     const [added] = this.#sql.all<{ number: number }>(
       INSERT,
       target,
       executionId,
       step,
       content,
+      payload,
       due,
     );
     const number = added?.number ?? 0;
@@ -79,6 +94,10 @@ export class OutboxStore {
   }
 
   acknowledged(number: number): void {
+    if (this.#parts.exists) {
+      const [row] = this.#sql.all<{ payload: Cell | null }>(SELECT_CONTENT, number);
+      this.#parts.forget([row?.payload ?? null]);
+    }
     this.#sql.run(ACKNOWLEDGE, number);
     this.#sql.run(DELETE_ACKNOWLEDGED, number);
   }

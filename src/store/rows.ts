@@ -1,9 +1,13 @@
-/** The shape of the stored rows. Times are milliseconds since 1970; payloads are encoded text. */
+/**
+ * The shape of the stored rows. Times are milliseconds since 1970; payloads are encoded text, which a row that
+ * was read need not have at hand.
+ */
 import type { ParentClose } from "../core/child.ts";
 import type { InstanceStatus, StepState } from "../core/documents.ts";
 import type { StepIdentity } from "../core/names.ts";
 import type { Encoded } from "../core/payload.ts";
 import type { RecordKind } from "../core/step.ts";
+import type { StoredText } from "../core/stored-text.ts";
 
 /** The one row about the instance and its current execution. */
 export interface InstanceRow {
@@ -12,8 +16,8 @@ export interface InstanceRow {
   readonly workflow: string;
   readonly version: string;
   readonly status: InstanceStatus;
-  readonly input: Encoded;
-  readonly output: Encoded | null;
+  readonly input: StoredText;
+  readonly output: StoredText | null;
   /** A failure as JSON. */
   readonly error: string | null;
   /** A flat object as JSON. */
@@ -62,10 +66,10 @@ export interface StepRow {
   readonly attempt: number;
   /** When it is due: a timer's end, a wait's timeout, the next attempt. */
   readonly due: number | null;
-  readonly input: Encoded | null;
-  readonly result: Encoded | null;
+  readonly input: StoredText | null;
+  readonly result: StoredText | null;
   /** The failure of the step, or of its last attempt, as JSON. */
-  readonly failure: string | null;
+  readonly failure: StoredText | null;
   /** The last checkpoint; null before the first. */
   readonly lastProcessedId: string | null;
   readonly progress: Encoded | null;
@@ -80,4 +84,8 @@ export interface StepRow {
 export type StepSummary = Omit<StepRow, "input" | "result" | "failure">;
 
 /** A row as it is first written. */
-export type NewStepRow = Omit<StepRow, "id">;
+export type NewStepRow = Omit<StepRow, "id" | "input" | "result" | "failure"> & {
+  readonly input: Encoded | null;
+  readonly result: Encoded | null;
+  readonly failure: string | null;
+};

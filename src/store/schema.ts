@@ -62,6 +62,12 @@ const KEY_TABLE = `CREATE TABLE IF NOT EXISTS idempotency (
   at INTEGER NOT NULL
 ) WITHOUT ROWID`;
 
+/** Pieces of texts that are longer than a cell: see part-store.ts. */
+const PART_TABLE = `CREATE TABLE IF NOT EXISTS part (
+  id INTEGER PRIMARY KEY,
+  text TEXT NOT NULL
+)`;
+
 const TOMBSTONE_TABLE = `CREATE TABLE IF NOT EXISTS tombstone (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   execution_id TEXT NOT NULL,
@@ -78,6 +84,7 @@ const OUTBOX_TABLE = `CREATE TABLE IF NOT EXISTS outbox (
   execution_id TEXT NOT NULL,
   step TEXT,
   content TEXT NOT NULL,
+  payload TEXT,
   attempt INTEGER NOT NULL DEFAULT 0,
   due INTEGER
 )`;
@@ -89,9 +96,19 @@ const INBOX_TABLE = `CREATE TABLE IF NOT EXISTS inbox (
   at INTEGER NOT NULL
 ) WITHOUT ROWID`;
 
-/** Whether this object holds an instance. Reading it must not create one. */
-export function hasInstance(sql: Sql): boolean {
-  return tableExists(sql, "instance");
+/**
+ * Whether this object holds an instance, and parts of its texts: one look at both. Reading it must not
+ * create one.
+ */
+export function instanceTables(sql: Sql): { readonly instance: boolean; readonly part: boolean } {
+  const query =
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('instance', 'part')";
+  const names = sql.all<{ name: string }>(query).map(({ name }) => name);
+  return { instance: names.includes("instance"), part: names.includes("part") };
+}
+
+export function hasParts(sql: Sql): boolean {
+  return tableExists(sql, "part");
 }
 
 export function hasKeys(sql: Sql): boolean {
@@ -136,6 +153,10 @@ export function createInboxTable(sql: Sql): void {
   sql.run(INBOX_TABLE);
 }
 
+export function createPartTable(sql: Sql): void {
+  sql.run(PART_TABLE);
+}
+
 export function createTombstoneTable(sql: Sql): void {
   sql.run(TOMBSTONE_TABLE);
 }
@@ -143,6 +164,10 @@ export function createTombstoneTable(sql: Sql): void {
 export function dropInstanceTables(sql: Sql): void {
   sql.run("DROP TABLE step");
   sql.run("DROP TABLE instance");
+}
+
+export function dropPartTable(sql: Sql): void {
+  sql.run("DROP TABLE part");
 }
 
 export function dropTombstoneTable(sql: Sql): void {

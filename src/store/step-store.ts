@@ -8,11 +8,15 @@ import { LIMITS } from "../core/limits.ts";
 import type { StepIdentity } from "../core/names.ts";
 import type { Encoded } from "../core/payload.ts";
 import { CANCEL_REQUEST } from "../core/step.ts";
+import { byteLength, bytesOf, type StoredText } from "../core/stored-text.ts";
+import { atHand, DistantCells } from "./distant-cells.ts";
+import { cellBytes, isSplit, PartStore } from "./part-store.ts";
 import type { NewStepRow, StepRow, StepSummary } from "./rows.ts";
 import { createOpenIndex } from "./schema.ts";
 import type { Sql } from "./sql.ts";
 
-const COLUMNS = `id, seq, step, kind, state, asked, attempt, due, input, result, failure,
+const COLUMNS = `id, seq, step, kind, state, asked, attempt, due,
+  ${atHand("input")}, ${atHand("result")}, ${atHand("failure")},
   last_processed_id AS lastProcessedId, progress, child, started_at AS startedAt, at`;
 
 const SUMMARY = `id, seq, step, kind, state, asked, attempt, due,
@@ -34,7 +38,7 @@ const SELECT_LAST_ACTIVITY = `SELECT ${SUMMARY} FROM step WHERE kind = 'activity
 const SELECT_LAST_OF = `SELECT ${SUMMARY} FROM step WHERE kind = 'activity' AND EXISTS (
   SELECT 1 FROM json_each(?) WHERE step = value OR step GLOB value || '[#:]*')
   ORDER BY id DESC LIMIT 1`;
-const MEASURE_BUFFERED = `SELECT COUNT(*) AS count, COALESCE(SUM(LENGTH(result)), 0) AS length
+const MEASURE_BUFFERED = `SELECT COUNT(*) AS count, COALESCE(SUM(${cellBytes("result")}), 0) AS bytes
   FROM step WHERE seq IS NULL AND kind = 'event' AND state = 'buffered'`;
 
 const INSERT = `INSERT INTO step (seq, step, kind, state, asked, attempt, due, input, result, failure,
@@ -49,8 +53,10 @@ const UPDATE_ATTEMPT = `UPDATE step SET state = ?, attempt = ?, due = ?,
 const UPDATE_CHECKPOINT = `UPDATE step SET
   state = CASE WHEN last_processed_id IS NOT ?2 THEN 'open' ELSE state END,
   attempt = ?1, due = NULL, last_processed_id = ?2, progress = ?3, at = ?4 WHERE id = ?5`;
-const TAKE_EVENT = `UPDATE step SET seq = ?1, step = ?2, state = 'done', asked = ?3, input = ?4,
-  started_at = ?5, at = ?6, result = ?7, sent = NULLIF(result, ?7) WHERE id = ?8`;
+const TAKE_EVENT = `UPDATE step SET seq = ?, step = ?, state = 'done', asked = ?, input = ?,
+  started_at = ?, at = ? WHERE id = ?`;
+/** What a schema has made of an event takes the place of what was sent. */
+const SET_MADE = "UPDATE step SET sent = result, result = ? WHERE id = ?";
 /** A refused event has no `seq`, for nobody gets it; no other row is failed without one. */
 const REFUSE_EVENT = "UPDATE step SET state = 'failed', failure = ?, at = ? WHERE id = ?";
 const FORGET_REFUSED = `DELETE FROM step WHERE id IN (SELECT id FROM step
@@ -80,6 +86,24 @@ const DELETE_ONE = "DELETE FROM step WHERE id = ?";
 const DELETE_STEPS = "DELETE FROM step WHERE state <> 'buffered'";
 const DELETE_ALL = "DELETE FROM step";
 
+const SELECT_SPLIT = `SELECT input, result, sent FROM step
+  WHERE (${isSplit("input")} OR ${isSplit("result")} OR ${isSplit("sent")})`;
+const SPLIT_OF_ONE = `${SELECT_SPLIT} AND id = ?`;
+const SPLIT_OF_STEPS = `${SELECT_SPLIT} AND state <> 'buffered'`;
+const RESULT_OF_ONE = `SELECT NULL AS input, result, NULL AS sent FROM step
+  WHERE ${isSplit("result")} AND id = ?`;
+const MADE_OF_THESE = `SELECT NULL AS input, result, NULL AS sent FROM step
+  WHERE ${isSplit("result")} AND sent IS NOT NULL
+  AND seq IN (SELECT json_extract(value, '$.seq') FROM json_each(?))`;
+const SPLIT_OF_OLD_REFUSED = `${SELECT_SPLIT} AND id IN (SELECT id FROM step
+  WHERE seq IS NULL AND state = 'failed' ORDER BY id DESC LIMIT -1 OFFSET ?)`;
+
+const CELLS = {
+  input: "SELECT input AS cell FROM step WHERE id = ?",
+  result: "SELECT result AS cell FROM step WHERE id = ?",
+  failure: "SELECT failure AS cell FROM step WHERE id = ?",
+} as const;
+
 /** The end of a step that has a row. */
 export interface StepEnd {
   readonly id: number;
@@ -94,15 +118,17 @@ export interface StepEnd {
 
 /** A wait that an event has ended, with what its code gets of it. */
 export type EndedWait = Pick<NewStepRow, "input" | "startedAt" | "at"> & {
-  readonly result: Encoded;
+  /** What its schema has made of the payload, where that is another value. */
+  readonly made: Encoded | null;
   readonly seq: number;
   readonly step: StepIdentity;
   readonly asked: number;
 };
 
-interface Buffered {
+/** Events that nobody has taken: how many, and the bytes of their payloads. */
+export interface Buffered {
   readonly count: number;
-  readonly length: number;
+  readonly bytes: number;
 }
 
 const BUFFERED_ROW = {
@@ -122,26 +148,43 @@ const BUFFERED_ROW = {
 
 export class StepStore {
   readonly #sql: Sql;
+  readonly #parts: PartStore;
+  readonly #distant: DistantCells<keyof typeof CELLS>;
   #indexed = false;
   #buffered: Buffered | undefined;
 
-  constructor(sql: Sql) {
+  constructor(sql: Sql, parts: PartStore = new PartStore(sql)) {
     this.#sql = sql;
+    this.#parts = parts;
+    this.#distant = new DistantCells(sql, parts, CELLS);
   }
 
   /** Steps that have ended, in the order of delivery. */
   ended(): StepRow[] {
-    return this.#sql.all<StepRow>(SELECT_ENDED);
+    return this.#rows(SELECT_ENDED);
   }
 
   /** Open, cancelled and orphaned steps and buffered events, oldest first; not refused events. */
   unended(): StepRow[] {
-    return this.#sql.all<StepRow>(SELECT_UNENDED);
+    return this.#rows(SELECT_UNENDED);
   }
 
   /** Rows after an id, oldest first. */
   page(after: number, limit: number): StepRow[] {
-    return this.#sql.all<StepRow>(SELECT_PAGE, after, limit);
+    return this.#rows(SELECT_PAGE, after, limit);
+  }
+
+  #rows(statement: string, ...bindings: number[]): StepRow[] {
+    const rows = this.#sql.all<StepRow>(statement, ...bindings);
+    for (const row of rows) this.#distant.in(row.id, row);
+    return rows;
+  }
+
+  /** A result that a row has, as memory is to keep it: a large one is read again when it is needed. */
+  kept(id: number, result: Encoded): StoredText {
+    if (result.length * 3 <= LIMITS.textAtHandBytes) return result;
+    const bytes = byteLength(result);
+    return bytes <= LIMITS.textAtHandBytes ? result : this.#distant.of(id, "result", bytes);
   }
 
   last(): StepSummary | undefined {
@@ -163,16 +206,16 @@ export class StepStore {
     return this.#sql.all<StepSummary>(SELECT_OPEN);
   }
 
-  /** How many events nobody has taken, and the characters of their payloads. Measured once. */
-  buffered(): { readonly count: number; readonly length: number } {
-    this.#buffered ??= this.#sql.all<Buffered>(MEASURE_BUFFERED)[0] ?? { count: 0, length: 0 };
+  /** What events are kept. Measured once. */
+  buffered(): Buffered {
+    this.#buffered ??= this.#sql.all<Buffered>(MEASURE_BUFFERED)[0] ?? { count: 0, bytes: 0 };
     return this.#buffered;
   }
 
   /** Keeps an event until a step waits for it; returns its id. */
   bufferEvent(name: string, payload: Encoded, at: number): number {
-    const { count, length } = this.buffered();
-    this.#buffered = { count: count + 1, length: length + payload.length };
+    const { count, bytes } = this.buffered();
+    this.#buffered = { count: count + 1, bytes: bytes + byteLength(payload) };
     return this.insert({ ...BUFFERED_ROW, step: name, result: payload, at });
   }
 
@@ -191,8 +234,8 @@ export class StepStore {
       row.asked,
       row.attempt,
       row.due,
-      row.input,
-      row.result,
+      this.#cell(row.input),
+      this.#cell(row.result),
       row.failure,
       row.lastProcessedId,
       row.progress,
@@ -203,15 +246,21 @@ export class StepStore {
     return inserted?.id ?? 0;
   }
 
+  #cell(text: Encoded | null): string | null {
+    return text === null ? null : this.#parts.write(text);
+  }
+
   end(step: StepEnd): void {
-    const { id, seq, state, attempt, result, failure, lastProcessedId, at } = step;
+    const { id, seq, state, attempt, failure, lastProcessedId, at } = step;
+    this.#forget(RESULT_OF_ONE, id); // an answer that had arrived
+    const result = this.#cell(step.result);
     this.#sql.run(UPDATE_END, seq, state, attempt, result, failure, lastProcessedId, at, id);
   }
 
   /** Notes an attempt: `running` as a careful turn's mark, `open` with a due for the next one. */
   setAttempt(
     id: number,
-    attempt: Pick<StepRow, "state" | "attempt" | "due" | "failure" | "at">,
+    attempt: Pick<NewStepRow, "state" | "attempt" | "due" | "failure" | "at">,
   ): void {
     const { state, attempt: count, due, failure, at } = attempt;
     this.#sql.run(UPDATE_ATTEMPT, state, count, due, failure, at, id);
@@ -244,29 +293,33 @@ export class StepStore {
   }
 
   /** Turns a buffered event's row into that of the ended wait: ids are never used twice. */
-  takeEvent(event: { id: number; payload: Encoded }, wait: EndedWait): void {
-    const { seq, step, asked, input, startedAt, at, result } = wait;
+  takeEvent(event: { id: number; payload: StoredText }, wait: EndedWait): void {
+    const { seq, step, asked, input, startedAt, at, made } = wait;
     this.#leaves(event.payload);
-    this.#sql.run(TAKE_EVENT, seq, step, asked, input, startedAt, at, result, event.id);
+    this.#sql.run(TAKE_EVENT, seq, step, asked, input, startedAt, at, event.id);
+    if (made !== null) this.#sql.run(SET_MADE, this.#cell(made), event.id);
   }
 
   /** Keeps a buffered event as one that did not fit; of those the newest are kept. */
-  refuseEvent(event: { id: number; payload: Encoded }, failure: string, at: number): void {
+  refuseEvent(event: { id: number; payload: StoredText }, failure: string, at: number): void {
     this.#leaves(event.payload);
     this.#sql.run(REFUSE_EVENT, failure, at, event.id);
+    this.#forget(SPLIT_OF_OLD_REFUSED, LIMITS.refusedEvents);
     this.#sql.run(FORGET_REFUSED, LIMITS.refusedEvents);
   }
 
   /** An event is buffered no more. */
-  #leaves(payload: Encoded): void {
-    const { count, length } = this.buffered();
-    this.#buffered = { count: count - 1, length: length - payload.length };
+  #leaves(payload: StoredText): void {
+    const { count, bytes } = this.buffered();
+    this.#buffered = { count: count - 1, bytes: bytes - bytesOf(payload) };
   }
 
   /** Buffers events again whose waits were ended by them, though nobody got them. */
   giveBack(events: readonly { readonly seq: number; readonly name: string }[]): void {
     this.#buffered = undefined;
-    this.#sql.run(GIVE_BACK, JSON.stringify(events));
+    const given = JSON.stringify(events);
+    this.#forget(MADE_OF_THESE, given);
+    this.#sql.run(GIVE_BACK, given);
   }
 
   /** Notes that a message of the step is on its way. */
@@ -280,8 +333,9 @@ export class StepStore {
   }
 
   /** Keeps an answer, or a child's result, until a turn gives it its place. */
-  setArrived(id: number, arrived: Pick<StepRow, "result" | "failure" | "at">): void {
-    this.#sql.run(UPDATE_ARRIVED, arrived.result, arrived.failure, arrived.at, id);
+  setArrived(id: number, arrived: Pick<NewStepRow, "result" | "failure" | "at">): void {
+    const { result, failure, at } = arrived;
+    this.#sql.run(UPDATE_ARRIVED, this.#cell(result), failure, at, id);
   }
 
   /** The children of this execution, those that were only started too. */
@@ -309,17 +363,34 @@ export class StepStore {
   }
 
   delete(id: number): void {
+    this.#forget(SPLIT_OF_ONE, id);
     this.#sql.run(DELETE_ONE, id);
   }
 
   /** Removes the steps of an execution; events that nobody has taken stay, in their order. */
   deleteSteps(): void {
+    this.#forget(SPLIT_OF_STEPS);
     this.#sql.run(DELETE_STEPS);
   }
 
   deleteAll(): void {
     this.#buffered = undefined;
+    this.#forget(SELECT_SPLIT);
     this.#sql.run(DELETE_ALL);
+  }
+
+  /** The rows are about to go with their table, and parts of others stay. */
+  forgetParts(): void {
+    this.#forget(SELECT_SPLIT);
+  }
+
+  /** The parts of rows that are about to go. */
+  #forget(statement: string, ...bindings: (number | string)[]): void {
+    if (!this.#parts.exists) return;
+    type Cells = Record<"input" | "result" | "sent", string | null>;
+    for (const { input, result, sent } of this.#sql.all<Cells>(statement, ...bindings)) {
+      this.#parts.forget([input, result, sent]);
+    }
   }
 
   /** Its table is gone with the instance. */

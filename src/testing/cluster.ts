@@ -25,7 +25,10 @@ import type { TraceEvent } from "./trace.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
 export interface ClusterOptions
-  extends Pick<InProcessOptions, "workflows" | "activities" | "env" | "turn" | "faults" | "clock"> {
+  extends Pick<
+    InProcessOptions,
+    "workflows" | "activities" | "env" | "turn" | "faults" | "clock" | "cellBytes"
+  > {
   /** Which of so many things that could go on goes on next, from 0; the oldest if left out. */
   readonly choose?: (count: number) => number;
   /** Told of each thing that happens, as it happens. */
@@ -151,7 +154,7 @@ export class Cluster {
   object(id: string): InProcessObject {
     const known = this.#objects.get(id);
     if (known !== undefined) return known;
-    const { activities = [], env, turn = {} } = this.#options;
+    const { activities = [], env, turn = {}, cellBytes } = this.#options;
     const object = new InProcessObject({
       name: id,
       workflows: this.#workflows,
@@ -166,6 +169,7 @@ export class Cluster {
         this.#options.onEvent?.(event);
       },
       ...(env === undefined ? {} : { env }),
+      ...(cellBytes === undefined ? {} : { cellBytes }),
     });
     this.#objects.set(id, object);
     return object;

@@ -6,6 +6,7 @@
 
 import { decodeFailure } from "../core/failure.ts";
 import { decode, encode } from "../core/payload.ts";
+import { textOf } from "../core/stored-text.ts";
 import type { Workflow } from "../core/workflow.ts";
 import { checkHistory } from "../engine/check-history.ts";
 import type { TurnBudget } from "../engine/host.ts";
@@ -192,7 +193,7 @@ function outcomeOf<Output>(
     return { status, detail: { type, message, code } };
   }
   if (status !== "Completed" || row?.output == null) return { status, detail: null };
-  const output = decode(row.output) as Output;
+  const output = decode(textOf(row.output)) as Output;
   return { status, detail: compare === undefined ? output : compare(output) };
 }
 

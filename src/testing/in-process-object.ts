@@ -30,6 +30,8 @@ export interface InProcessOptions {
   readonly activities?: readonly Mock[];
   readonly env?: Cloudflare.Env;
   readonly turn?: Partial<TurnBudget>;
+  /** Bytes of the longest text that is not split over rows: as on the platform, if left out. */
+  readonly cellBytes?: number;
   /** Shared by the objects of a cluster; one of its own if left out. */
   readonly scheduler?: Scheduler;
   readonly clock?: VirtualClock;
@@ -234,6 +236,7 @@ export class InProcessObject {
       host: this.#host(life),
       registry: createRegistry(this.#workflows),
       turn: this.#options.turn ?? {},
+      cellBytes: this.#options.cellBytes,
     });
     return Object.assign(life, { engine, commands: new Commands(engine) });
   }

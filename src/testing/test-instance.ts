@@ -3,6 +3,7 @@ import type { HistoryItem, HistoryPage, InstanceDocument } from "../core/documen
 import { decodeFailure, fromFailure } from "../core/failure.ts";
 import type { StoredHistory, StoredHistoryPage } from "../core/history.ts";
 import { decode, encode } from "../core/payload.ts";
+import { textOf } from "../core/stored-text.ts";
 import type { Commands } from "../engine/commands.ts";
 import { InstanceStore } from "../store/instance-store.ts";
 import type { InProcessObject } from "./in-process-object.ts";
@@ -57,7 +58,8 @@ export class TestInstance<Output = unknown> {
    */
   output(): Output {
     const row = new InstanceStore(this.#object.sql).read();
-    if (row?.status === "Completed" && row.output !== null) return decode(row.output) as Output;
+    if (row?.status === "Completed" && row.output !== null)
+      return decode(textOf(row.output)) as Output;
     const cause = row?.error == null ? undefined : fromFailure(decodeFailure(row.error));
     const why = cause === undefined ? "" : `: ${cause.message}`;
     throw new Error(`the instance "${this.id}" is ${row?.status ?? "not there"}${why}`, { cause });

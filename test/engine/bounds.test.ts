@@ -1,5 +1,6 @@
 /** What keeps one instance from filling memory, rows or an RPC. */
 import { expect, test } from "vitest";
+import { z } from "zod";
 import { activity } from "../../src/core/activity.ts";
 import { NonRetryableError } from "../../src/core/failure.ts";
 import { LIMITS } from "../../src/core/limits.ts";
@@ -32,13 +33,25 @@ test("unread events are bounded by their size as well as by their number", async
   const object = started(waiting);
   await object.run();
   const payload = encode("x".repeat(900_000), "an event");
-  const fit = Math.floor(LIMITS.bufferedEventsLength / payload.length);
+  const fit = Math.floor(LIMITS.bufferedEventsBytes / payload.length);
   const send = () => object.commands.sendEvent(ID, { event: "flood", payload });
   for (let event = 0; event < fit; event++) send();
   expect(send).toThrow(expect.objectContaining({ code: "EVENT_BUFFER_FULL" }));
   object.commit();
   object.crash();
   expect(send).toThrow(expect.objectContaining({ code: "EVENT_BUFFER_FULL" }));
+});
+
+test("two events of the largest size are kept, and one byte more is not", async () => {
+  const object = started(waiting);
+  await object.run();
+  const send = (length: number) => {
+    const payload = encode("x".repeat(length - '[""]'.length), "an event");
+    return object.commands.sendEvent(ID, { event: "flood", payload });
+  };
+  send(LIMITS.payloadBytes);
+  send(LIMITS.bufferedEventsBytes - LIMITS.payloadBytes);
+  expect(() => send(5)).toThrow(expect.objectContaining({ code: "EVENT_BUFFER_FULL" }));
 });
 
 test("taken events make room for others", async () => {
@@ -111,6 +124,33 @@ test("the ids of events and history cursors are never used twice", async () => {
   expect(new Set(ids).size).toBe(3);
 });
 
+test("nor are those of waits, where a turn ends before a wait has met its event", async () => {
+  const three = workflow("Three", async (ctx) => {
+    const schema = z.string();
+    for (let event = 0; event < 3; event++) await ctx.waitForEvent("e", { schema });
+  });
+  const rows = new Map<number, Set<string>>();
+  const look = ({ sql }: InProcessObject) => {
+    for (const { id, step, state } of new StepStore(sql).page(0, 99)) {
+      if (state !== "open" && state !== "buffered") continue;
+      rows.set(id, (rows.get(id) ?? new Set()).add(`${step} ${state}`));
+    }
+  };
+  let object: InProcessObject | undefined;
+  object = started(three, undefined, {
+    turn: { steps: 1 },
+    onEvent: ({ kind }) => {
+      if (kind === "commit" && object !== undefined) look(object);
+    },
+  });
+  for (const value of [1, "a", 2, "b"]) {
+    object.commands.sendEvent(ID, { event: "e", payload: encode(value, "an event") });
+  }
+  await object.run();
+  expect(object.commands.get(ID).waitingFor).toMatchObject([{ step: "e#3" }]);
+  expect([...rows].filter(([, names]) => names.size > 1)).toEqual([]);
+});
+
 test("an event nobody waits for does not wake a sleeping instance", async () => {
   const object = started(workflow("Sleeper", (ctx) => ctx.sleep("1 day")));
   await object.run(object.clock.now() + 10);
@@ -168,7 +208,7 @@ test("an execution whose results and failures no memory could replay fails, at t
     return "kept all";
   });
   const stored = encode("x".repeat(RESULT), "it").length + encode(false, "it").length;
-  const fit = Math.floor(LIMITS.historyLength / stored);
+  const fit = Math.floor(LIMITS.historyBytes / stored);
   const kept = await ran(hoarding, fit - 1);
   expect(kept.document).toMatchObject({ status: "Completed", output: "kept all" });
   const hoarded = await ran(hoarding, fit + 1);
@@ -176,7 +216,7 @@ test("an execution whose results and failures no memory could replay fails, at t
     status: "Failed",
     error: { code: "HISTORY_TOO_LARGE" },
   });
-  expect(LIMITS.historyLength - fit * stored).toBeLessThan(stored);
+  expect(LIMITS.historyBytes - fit * stored).toBeLessThan(stored);
 }, 30_000);
 
 test("a wide fan-out is recorded as it goes, not after the last of it has started", async () => {

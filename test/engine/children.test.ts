@@ -414,6 +414,21 @@ describe("the end of a parent", () => {
   });
 });
 
+test("a recursive purge removes children that have ended, too", async () => {
+  const calling = workflow("Calling", async (ctx) => {
+    await ctx.call(doubled, 1, { id: "called" });
+    await ctx.start(doubled, 2, { id: "begun" });
+  });
+  const simulated = cluster([calling, doubled]);
+  const instance = await simulated.start(calling, undefined, { id: "p" });
+  await simulated.run(new Date(simulated.clock.now() + MINUTE));
+  instance.purge({ recursive: true });
+  await simulated.advance(MINUTE);
+  for (const id of ["p", "called", "begun"]) {
+    expect(() => simulated.instance(id).document()).toThrow("there is no instance");
+  }
+});
+
 describe("ctx.start", () => {
   const starting = workflow("Starting", (ctx) => ctx.start(waits, undefined, { id: "w" }));
 

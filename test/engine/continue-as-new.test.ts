@@ -229,7 +229,7 @@ describe("an input", () => {
 
   test.each([
     ["PAYLOAD_UNSUPPORTED", { deep: [() => 1] }],
-    ["PAYLOAD_TOO_LARGE", "x".repeat(1_000_000)],
+    ["PAYLOAD_TOO_LARGE", "x".repeat(LIMITS.payloadBytes)],
   ])(
     "that cannot be stored fails the instance with %s, and its history stays",
     async (code, input) => {

@@ -286,7 +286,7 @@ describe("a schema that takes its time", () => {
     object.commands.suspend(ID, { reason: null });
     await object.run(clock.now() + 60_000);
     expect(object.alarm).toBeNull();
-    expect(items(object)).toMatchObject([{ state: "buffered" }, { state: "open" }]);
+    expect(items(object)).toMatchObject([{ state: "buffered" }]);
     object.commands.resume(ID, { reason: null });
     await object.run();
     expect(output(object)).toEqual(["fine"]);

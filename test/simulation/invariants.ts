@@ -8,10 +8,12 @@ import { isRefused, isStep, type StoredHistory } from "../../src/core/history.ts
 import { LIMITS } from "../../src/core/limits.ts";
 import { nameOf } from "../../src/core/names.ts";
 import { decode } from "../../src/core/payload.ts";
+import { textOf } from "../../src/core/stored-text.ts";
 import { checkHistory } from "../../src/engine/check-history.ts";
 import { storedDue } from "../../src/engine/due.ts";
 import { InstanceStore } from "../../src/store/instance-store.ts";
 import { OutboxStore } from "../../src/store/outbox-store.ts";
+import { PartStore, partIds } from "../../src/store/part-store.ts";
 import { StepStore } from "../../src/store/step-store.ts";
 import type { Cluster } from "../../src/testing/cluster.ts";
 import type { InProcessObject } from "../../src/testing/in-process-object.ts";
@@ -70,6 +72,24 @@ function lastSeq(object: InProcessObject): number {
   const [row] = object.sql.all<{ last: number | null }>("SELECT MAX(seq) AS last FROM step");
   return row?.last ?? 0;
 }
+
+/** W10: each part of a split text is that of one cell, and each cell has all of its parts. */
+export function partsAreOwned(event: TraceEvent, object: InProcessObject): string[] {
+  if (event.kind !== "commit" || !new PartStore(object.sql).exists) return [];
+  const ids = object.sql.all<{ id: number }>("SELECT id FROM part ORDER BY id");
+  const there = new InstanceStore(object.sql).exists; // else it is purged, and no cell is left
+  const kept = there ? object.sql.all<{ cell: string | null }>(CELLS) : [];
+  const sent = new OutboxStore(object.sql).exists
+    ? object.sql.all<{ cell: string | null }>("SELECT payload AS cell FROM outbox")
+    : [];
+  const cells = [...kept, ...sent];
+  const owned = cells.flatMap(({ cell }) => partIds(cell)).sort((a, b) => a - b);
+  const same = JSON.stringify(owned) === JSON.stringify(ids.map(({ id }) => id));
+  return same ? [] : [`W10: there are ${ids.length} parts, and cells for ${owned.length}`];
+}
+
+const CELLS = `SELECT input AS cell FROM instance UNION ALL SELECT output FROM instance
+  UNION ALL SELECT input FROM step UNION ALL SELECT result FROM step UNION ALL SELECT sent FROM step`;
 
 /** W3: whatever is due has an alarm, or a turn that is covered by one. */
 export function isCovered(event: TraceEvent, object: InProcessObject, bereft: boolean): string[] {
@@ -277,7 +297,7 @@ export function childrenAgree(history: StoredHistory, cluster: Cluster): string[
     if (row === undefined || parent?.executionId !== executionId) return [];
     const step = steps.find((one) => one.step === parent.step);
     if (step?.kind !== "child" || (step.state !== "done" && step.state !== "failed")) return [];
-    if (step.state === "done" && step.result === row.output) return [];
+    if (step.state === "done" && step.result === textOf(row.output ?? "")) return [];
     if (step.state === "failed" && row.status !== "Completed") return [];
     const late = decodeFailure(step.failure ?? "{}").code === "CHILD_TIMEOUT";
     return late ? [] : [`W8: ${step.step} is ${step.state}, and its child ${row.status}`];

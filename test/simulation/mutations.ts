@@ -31,9 +31,9 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "forget to store a failure that the workflow catches",
     file: "engine/recorder.ts",
-    find: "if (step.row === null) this.#steps.insert({ ...newRow(step, at), ...written });",
+    find: "if (id === undefined) id = this.#steps.insert({ ...newRow(step, at), ...written });",
     replace:
-      "if (!outcome.ok) this.#seq--;\n    else if (step.row === null) this.#steps.insert({ ...newRow(step, at), ...written });",
+      "if (!outcome.ok) id = --this.#seq;\n    else if (id === undefined) id = this.#steps.insert({ ...newRow(step, at), ...written });",
   },
   {
     fault: "set the alarm of the next turn late",
@@ -337,6 +337,18 @@ const MUTATIONS: readonly Mutation[] = [
     file: "engine/engine.ts",
     find: "if (due !== null) this.#setAlarm(Math.max(due, this.host.now() + 1));",
     replace: "",
+  },
+  {
+    fault: "leave the parts of a removed row",
+    file: "store/step-store.ts",
+    find: "this.#forget(SPLIT_OF_STEPS);",
+    replace: "",
+  },
+  {
+    fault: "leave the parts of an input that another takes the place of",
+    file: "store/instance-store.ts",
+    find: "this.#forget();\n    const input = this.#parts.write(next.input);",
+    replace: "const input = this.#parts.write(next.input);",
   },
 ];
 

@@ -6,6 +6,7 @@ import { isRefused } from "../../src/core/history.ts";
 import { LIMITS } from "../../src/core/limits.ts";
 import { nameOf } from "../../src/core/names.ts";
 import { decode, encode } from "../../src/core/payload.ts";
+import { textOf } from "../../src/core/stored-text.ts";
 import { executionIdAfter } from "../../src/engine/next-round.ts";
 import { InstanceStore } from "../../src/store/instance-store.ts";
 import { StepStore } from "../../src/store/step-store.ts";
@@ -97,7 +98,8 @@ function standingOf(object: InProcessObject): Standing | undefined {
   const row = new InstanceStore(object.sql).read();
   if (row === undefined) return undefined;
   const steps = new StepStore(object.sql);
-  const input = (row.workflow === racy.name ? decode(row.input) : { kind: "draw" }) as Program;
+  const given = textOf(row.input);
+  const input = (row.workflow === racy.name ? decode(given) : { kind: "draw" }) as Program;
   const rows = steps.page(0, LIMITS.steps);
   const kept = rows.filter(({ state }) => state === "buffered");
   const done = steps.ended().filter(({ kind, state }) => kind === "event" && state === "done");
@@ -107,9 +109,9 @@ function standingOf(object: InProcessObject): Standing | undefined {
     seen: new Set(input.kind === "rounds" ? input.seen.flatMap(heardIn) : []),
     events: [...done, ...kept].map(({ step, result }) => ({
       name: nameOf(step),
-      payload: asSent(result ?? ""),
+      payload: asSent(textOf(result ?? "")),
     })),
-    refused: rows.filter(isRefused).map(({ result }) => result ?? ""),
+    refused: rows.filter(isRefused).map(({ result }) => textOf(result ?? "")),
     steps: rows.length - kept.length,
   };
 }

@@ -40,7 +40,7 @@ export async function simulate(seed: number): Promise<SeedReport> {
   const random = new Random(seed);
   const scenario = scenarioOf(random);
   const faults = faultPlan(random);
-  const simulation = new Simulation(scenario, faults, random);
+  const simulation = new Simulation(scenario, faults, random, cellBytesOf(seed));
   await simulation.run();
   const { cluster, problems } = simulation;
   const objects = cluster.objects;
@@ -56,6 +56,9 @@ export async function simulate(seed: number): Promise<SeedReport> {
     story: problems.length === 0 ? [] : story(),
   };
 }
+
+/** In one of three seeds nearly every value is split over rows: not drawn, so that old seeds tell the same story. */
+const cellBytesOf = (seed: number): number | undefined => (seed % 3 === 0 ? 24 : undefined);
 
 /** Read from the rows: a request would stir the object. */
 const statusOf = (object: InProcessObject): InstanceStatus | "gone" =>
@@ -90,11 +93,17 @@ class Simulation {
   #events = 0;
   #restarts = 0;
 
-  constructor(scenario: Scenario, faults: FaultPlan, random: Random) {
+  constructor(
+    scenario: Scenario,
+    faults: FaultPlan,
+    random: Random,
+    cellBytes: number | undefined,
+  ) {
     this.#scenario = scenario;
     this.#faults = faults;
     this.cluster = new Cluster({
       workflows: [racy, sub],
+      ...(cellBytes === undefined ? {} : { cellBytes }),
       activities: MOCKS,
       turn: scenario.turn,
       faults,
@@ -226,6 +235,7 @@ class Simulation {
       ...invariants.neverDiverges(event),
       ...invariants.mayBegin(event, object),
       ...invariants.isCovered(event, object, bereft),
+      ...invariants.partsAreOwned(event, object),
       ...invariants.sleepsUnwoken(event, object),
       ...invariants.showsHeld(event, object),
       ...invariants.runsOn(event, object),

@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
+import { textOf } from "../../src/core/stored-text.ts";
 import { InstanceStore } from "../../src/store/instance-store.ts";
 import { NodeSql } from "../../src/store/node-sql.ts";
+import { PartStore } from "../../src/store/part-store.ts";
 import type { InstanceRow } from "../../src/store/rows.ts";
-import { tablesOf } from "./tables.ts";
+import { partsOf, tablesOf } from "./tables.ts";
 
 const ROW: InstanceRow = {
   id: "i-1",
@@ -109,7 +111,7 @@ test("a custom status is written without a word about the rest", () => {
 
 test("an instance that was dropped leaves no table, and may be written again", () => {
   const { sql, store } = stored();
-  store.drop();
+  store.drop(true);
   expect(store.read()).toBeUndefined();
   expect(tablesOf(sql)).toEqual([]);
   store.write(ROW);
@@ -143,4 +145,32 @@ test("another execution takes the place of the present one, and what is the inst
   expect(store.read()).toEqual({ ...running, due: 200, round: 3 });
   store.write(ROW);
   expect(store.read()?.round).toBe(1);
+});
+
+test("large texts of the row are split, and gone with it, with another execution, or with another row", () => {
+  const large = (letter: string) => `["${letter.repeat(200)}"]`;
+  const sql = new NodeSql();
+  const store = new InstanceStore(sql, new PartStore(sql, 60)); // of which each takes two parts
+  store.write({ ...ROW, input: large("a") });
+  store.setEnded({ status: "Completed", output: large("b"), error: null, at: 5 });
+  const read = new InstanceStore(sql).read();
+  expect([read?.input, read?.output].map((text) => textOf(text ?? ""))).toEqual([
+    large("a"),
+    large("b"),
+  ]);
+  expect(partsOf(sql)).toHaveLength(4);
+  store.write({ ...ROW, input: read?.input ?? "" }); // as a restart does: the same input once more
+  expect(partsOf(sql)).toHaveLength(2);
+  expect(textOf(store.read()?.input ?? "")).toBe(large("a"));
+  const next = { executionId: "e-2", version: "1", due: null, startedAt: 7, updatedAt: 7 };
+  store.setContinued({ ...next, input: large("c") });
+  expect(textOf(store.read()?.input ?? "")).toBe(large("c"));
+  expect(partsOf(sql)).toHaveLength(2);
+  store.setContinued({ ...next, input: "[1]" });
+  expect(partsOf(sql)).toEqual([]);
+  store.write({ ...ROW, input: large("d") });
+  store.drop(true);
+  expect(tablesOf(sql)).toEqual([]);
+  store.write(ROW);
+  expect(tablesOf(sql)).toEqual(["instance", "step"]);
 });

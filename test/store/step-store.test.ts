@@ -1,10 +1,14 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { LIMITS } from "../../src/core/limits.ts";
+import { bytesOf, textOf } from "../../src/core/stored-text.ts";
+import { InstanceStore } from "../../src/store/instance-store.ts";
 import { NodeSql } from "../../src/store/node-sql.ts";
+import { PartStore } from "../../src/store/part-store.ts";
 import type { NewStepRow } from "../../src/store/rows.ts";
 import { createInstanceTables } from "../../src/store/schema.ts";
+import type { SqlValue } from "../../src/store/sql.ts";
 import { StepStore } from "../../src/store/step-store.ts";
-import { stepRow, tablesOf } from "./tables.ts";
+import { partsOf, stepRow, tablesOf } from "./tables.ts";
 
 let sql: NodeSql;
 let store: StepStore;
@@ -82,7 +86,7 @@ describe("steps that have ended and steps that have not", () => {
     expect(store.last()).toBeUndefined();
     expect(store.lastActivity()).toBeUndefined();
     expect(store.lastOf(["A"])).toBeUndefined();
-    expect(store.buffered()).toEqual({ count: 0, length: 0 });
+    expect(store.buffered()).toEqual({ count: 0, bytes: 0 });
   });
 });
 
@@ -154,12 +158,12 @@ describe("buffered events", () => {
     const id = buffered("go", "[1]");
     buffered("go", "[22]");
     insert({ kind: "event", step: "go" }); // a wait is none
-    expect(store.buffered()).toEqual({ count: 2, length: 7 });
-    expect(new StepStore(sql).buffered()).toEqual({ count: 2, length: 7 });
-    const ended = { seq: 1, step: "go#3", asked: 5, input: "[null]", startedAt: null, at: 70 };
-    store.takeEvent({ id, payload: "[1]" }, { ...ended, result: "[1]" });
-    expect(store.buffered()).toEqual({ count: 1, length: 4 });
-    expect(new StepStore(sql).buffered()).toEqual({ count: 1, length: 4 });
+    expect(store.buffered()).toEqual({ count: 2, bytes: 7 });
+    expect(new StepStore(sql).buffered()).toEqual({ count: 2, bytes: 7 });
+    const wait = { seq: 1, step: "go#3", asked: 5, input: "[null]", startedAt: null, at: 70 };
+    store.takeEvent({ id, payload: "[1]" }, { ...wait, made: null });
+    expect(store.buffered()).toEqual({ count: 1, bytes: 4 });
+    expect(new StepStore(sql).buffered()).toEqual({ count: 1, bytes: 4 });
     expect(row(id)).toMatchObject({
       seq: 1,
       step: "go#3",
@@ -176,8 +180,8 @@ describe("buffered events", () => {
     const ids = Array.from({ length: LIMITS.refusedEvents + 1 }, () => buffered("go", "[1]"));
     const kept = buffered("go", "[22]");
     for (const id of ids) store.refuseEvent({ id, payload: "[1]" }, '{"type":"Misfit"}', 70);
-    expect(store.buffered()).toEqual({ count: 1, length: 4 });
-    expect(new StepStore(sql).buffered()).toEqual({ count: 1, length: 4 });
+    expect(store.buffered()).toEqual({ count: 1, bytes: 4 });
+    expect(new StepStore(sql).buffered()).toEqual({ count: 1, bytes: 4 });
     expect(store.page(0, 999).map(({ id }) => id)).toEqual([...ids.slice(1), kept]);
     const refused = { seq: null, step: "go", state: "failed", result: "[1]", at: 70 };
     expect(row(ids[1] ?? 0)).toMatchObject({ ...refused, failure: '{"type":"Misfit"}' });
@@ -261,7 +265,7 @@ describe("between two executions", () => {
       [first, "go"],
       [second, "stop"],
     ]);
-    expect(store.buffered()).toEqual({ count: 2, length: 6 });
+    expect(store.buffered()).toEqual({ count: 2, bytes: 6 });
   });
 
   test("an event is given back as it came, whatever the name of the wait it had ended", () => {
@@ -270,9 +274,9 @@ describe("between two executions", () => {
       const id = buffered(step.replace(/[#:].*/, ""));
       const came = row(id);
       const ended = { seq: index + 1, step, asked: index, input: "[1]", startedAt: 5, at: 30 };
-      const result = index % 2 === 0 ? "[1]" : '["converted"]';
-      store.takeEvent({ id, payload: "[1]" }, { ...ended, result });
-      expect(row(id)).toMatchObject({ step, result });
+      const made = index % 2 === 0 ? null : '["converted"]';
+      store.takeEvent({ id, payload: "[1]" }, { ...ended, made });
+      expect(row(id)).toMatchObject({ step, result: made ?? "[1]" });
       return came;
     });
     expect(store.buffered().count).toBe(0);
@@ -286,4 +290,125 @@ describe("between two executions", () => {
     expect(store.ended().map(({ step }) => step)).toEqual(["go"]);
     expect(store.buffered().count).toBe(3);
   });
+});
+
+describe("large texts", () => {
+  const large = (letter: string) => `["${letter.repeat(200)}"]`;
+  const split = (columns: Partial<NewStepRow> = {}) =>
+    store.insert(stepRow({ seq: 1, state: "done", ...columns }));
+
+  beforeEach(() => {
+    store = new StepStore(sql, new PartStore(sql, 60));
+  });
+
+  test("of a row are split, and read as they were written, by any memory", () => {
+    const id = split({ input: large("i"), result: large("r") });
+    const [read] = new StepStore(sql).page(id - 1, 1);
+    expect(textOf(read?.input ?? "")).toBe(large("i"));
+    expect(textOf(read?.result ?? "")).toBe(large("r"));
+    expect(bytesOf(read?.result ?? "")).toBe(204);
+  });
+
+  test("that are not split do not come with their row either, but for their length", () => {
+    const text = `["${"é".repeat(LIMITS.textAtHandBytes / 2)}"]`;
+    const failure = JSON.stringify({ message: "x".repeat(LIMITS.textAtHandBytes) });
+    const id = new StepStore(sql).insert(stepRow({ seq: 1, input: text, failure, result: "[2]" }));
+    const [read] = store.ended();
+    expect(read).toMatchObject({ id, result: "[2]", input: { bytes: text.length * 2 - 4 } });
+    expect(textOf(read?.input ?? "")).toBe(text);
+    expect(textOf(read?.failure ?? "")).toBe(failure);
+    const edge = `["${"x".repeat(LIMITS.textAtHandBytes - 4)}"]`;
+    new StepStore(sql).insert(stepRow({ seq: 2, input: edge }));
+    expect(store.ended()[1]?.input).toBe(edge);
+  });
+
+  test("that memory need not hold are read from their row", () => {
+    const whole = new StepStore(sql);
+    const [edge, beyond] = [LIMITS.textAtHandBytes, LIMITS.textAtHandBytes + 1].map((length) => {
+      const result = `["${"x".repeat(length - 4)}"]`;
+      const id = whole.insert(stepRow({ seq: length, result }));
+      return { result, kept: whole.kept(id, result) };
+    });
+    expect(edge?.kept).toBe(edge?.result);
+    expect(beyond?.kept).toMatchObject({ bytes: LIMITS.textAtHandBytes + 1 });
+    expect(textOf(beyond?.kept ?? "")).toBe(beyond?.result);
+  });
+
+  test("go with their row: one alone, the steps of an execution, or all", () => {
+    const id = split({ input: large("a"), result: large("b") });
+    const event = store.bufferEvent("go", large("e"), 10);
+    split({ seq: 2, result: large("c") });
+    const open = insert({ input: large("d") });
+    store.end({
+      id: open,
+      seq: 3,
+      state: "done",
+      attempt: 1,
+      result: large("f"),
+      failure: null,
+      lastProcessedId: null,
+      at: 20,
+    });
+    expect(partsOf(sql)).toHaveLength(12); // two of each
+    store.delete(id);
+    expect(partsOf(sql)).toHaveLength(8);
+    store.deleteSteps();
+    expect(partsOf(sql)).toHaveLength(2);
+    expect(textOf(store.unended()[0]?.result ?? "")).toBe(large("e"));
+    store.delete(event);
+    expect(partsOf(sql)).toEqual([]);
+    split({ input: large("g") });
+    store.bufferEvent("go", large("h"), 10);
+    store.deleteAll();
+    expect(partsOf(sql)).toEqual([]);
+  });
+
+  test("of an event stay with it as it is taken and given back, and are measured", () => {
+    const id = store.bufferEvent("go", large("e"), 10);
+    store.bufferEvent("go", "[1]", 10);
+    expect(store.buffered()).toEqual({ count: 2, bytes: 207 });
+    expect(new StepStore(sql).buffered()).toEqual({ count: 2, bytes: 207 });
+    const [event] = store.unended();
+    const wait = { seq: 1, step: "go", asked: 1, input: "[1]", startedAt: null, at: 30 };
+    store.takeEvent({ id, payload: event?.result ?? "" }, { ...wait, made: null });
+    expect(store.buffered()).toEqual({ count: 1, bytes: 3 });
+    expect(textOf(store.ended()[0]?.result ?? "")).toBe(large("e"));
+    store.giveBack([{ seq: 1, name: "go" }]);
+    expect(store.buffered()).toEqual({ count: 2, bytes: 207 });
+    expect(textOf(store.unended()[0]?.result ?? "")).toBe(large("e"));
+  });
+
+  test("whose row is gone are not taken for something else", () => {
+    const id = split({ result: large("r") });
+    const [read] = store.ended();
+    store.delete(id);
+    expect(() => textOf(read?.result ?? "")).toThrow(
+      expect.objectContaining({ code: "PAYLOAD_CORRUPT" }),
+    );
+  });
+});
+
+test("rows without a large text cost no statement more than they are", () => {
+  const statements: string[] = [];
+  const watched = {
+    all: <Row>(statement: string, ...bindings: SqlValue[]): Row[] => {
+      statements.push(statement);
+      return sql.all<Row>(statement, ...bindings);
+    },
+    run: (statement: string, ...bindings: SqlValue[]) => {
+      statements.push(statement);
+      sql.run(statement, ...bindings);
+    },
+    transaction: sql.transaction.bind(sql),
+  };
+  const parts = new PartStore(watched);
+  const steps = new StepStore(watched, parts);
+  new InstanceStore(watched, parts).read(); // an engine reads it before all else
+  statements.length = 0;
+  const id = steps.insert(stepRow({ seq: 1, state: "done", result: "[2]" }));
+  steps.ended();
+  steps.delete(id);
+  steps.deleteSteps();
+  steps.deleteAll();
+  expect(statements).toHaveLength(5);
 });

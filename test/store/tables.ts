@@ -29,3 +29,9 @@ export function stepRow(row: Partial<NewStepRow> = {}): NewStepRow {
     ...row,
   };
 }
+
+/** The parts of split texts, where any text was ever split. */
+export function partsOf(sql: Sql): { readonly id: number; readonly text: string }[] {
+  if (!tablesOf(sql).includes("part")) return [];
+  return sql.all("SELECT id, text FROM part ORDER BY id");
+}

@@ -1,5 +1,6 @@
 import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { expect, test, vi } from "vitest";
+import { partsOf } from "../store/tables.ts";
 import { call, get, history, send, start, stubOf } from "./fixture/client.ts";
 
 const SOON = { timeout: 10_000, interval: 5 };
@@ -65,3 +66,26 @@ test("a child costs its parent seven rows; the first one of a parent also its tw
   const two = await runInDurableObject(stubOf("more-rows"), (instance) => instance.sql.rowsWritten);
   expect({ one, each: two - one }).toEqual({ one: 18, each: 7 });
 });
+
+test("a value of 16 MiB goes to a child and comes back, whatever its characters", async () => {
+  for (const [id, character] of [
+    ["echoed-ascii", "a"],
+    ["echoed-wide", "Ж"],
+  ] as const) {
+    const bytes = 16 * 1_048_576 - 4; // as stored: with brackets and quotes
+    const text = character.repeat(bytes / new TextEncoder().encode(character).length);
+    await start("Echoed", id, text);
+    const { status, output } = await get(id, 20);
+    expect(status).toBe("Completed");
+    expect(output === text).toBe(true);
+    expect((await get(`${id}-echo`)).parent).toEqual({ id, step: "Echo" });
+    await call(`/v1/instances/${id}?recursive=true`, { method: "DELETE" });
+    await vi.waitFor(async () => {
+      expect((await call(`/v1/instances/${id}-echo`)).status).toBe(404);
+    }, SOON);
+    for (const left of [id, `${id}-echo`]) {
+      const parts = await runInDurableObject(stubOf(left), ({ sql }) => partsOf(sql));
+      expect(parts).toEqual([]);
+    }
+  }
+}, 60_000);

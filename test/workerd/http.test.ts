@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { LIMITS } from "../../src/core/limits.ts";
 import type { InstanceDocument } from "../../src/index.ts";
 import { call, get, send, start } from "./fixture/client.ts";
 
@@ -29,8 +30,9 @@ test("bad input is refused with its own code, and nothing is created", async () 
   expect(await start("Nothing", body(1))).toEqual([404, "WORKFLOW_NOT_FOUND"]);
   expect(await start("Chain", body(1, { id: "../bad id" }))).toEqual([400, "INSTANCE_ID_INVALID"]);
   expect(await start("Chain", body(1, { colour: "red" }))).toEqual([400, "BODY_INVALID"]);
-  expect(await start("Chain", body("x".repeat(1_048_576)))).toEqual([413, "BODY_TOO_LARGE"]);
-  expect(await start("Chain", body("x".repeat(1_000_000)))).toEqual([413, "PAYLOAD_TOO_LARGE"]);
+  const { bodyBytes, payloadBytes } = LIMITS;
+  expect(await start("Chain", body("x".repeat(bodyBytes)))).toEqual([413, "BODY_TOO_LARGE"]);
+  expect(await start("Chain", body("x".repeat(payloadBytes)))).toEqual([413, "PAYLOAD_TOO_LARGE"]);
   expect(await problem(call("/v1/instances/never"))).toEqual([404, "INSTANCE_NOT_FOUND"]);
   expect(await problem(call("/v1/instances/never/history"))).toEqual([404, "INSTANCE_NOT_FOUND"]);
   expect(await problem(call("/v1/instances/never/events/item", { body: 1 }))).toEqual([
