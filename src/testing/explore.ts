@@ -1,19 +1,21 @@
 /**
  * The crash explorer. It runs a workflow once, then again and again with a crash at every point at
- * which state is written, an attempt begins or ends, or a mock has an effect. A workflow is crash-proof
- * where no crash changes how it ends or what the outside world sees.
+ * which state is written, an attempt begins or ends, or a mock has an effect: its own points and those of
+ * its children. A workflow is crash-proof where no crash changes how it ends or what the outside world
+ * sees, and none leaves an instance stuck or a message unsent.
  */
 
 import { decodeFailure } from "../core/failure.ts";
 import { decode, encode } from "../core/payload.ts";
 import { textOf } from "../core/stored-text.ts";
-import type { Workflow } from "../core/workflow.ts";
+import type { AnyWorkflow, Workflow } from "../core/workflow.ts";
 import { checkHistory } from "../engine/check-history.ts";
 import type { TurnBudget } from "../engine/host.ts";
 import { InstanceStore } from "../store/instance-store.ts";
 import { Cluster } from "./cluster.ts";
 import { differences, type RunResult } from "./difference.ts";
 import type { CrashMoment, Faults } from "./faults.ts";
+import { leftBehind } from "./left-behind.ts";
 import type { Mock } from "./mock.ts";
 import { crashWords, type TraceEvent, tellTrace } from "./trace.ts";
 
@@ -27,6 +29,8 @@ export interface Scene {
 
 /** An event that each run sends, so many milliseconds after the start, on the clock of the run. */
 export interface PlannedEvent {
+  /** The id of the child it is for; the explored instance, whose id is `explored`, if left out. */
+  readonly to?: string;
   readonly name: string;
   readonly payload?: unknown;
   readonly afterMillis?: number;
@@ -36,6 +40,8 @@ export interface ExploreOptions<Output> {
   /** Mocks that keep nothing from one run to the next; for others see `scene`. */
   readonly activities?: readonly Mock[];
   readonly scene?: () => Scene;
+  /** The children that the workflow calls or starts, and theirs: they are lost at each point as well. */
+  readonly workflows?: readonly AnyWorkflow[];
   readonly events?: readonly PlannedEvent[];
   /** What of the output must be the same in every run; all of it if left out. */
   readonly compare?: (output: Output) => unknown;
@@ -89,12 +95,13 @@ export async function explore<Input, Output>(
   input: Input,
   options: ExploreOptions<NoInfer<Output>> = {},
 ): Promise<Exploration> {
-  const moments: CrashMoment[] = [];
+  const children = options.workflows ?? [];
+  const moments: Point[] = [];
   const run = (faults: Faults, turn = options.turn) =>
     runOnce(workflow, input, { ...options, ...(turn === undefined ? {} : { turn }) }, faults);
   const usual = await run({
-    crash: (_object, moment) => {
-      if (moment.kind !== "await") moments.push(moment);
+    crash: (object, moment) => {
+      if (moment.kind !== "await") moments.push({ object, moment });
       return false;
     },
   });
@@ -104,13 +111,13 @@ export async function explore<Input, Output>(
     if (found.length > 0) failures.push({ fault, differences: found, trace: tellTrace(trace) });
   };
   await apart();
-  judge("nothing", await run({}), await replayProblem(workflow, usual));
+  judge("nothing", await run({}), await replayProblems([workflow, ...children], usual.cluster));
   let runs = 2;
   if (failures.length === 0) {
     judge("its memory evicted after every step", await run({ evicted: () => true }, { steps: 1 }));
     const chosen = spread(moments.length, (options.mostRuns ?? DEFAULT_MOST_RUNS) - 3);
     for (const nth of chosen) {
-      judge(`a crash ${crashWords(moments[nth] ?? null)}`, await run(crashAt(nth)));
+      judge(`a crash ${pointWords(moments[nth])}`, await run(crashAt(nth)));
       runs++;
     }
     runs++;
@@ -120,7 +127,18 @@ export async function explore<Input, Output>(
   return { ...explored, report: tellReport(explored) };
 }
 
-/** Loses the object at the nth moment at which it could be lost, from 0. */
+/** Where a crash is tried. */
+interface Point {
+  readonly object: string;
+  readonly moment: CrashMoment;
+}
+
+function pointWords(point: Point | undefined): string {
+  const words = crashWords(point?.moment ?? null);
+  return point === undefined || point.object === ID ? words : `of "${point.object}" ${words}`;
+}
+
+/** Loses an object at the nth moment at which one could be lost, from 0. */
 function crashAt(nth: number): Faults {
   let moments = 0;
   return { crash: (_object, { kind }) => kind !== "await" && moments++ === nth };
@@ -148,7 +166,7 @@ async function runOnce<Input, Output>(
   const { turn } = options;
   let begun = false;
   const cluster: Cluster = new Cluster({
-    workflows: [workflow],
+    workflows: [workflow, ...(options.workflows ?? [])],
     activities: [...(options.activities ?? []), ...(scene.activities ?? [])],
     // The start itself is the caller's to repeat: faults begin once it is acknowledged.
     faults: { ...faults, crash: (...at) => begun && (faults.crash?.(...at) ?? false) },
@@ -165,19 +183,21 @@ async function runOnce<Input, Output>(
   await cluster.run(new Date(startedAt + (options.untilMillis ?? DEFAULT_UNTIL_MILLIS)));
   const outcome = outcomeOf(cluster, options.compare);
   const { effects, trace } = cluster;
-  return { result: { outcome, effects, observed: scene.observe?.() }, trace, cluster };
+  const observed = scene.observe?.();
+  const result = { outcome, effects, observed, leftBehind: leftBehind(cluster) };
+  return { result, trace, cluster };
 }
 
 /** One client sends them all, each until it is acknowledged, and with a key that makes it one event. */
 async function sendEvents(cluster: Cluster, events: readonly PlannedEvent[]): Promise<void> {
   const startedAt = cluster.clock.now();
-  for (const [index, { name, payload, afterMillis = 0 }] of events.entries()) {
+  for (const [index, { to = ID, name, payload, afterMillis = 0 }] of events.entries()) {
     const encoded = encode(payload, `the event "${name}"`);
     const idempotency = { key: `event ${index}`, fingerprint: encoded };
     const command = { event: name, payload: encoded, idempotency };
     await cluster.clock.sleep(Math.max(0, startedAt + afterMillis - cluster.clock.now()));
     await cluster
-      .send(ID, { what: `event ${name}`, request: (commands) => commands.sendEvent(ID, command) })
+      .send(to, { what: `event ${name}`, request: (commands) => commands.sendEvent(to, command) })
       .catch(() => {}); // the instance has ended: that is for the outcome to tell
   }
 }
@@ -198,12 +218,23 @@ function outcomeOf<Output>(
 }
 
 /** A replay of the run without a crash finds code that does not do the same again, and names the step. */
-async function replayProblem<Input, Output>(
-  workflow: Workflow<Input, Output>,
-  { cluster }: Run,
+async function replayProblems(
+  workflows: readonly AnyWorkflow[],
+  cluster: Cluster,
 ): Promise<string[]> {
-  const { problem } = await checkHistory(workflow, cluster.instance(ID).export());
-  return problem === null ? [] : [`a replay of what was recorded does not fit: ${problem}`];
+  const problems: string[] = [];
+  for (const { name: id, sql } of cluster.objects) {
+    const row = new InstanceStore(sql).read();
+    const code = workflows.find(
+      ({ name, version }) => name === row?.workflow && version === row.version,
+    );
+    if (code === undefined) continue;
+    const { problem } = await checkHistory(code, cluster.instance(id).export());
+    const who = id === ID ? "" : ` by "${id}"`;
+    if (problem !== null)
+      problems.push(`a replay of what was recorded${who} does not fit: ${problem}`);
+  }
+  return problems;
 }
 
 const apart = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, APART_MILLIS));
@@ -217,11 +248,11 @@ function tellReport({ points, runs, failures }: Omit<Exploration, "report">): st
   const tried = `${runs} runs, with a crash at each of ${points} points`;
   const [shortest, ...others] = failures;
   if (shortest === undefined) return `Crash-proof: ${tried}, and every one ended the same.`;
-  const unrepeatable = shortest.fault === "nothing";
   return [
-    unrepeatable
-      ? "Even without a crash the workflow does not do the same again, so no crash can be judged. Does " +
-        "it, or a mock, read a clock, randomness or anything else but ctx, or await what is no step?"
+    shortest.fault === "nothing"
+      ? "Even without a crash the workflow does not do the same again, or leaves something undone, so no " +
+        "crash can be judged. Does it, or a mock, read a clock, randomness or anything else but ctx, or " +
+        "await what is no step?"
       : `Not crash-proof: ${failures.length} of ${tried} ended otherwise. The shortest story:`,
     "",
     `With ${shortest.fault}:`,

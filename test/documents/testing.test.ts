@@ -147,6 +147,22 @@ test("no crash leaves a row out of the table, or in it twice", async () => {
 });
 // ──
 
+const shop = workflow("Shop", (ctx, input: Order) =>
+  ctx.call(order, input, { id: `order-${input.id}` }),
+);
+const activities = [mock(charge, () => "receipt-1"), mock(ship, () => {})];
+
+// ── children
+test("no crash of a shop, or of the order that it calls, changes how it ends", async () => {
+  const { failures, report } = await explore(shop, ORDER, {
+    workflows: [order],
+    activities,
+    events: [{ to: "order-o-1", name: "address", payload: "12 Elm Street", afterMillis: 60_000 }],
+  });
+  expect(failures, report).toEqual([]);
+});
+// ──
+
 test("a change that instances out there could not go on with is found", async () => {
   const activities = [mock(charge, () => "receipt-1"), mock(ship, () => {})];
   const cluster = new Cluster({ workflows: [order], activities });
@@ -165,6 +181,6 @@ test("a change that instances out there could not go on with is found", async ()
 
 test("each of these examples stands in the document as it is here", () => {
   const examples = examplesOf(import.meta.filename);
-  expect(examples.length).toBe(8);
+  expect(examples.length).toBe(9);
   for (const example of examples) expect(document).toContain(example);
 });

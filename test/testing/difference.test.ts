@@ -7,6 +7,7 @@ const result = (changes: Partial<RunResult> = {}): RunResult => ({
   outcome: { status: "Completed", detail: null },
   effects: [],
   observed: undefined,
+  leftBehind: [],
   ...changes,
 });
 const completed = (detail: unknown) => result({ outcome: { status: "Completed", detail } });
@@ -159,4 +160,10 @@ test("what the test observes is compared like the outcome", () => {
   expect(differences(rows(1), rows(2))).toEqual([
     "what the test observes differs at .rows.0.count: it is 2, and otherwise 1",
   ]);
+});
+
+test("what a run has left undone is told, also where the usual one has left the same", () => {
+  const left = result({ leftBehind: ['"a" is stuck: nothing will wake it'] });
+  expect(differences(left, left)).toEqual(['"a" is stuck: nothing will wake it']);
+  expect(differences(left, result())).toEqual([]);
 });
