@@ -2,8 +2,10 @@
 import type { AnyWorkflow } from "../core/workflow.ts";
 import { approval } from "./approval.ts";
 import { checkLinks } from "./check-links.ts";
+import { digest } from "./digest.ts";
 import { migrateRecords } from "./migrate-records.ts";
 import { readPage } from "./read-page.ts";
+import { shipOrder, shipParcel } from "./ship-order.ts";
 import { watchEndpoint } from "./watch-endpoint.ts";
 
 export const workflows: readonly AnyWorkflow[] = [
@@ -12,4 +14,7 @@ export const workflows: readonly AnyWorkflow[] = [
   checkLinks,
   watchEndpoint,
   approval,
+  digest,
+  shipOrder,
+  shipParcel,
 ];

@@ -98,8 +98,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "let the time of a replay be the present",
     file: "core/driver.ts",
-    find: "this.#now = Math.max(this.#now, completion.at);",
-    replace: "this.#now = Math.max(this.#now, completion.at) + (this.#replaying ? 1 : 0);",
+    find: "this.#now = Math.max(this.#now, at);",
+    replace: "this.#now = Math.max(this.#now, at) + (this.#replaying ? 1 : 0);",
   },
   {
     fault: "keep the steps of the execution that was replaced",
@@ -128,7 +128,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "take an event while another one is to be delivered",
     file: "engine/turn.ts",
-    find: "const met = adopted ? null : execution.meetEvent(now);",
+    find: "const met = adopted || cancels ? null : execution.meetEvent(now);",
     replace: 'const met = execution.meetEvent(now) && (execution.meetEvent(now) ?? "taken");',
   },
   {
@@ -152,8 +152,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "store an event as it was sent, and deliver what its schema makes of it",
     file: "engine/recorder.ts",
-    find: "asked: ordinal, input, result, startedAt, at };",
-    replace: "asked: ordinal, input, result: event.payload, startedAt, at };",
+    find: "asked: ordinal, input, made, startedAt, at };",
+    replace: "asked: ordinal, input, made: null, startedAt, at };",
   },
   {
     fault: "take a refused event for the step whose name it bears",
@@ -275,8 +275,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "reject the steps of a cancelled instance, and leave their rows open",
     file: "core/driver.ts",
-    find: "      this.#cancelled.push(identity);\n      reject(new CancelledError(identity, reason));",
-    replace: "      reject(new CancelledError(identity, reason));",
+    find: "      this.#cancelled.push(identity);\n      this.#byRequest.add(identity);",
+    replace: "      this.#byRequest.add(identity);",
   },
   {
     fault: "forget which messages of other instances were applied",

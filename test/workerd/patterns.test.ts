@@ -58,3 +58,24 @@ test("human approval: the answer is taken though the object died while it waited
     output: { outcome: "approved", by: "Ada", escalated: false },
   });
 });
+
+test("eternal: a digest is sent though the object died while it gathered, and the next one begins", async () => {
+  await start("Digest", "digest", { sendTo: `${WEB}/hook`, everySeconds: 2 });
+  await send("digest", "note", "one");
+  await killWhileWaitingFor("digest", "event");
+  await vi.waitFor(
+    async () => expect((await get("digest")).input).toMatchObject({ number: 2, notes: [] }),
+    { timeout: 15_000, interval: 20 },
+  );
+  expect((await get("digest")).status).toBe("Running");
+});
+
+test("child workflows: an order is shipped though it and all its parcels died on the way", async () => {
+  const warehouses = [`${WEB}/north`, `${WEB}/south`, `${WEB}/west`];
+  const parcels = warehouses.map((warehouse) => ({ warehouse, items: ["a chair"] }));
+  await start("ShipOrder", "ship", { order: "o-1", parcels, pickupSeconds: 1 });
+  await killWhileWaitingFor("ship", "child");
+  const { status, output } = await get("ship", 20);
+  expect(status).toBe("Completed");
+  expect(output).toMatchObject(warehouses.map((warehouse) => ({ warehouse })));
+});
