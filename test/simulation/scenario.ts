@@ -203,7 +203,7 @@ function actsOf(random: Random): ClientAct[] {
 function turnOf(random: Random): Partial<TurnBudget> {
   if (random.chance(0.4)) return {};
   return {
-    steps: random.pick([1, 2, 5, 1_000]),
+    steps: random.pick([1, 1, 2, 5, 1_000]),
     checkpoints: random.pick([1, 2, 300]),
     millis: random.pick([20, 200, 300_000]),
   };
