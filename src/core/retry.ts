@@ -6,7 +6,8 @@ import { LIMITS } from "./limits.ts";
 
 /**
  * How an activity is retried. What is left out takes the default: 5 attempts, 1 second before the
- * second, doubling, at most 5 minutes between two, with no limit on the whole.
+ * second, doubling, at most 5 minutes between two, or `firstInterval` where that is longer, with no
+ * limit on the whole.
  */
 export interface RetryPolicy {
   /** Attempts in all, the first included. */
@@ -15,7 +16,7 @@ export interface RetryPolicy {
   readonly firstInterval?: Duration;
   /** The factor from each wait to the next; 1 keeps it. */
   readonly backoff?: number;
-  /** The longest wait. */
+  /** The longest wait; it cuts `firstInterval` as well. */
   readonly maxInterval?: Duration;
   /** No attempt starts later than this after the first one started. */
   readonly retryTimeout?: Duration;
@@ -23,14 +24,10 @@ export interface RetryPolicy {
   readonly retryIf?: (failure: Failure) => boolean;
 }
 
-type Intervals = "maxAttempts" | "firstInterval" | "backoff" | "maxInterval";
+const DEFAULT_POLICY = { maxAttempts: 5, firstInterval: "1 second", backoff: 2 } as const;
 
-const DEFAULT_POLICY: Required<Pick<RetryPolicy, Intervals>> = {
-  maxAttempts: 5,
-  firstInterval: "1 second",
-  backoff: 2,
-  maxInterval: "5 minutes",
-};
+/** The longest wait where none is given, unless the first one is longer. */
+const DEFAULT_LONGEST_MILLIS = durationMillis("5 minutes");
 
 /**
  * Refuses a policy that cannot be followed.
@@ -92,9 +89,15 @@ export function nextAttemptAt(policy: RetryPolicy, failed: FailedAttempt): numbe
   return due > end ? null : Math.max(due, failed.now);
 }
 
-function interval(rules: typeof DEFAULT_POLICY, attempts: number): number {
-  const first = durationMillis(rules.firstInterval);
+type Intervals = Required<Pick<RetryPolicy, "firstInterval" | "backoff">> &
+  Pick<RetryPolicy, "maxInterval">;
+
+function interval({ firstInterval, backoff, maxInterval }: Intervals, attempts: number): number {
+  const first = durationMillis(firstInterval);
   if (first === 0) return 0; // 0 times a power that has grown to infinity is no number
-  const grown = first * rules.backoff ** (attempts - 1);
-  return Math.round(Math.min(grown, durationMillis(rules.maxInterval)));
+  const longest =
+    maxInterval === undefined
+      ? Math.max(first, DEFAULT_LONGEST_MILLIS)
+      : durationMillis(maxInterval);
+  return Math.round(Math.min(first * backoff ** (attempts - 1), longest));
 }

@@ -51,6 +51,13 @@ test("no wait is longer than maxInterval, five minutes if not said otherwise", (
   expect(waits({ maxAttempts: 12 }).slice(8)).toEqual([256_000, 300_000, 300_000, null]);
 });
 
+test("a first wait above five minutes is kept, and is then the longest where none is given", () => {
+  const tenMinutes = { maxAttempts: 3, firstInterval: "10 minutes" } as const;
+  expect(waits(tenMinutes)).toEqual([600_000, 600_000, null]);
+  expect(waits({ ...tenMinutes, maxInterval: "15 minutes" })).toEqual([600_000, 900_000, null]);
+  expect(waits({ ...tenMinutes, maxInterval: "7 minutes" })).toEqual([420_000, 420_000, null]);
+});
+
 test("a factor of 1 keeps the wait, and one in between is rounded to milliseconds", () => {
   expect(waits({ maxAttempts: 4, firstInterval: 70, backoff: 1 })).toEqual([70, 70, 70, null]);
   expect(waits({ maxAttempts: 4, firstInterval: 5, backoff: 1.5 })).toEqual([5, 8, 11, null]);
