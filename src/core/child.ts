@@ -24,7 +24,10 @@ export interface StartOptions {
 
 /** What `ctx.call` takes beside a workflow and its input. */
 export interface ChildOptions extends Omit<StartOptions, "startAt"> {
-  /** How a child that failed is started again, under the same id; once only if left out. */
+  /**
+   * How a child that failed is started again, under the same id; it is started once only if left out. One
+   * that was terminated, or whose own code threw a `NonRetryableError`, is not started again.
+   */
   readonly retry?: RetryPolicy;
   /** How long one try may take; then the child is terminated, and the try has failed. */
   readonly timeout?: Duration;

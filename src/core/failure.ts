@@ -23,7 +23,8 @@ export interface Failure {
 }
 
 /**
- * Throw this from an activity where another attempt cannot help: the step fails at once.
+ * Throw this from an activity where another attempt cannot help: the step fails at once. Thrown by the code
+ * of a child workflow, it says the same of the child, whatever `retry` its parent has asked for.
  *
  * @example throw new NonRetryableError("card declined", { cause: error });
  */

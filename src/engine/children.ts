@@ -64,10 +64,15 @@ export function tellParent(engine: Engine, row: InstanceRow, outcome: Answered):
   engine.post({ target: parent.id, executionId: row.executionId, step: null, content });
 }
 
-/** The end of an instance as its parent is told of it. One that was ended on purpose is not tried again. */
+/**
+ * The end of an instance as its parent is told of it. One that was ended on purpose is not tried again, and
+ * neither is one whose own code says so; what an activity of it says holds for the activity.
+ */
 export function outcomeOf({ status, output, error }: Omit<InstanceEnd, "at">): Answered {
   if (status === "Completed") return { ok: true, result: output ?? ENCODED_UNDEFINED };
-  return { ok: false, failure: failureOf(error), final: status === "Terminated" };
+  const failure = failureOf(error);
+  const final = status === "Terminated" || failure.code === "NON_RETRYABLE";
+  return { ok: false, failure, final };
 }
 
 const failureOf = (error: string | null): Failure =>

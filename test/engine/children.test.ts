@@ -204,6 +204,46 @@ describe("ctx.call of a workflow", () => {
     expect(runs).toBe(3);
   });
 
+  test("does not start a child again whose code throws a NonRetryableError, whoever lost his memory", async () => {
+    let runs = 0;
+    const child = workflow("Child", async (ctx) => {
+      await ctx.sleep("1 minute");
+      runs++;
+      throw new NonRetryableError("out of stock", { cause: new RangeError("none left") });
+    });
+    const retrying = workflow("Retrying", (ctx) =>
+      ctx
+        .call(child, undefined, { retry: { maxAttempts: 3, retryIf: () => true } })
+        .catch((error: ChildFailedError) => [error.attempts, error.failure]),
+    );
+    const simulated = cluster([retrying, child], { faults: { evicted: () => true } });
+    const instance = await simulated.start(retrying);
+    await simulated.run();
+    const failure = { code: "NON_RETRYABLE", message: "out of stock" };
+    expect(instance.output()).toMatchObject([1, { ...failure, cause: { type: "RangeError" } }]);
+    expect(instance.history()).toMatchObject([{ attempts: 1, state: "failed" }]);
+    expect(runs).toBe(1);
+  });
+
+  test("starts a child again of which an activity has failed by a NonRetryableError", async () => {
+    const charge = activity("Charge", (card: number) => {
+      if (card < 3) throw new NonRetryableError("card declined");
+      return card;
+    });
+    let card = 0;
+    const child = workflow("Child", async (ctx) => {
+      const next = await ctx.run("next card", () => ++card);
+      return ctx.call(charge, next);
+    });
+    const retrying = workflow("Retrying", (ctx) =>
+      ctx.call(child, undefined, { retry: { maxAttempts: 3 } }),
+    );
+    const simulated = cluster([retrying, child], { faults: { evicted: () => true } });
+    const instance = await simulated.start(retrying);
+    await simulated.run();
+    expect(instance.output()).toBe(3);
+  });
+
   test("ends a child that takes too long, and fails", async () => {
     const hasty = workflow("Hasty", (ctx) =>
       ctx.call(waits, undefined, { id: "slow", timeout: "1 hour" }).catch((error) => error.failure),
