@@ -11,7 +11,7 @@ import type { InstanceRpc } from "./workflow-instance.ts";
 /** Finds the object of an instance. Stubs break when an object is reset: one for each request. */
 export type FindInstance = (id: string) => InstanceRpc;
 
-/** Tries of a read whose object was reset under it. */
+/** Tries of a read whose object went away under it. */
 const READ_ATTEMPTS = 3;
 
 export function createInstanceService(registry: Registry, find: FindInstance): Service {
@@ -72,21 +72,24 @@ async function write<Value>(act: () => Promise<Reply<Value>>): Promise<Value> {
   }
 }
 
-/** A read has no effect, so it is repeated where its object was reset under it. */
+/**
+ * A read has no effect, so whatever comes instead of an answer, it may be asked again. Not every lost
+ * object tells that it was: one that is aborted breaks the call with a bare error, such as any bug throws.
+ */
 async function read<Value>(act: () => Promise<Reply<Value>>): Promise<Value> {
   for (let attempt = 1; ; attempt++) {
     try {
       return unwrap(await act());
     } catch (error) {
-      if (!isReset(error)) throw error;
-      if (attempt === READ_ATTEMPTS) throw unreachable(error);
+      if (error instanceof WaymarkError) throw error; // it is the answer
+      if (attempt === READ_ATTEMPTS) throw isReset(error) ? unreachable(error) : error;
     }
   }
 }
 
 /**
- * Whether an object went away under a request. Such errors carry these flags (Cloudflare's
- * "Durable Objects: error handling"); any other is one that would come again.
+ * Whether an object is known to have gone away under a request: the platform's resets carry these flags
+ * (Cloudflare's "Durable Objects: error handling").
  */
 function isReset(error: unknown): boolean {
   if (!(error instanceof Error) || error instanceof WaymarkError) return false;

@@ -1,0 +1,70 @@
+/** What a request does where the object of its instance goes away under it. */
+import { describe, expect, test } from "vitest";
+import { WaymarkError } from "../../src/core/errors.ts";
+import { createRegistry } from "../../src/core/workflow.ts";
+import { createInstanceService } from "../../src/objects/instance-service.ts";
+import type { InstanceRpc } from "../../src/objects/workflow-instance.ts";
+
+/** As the platform tells of a reset, and as it tells of an abort: `long-poll.test.ts` in workerd meets it. */
+const RESET = Object.assign(new Error("reset"), { durableObjectReset: true });
+const ABORTED = new Error("Application called abortAllDurableObjects().");
+
+/** A service whose objects break so many calls, each with that error, and then answer; and the calls. */
+function breaking(times: number, error: Error) {
+  const calls: string[] = [];
+  const reply = (value: unknown) => async () => {
+    calls.push("call");
+    if (calls.length <= times) throw error;
+    return value;
+  };
+  const answer = reply({ ok: true, value: "the answer" });
+  const object = { get: answer, history: answer, export: answer, sendEvent: answer };
+  const find = () => object as unknown as InstanceRpc;
+  return { calls, service: createInstanceService(createRegistry([]), find) };
+}
+
+const thrownBy = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => null,
+    (error: unknown) => error,
+  );
+
+describe.each([
+  ["a reset, which says that it is one", RESET],
+  ["an abort, which does not", ABORTED],
+])("%s", (_what, error) => {
+  test.each(["get", "history", "export"] as const)(
+    "lets a %s be asked again, three times in all",
+    async (verb) => {
+      for (const [times, calls] of [
+        [0, 1],
+        [2, 3],
+        [9, 3],
+      ] as const) {
+        const broken = breaking(times, error);
+        const asked =
+          verb === "get" ? broken.service.get("i", 0) : broken.service[verb]("i", 10, null);
+        const thrown = await thrownBy(asked);
+        expect([times, broken.calls.length, thrown === null]).toEqual([times, calls, times < 3]);
+      }
+    },
+  );
+
+  test("does not let an event be sent again: it may have arrived", async () => {
+    const broken = breaking(1, error);
+    expect(await thrownBy(broken.service.sendEvent("i", "go", 1, undefined))).not.toBeNull();
+    expect(broken.calls).toHaveLength(1);
+  });
+});
+
+test("a read that a reset breaks each time is answered INSTANCE_BUSY, and any other with its error", async () => {
+  const busy = await thrownBy(breaking(9, RESET).service.get("i", 0));
+  expect(busy).toMatchObject({ code: "INSTANCE_BUSY", cause: RESET });
+  expect(await thrownBy(breaking(9, ABORTED).service.get("i", 0))).toBe(ABORTED);
+});
+
+test("an error that is the answer is not asked for again", async () => {
+  const broken = breaking(9, new WaymarkError("INSTANCE_NOT_FOUND", "there is none"));
+  expect(await thrownBy(broken.service.get("i", 0))).toMatchObject({ code: "INSTANCE_NOT_FOUND" });
+  expect(broken.calls).toHaveLength(1);
+});

@@ -1,0 +1,28 @@
+/** A status read that waits for the end, and loses the object that it waits for. */
+import { abortAllDurableObjects } from "cloudflare:test";
+import { expect, test } from "vitest";
+import { call, get, send, start } from "./fixture/client.ts";
+
+/** Kills every object when the request before is sure to have arrived: they come in order. */
+async function killUnder(id: string): Promise<void> {
+  await get(id);
+  await abortAllDurableObjects();
+}
+
+test("a status read goes on waiting over hard aborts, and answers when the end comes", async () => {
+  await start("Collector", "polled", 2);
+  const waiting = get("polled", 30);
+  await killUnder("polled");
+  await send("polled", "item", 1);
+  await killUnder("polled");
+  await send("polled", "item", 2);
+  expect(await waiting).toMatchObject({ status: "Completed", output: [1, 2] });
+});
+
+test("a status read of an instance that is gone says so, also where its object was lost first", async () => {
+  await start("Collector", "purged", 1);
+  const waiting = call("/v1/instances/purged?wait=30");
+  await killUnder("purged");
+  await call("/v1/instances/purged?force=true", { method: "DELETE" });
+  expect((await waiting).status).toBe(404);
+});
