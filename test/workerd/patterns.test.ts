@@ -1,7 +1,8 @@
 /** The pattern gallery on the platform's own alarms and storage, with every object killed in the middle. */
-import { abortAllDurableObjects } from "cloudflare:test";
+import { abortAllDurableObjects, runInDurableObject } from "cloudflare:test";
 import { expect, test, vi } from "vitest";
-import { get, history, send, start } from "./fixture/client.ts";
+import type { InstanceDocument } from "../../src/index.ts";
+import { call, get, history, send, start, stubOf } from "./fixture/client.ts";
 
 const WEB = "https://web.test";
 
@@ -14,6 +15,19 @@ async function killWhileWaitingFor(id: string, kind: string): Promise<void> {
     { timeout: 10_000, interval: 2 },
   );
   await abortAllDurableObjects();
+}
+
+/** Kills every object once a wait is stored, and lets the hours of that wait be over in the next one. */
+async function timeIsUp(id: string): Promise<void> {
+  const due = "kind = 'event' AND state = 'open' AND due IS NOT NULL";
+  const stored = () =>
+    runInDurableObject(stubOf(id), ({ sql }) => sql.all(`SELECT id FROM step WHERE ${due}`));
+  await vi.waitFor(async () => expect(await stored()).toHaveLength(1), { timeout: 10_000 });
+  await abortAllDurableObjects();
+  await runInDurableObject(stubOf(id), async ({ sql }, { storage }) => {
+    sql.run(`UPDATE step SET due = ? WHERE ${due}`, Date.now());
+    await storage.setAlarm(Date.now());
+  });
 }
 
 test("chaining: a page is read, outlined and sent on though the object dies at its download", async () => {
@@ -39,6 +53,26 @@ test("fan-out: forty links are asked at once, and reported though the object die
   });
 });
 
+test("async HTTP API: a start that is sent again starts one instance, and its Location is read over its death", async () => {
+  const begin = () =>
+    call("/v1/workflows/Preempted/instances", {
+      body: { input: 40 },
+      headers: { "idempotency-key": "nightly" },
+    });
+  const first = await begin();
+  expect(first.status).toBe(202);
+  const location = first.headers.get("location") ?? "";
+  const { id, executionId } = await first.json<InstanceDocument>();
+  expect(location).toBe(`/v1/instances/${id}`);
+  const waiting = call(`${location}?wait=30`);
+  await killWhileWaitingFor(id, "activity");
+  const again = await begin();
+  expect([again.status, again.headers.get("location")]).toEqual([202, location]);
+  const answer = await waiting;
+  expect(answer.status).toBe(200);
+  expect(await answer.json()).toMatchObject({ id, executionId, status: "Completed", output: 40 });
+});
+
 test("monitor: an address is watched until it answers, over the death of the object", async () => {
   await start("WatchEndpoint", "watch", { url: `${WEB}/recovering`, everySeconds: 1 });
   await killWhileWaitingFor("watch", "timer");
@@ -57,6 +91,25 @@ test("human approval: the answer is taken though the object died while it waited
     status: "Completed",
     output: { outcome: "approved", by: "Ada", escalated: false },
   });
+});
+
+test("human approval: who is asked second answers, though the object died before and during the escalation", async () => {
+  const askAt = [`${WEB}/slow/first`, `${WEB}/slow/second`];
+  await start("Approval", "escalated", { what: "a new chair", askAt, waitHours: 24 });
+  await timeIsUp("escalated");
+  await killWhileWaitingFor("escalated", "activity"); // as the second one is told
+  await send("escalated", "decision", { approved: false, by: "Grace" });
+  expect(await get("escalated", 15)).toMatchObject({
+    status: "Completed",
+    output: { outcome: "refused", by: "Grace", escalated: true },
+  });
+  const inOrder = (await history("escalated")).toSorted((a, b) => (a.seq ?? 0) - (b.seq ?? 0));
+  expect(inOrder.map(({ step, state }) => [step, state])).toEqual([
+    ["Post", "done"],
+    ["decision", "failed"],
+    ["Post#2", "done"],
+    ["decision#2", "done"],
+  ]);
 });
 
 test("eternal: a digest is sent though the object died while it gathered, and the next one begins", async () => {
