@@ -21,6 +21,23 @@ export const crashesAt = (...points: readonly CrashPoint[]): Faults => ({
     points.some(({ commit, when }) => commit === moment.commit && when === moment.when),
 });
 
+/**
+ * Runs a scenario again and again, each time with another crash: before and after each commit but the first,
+ * which starts the instance, until there is no such commit any more.
+ *
+ * @returns how many commits were tried
+ */
+export async function atEachCommit(
+  scenario: (point: CrashPoint) => Promise<Pick<InProcessObject, "commits">>,
+): Promise<number> {
+  for (let commit = 2; ; commit++) {
+    for (const when of ["before", "after"] as const) {
+      const { commits } = await scenario({ commit, when });
+      if (commits < commit) return commit - 2;
+    }
+  }
+}
+
 export function startCommand(
   workflow: AnyWorkflow,
   input?: unknown,

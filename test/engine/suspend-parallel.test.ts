@@ -6,7 +6,7 @@ import { checkHistory } from "../../src/engine/check-history.ts";
 import type { InProcessObject } from "../../src/testing/in-process-object.ts";
 import { ask } from "../../src/testing/network.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
-import { type CrashPoint, crashesAt, ID, started } from "./harness.ts";
+import { atEachCommit, type CrashPoint, crashesAt, ID, started } from "./harness.ts";
 
 const SECOND = 1_000;
 
@@ -60,16 +60,6 @@ function expectWhole(object: InProcessObject): void {
   expect(inOrder(object).map(({ result }) => result)).toEqual(got);
   for (const lane of ["a", "b", "c"]) {
     expect(got.indexOf(lane)).toBeLessThan(got.indexOf(`after ${lane}`));
-  }
-}
-
-/** Every point at which an object could be lost, as long as the run that is lost there gets that far. */
-async function atEachCommit(run: (point: CrashPoint) => Promise<InProcessObject>): Promise<number> {
-  for (let commit = 2; ; commit++) {
-    for (const when of ["before", "after"] as const) {
-      const { crashes } = await run({ commit, when });
-      if (crashes === 0) return commit - 1;
-    }
   }
 }
 
