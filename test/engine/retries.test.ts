@@ -8,8 +8,9 @@ import {
   RetryAfterError,
 } from "../../src/core/failure.ts";
 import { workflow } from "../../src/core/workflow.ts";
+import type { TraceEvent } from "../../src/testing/trace.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
-import { ID, ran, startCommand, started } from "./harness.ts";
+import { atEachCommit, crashesAt, ID, ran, startCommand, started } from "./harness.ts";
 
 const HOUR = 3_600_000;
 
@@ -240,6 +241,38 @@ describe("a workflow that catches", () => {
     expect(seen).toHaveLength(2);
     expect(seen[1]).toStrictEqual(seen[0]);
   });
+});
+
+test("a NonRetryableError that was caught and recorded is not run into again, whatever commit the object is lost at", async () => {
+  const commits = await atEachCommit(async (point) => {
+    const error = () => new NonRetryableError("declined");
+    const { clock, work, tries } = flaky(9, {}, error);
+    const caught = workflow("Caught", async (ctx) => {
+      const code = await ctx.call(work).catch((thrown: ActivityFailedError) => thrown.failure.code);
+      await ctx.sleep("1 hour");
+      await ctx.sleep("1 hour");
+      return code;
+    });
+    let triesAtRecord = 0;
+    let onCommit = () => {};
+    const onEvent = ({ kind }: TraceEvent) => kind === "commit" && onCommit();
+    const object = started(caught, undefined, { clock, onEvent, faults: crashesAt(point) });
+    onCommit = () => {
+      const recorded = object.sql.all("SELECT id FROM step WHERE state = 'failed'").length > 0;
+      if (recorded && triesAtRecord === 0) triesAtRecord = tries.length;
+    };
+    for (const _ of [1, 2]) {
+      await object.run(clock.now() + HOUR / 2);
+      object.crash();
+    }
+    await object.run();
+    expect(object.commands.get(ID)).toMatchObject({ status: "Completed", output: "NON_RETRYABLE" });
+    expect(triesAtRecord).toBeGreaterThan(0);
+    expect([point, tries.length]).toEqual([point, triesAtRecord]);
+    expect(tries.every(({ attempt }) => attempt === 1)).toBe(true);
+    return object;
+  });
+  expect(commits).toBeGreaterThan(4);
 });
 
 test("a call may override the activity's policy, field by field", async () => {
