@@ -5,8 +5,9 @@ import { LIMITS } from "../../src/core/limits.ts";
 import { encode } from "../../src/core/payload.ts";
 import { workflow } from "../../src/core/workflow.ts";
 import type { InProcessObject } from "../../src/testing/in-process-object.ts";
+import { ask } from "../../src/testing/network.ts";
 import { codeOf } from "../core/thrown.ts";
-import { ID, startCommand, started } from "./harness.ts";
+import { atEachCommit, crashesAt, ID, startCommand, started } from "./harness.ts";
 
 /** Sends an event and makes it durable, as a request does. */
 function send(object: InProcessObject, event: string, value?: unknown): number {
@@ -212,6 +213,96 @@ describe("several waits for one name", () => {
       await soon(object);
     }
     expect(output(object)).toEqual([3, 2, 1]);
+  });
+});
+
+describe.each([0, 1, 2])("of three waits for one name the %dth, which is over,", (over) => {
+  const waiting = workflow("Waiting", async (ctx) => {
+    const wait = (place: number) =>
+      ctx
+        .waitForEvent<string>("go", place === over ? { timeout: "1 minute" } : {})
+        .catch((error: { code: string }) => error.code);
+    const three = await Promise.all([wait(0), wait(1), wait(2)]);
+    return [...three, await ctx.waitForEvent("go")];
+  });
+  const [newest, oldest] = [2, 1, 0].filter((place) => place !== over);
+  const expected = [0, 1, 2].map((place) => {
+    if (place === over) return "EVENT_TIMEOUT";
+    return place === newest ? "first" : place === oldest && "second";
+  });
+
+  test.each([false, true])(
+    "takes none of three events, whatever commit is lost (and memory after each: %s)",
+    async (lost) => {
+      const commits = await atEachCommit(async (point) => {
+        const object = started(waiting, undefined, { faults: crashesAt(point) });
+        await object.run(object.clock.now() + 120_000);
+        for (const value of ["first", "second", "third"]) {
+          const payload = encode(value, "the event");
+          ask(object, (commands) => commands.sendEvent(ID, { event: "go", payload }));
+          if (lost) object.crash();
+          await object.run();
+        }
+        expect([point, output(object)]).toEqual([point, [...expected, "third"]]);
+        return object;
+      });
+      expect(commits).toBeGreaterThan(6);
+    },
+  );
+});
+
+describe("twelve events of one name that come before any wait", () => {
+  const TWELVE = Array.from({ length: 12 }, (_, index) => index + 1);
+
+  /** Sends all of them, and loses the object that has kept them. */
+  function sendTwelve(object: InProcessObject): void {
+    for (const value of TWELVE) {
+      const payload = encode(value, "the event");
+      ask(object, (commands) => commands.sendEvent(ID, { event: "go", payload }));
+    }
+    object.crash();
+  }
+
+  test("are taken in their order, also where memory was lost at any commit since the first", async () => {
+    const late = workflow("Late", async (ctx) => {
+      await ctx.sleep("1 hour");
+      const taken: unknown[] = [];
+      while (taken.length < TWELVE.length) taken.push(await ctx.waitForEvent("go"));
+      return taken;
+    });
+    const commits = await atEachCommit(async (point) => {
+      const object = started(late, undefined, { faults: crashesAt(point) });
+      await object.run(object.clock.now() + 60_000);
+      sendTwelve(object);
+      const states = object.commands.history(ID, null, 99).items.map(({ state }) => state);
+      expect(states.filter((state) => state === "buffered")).toHaveLength(12);
+      await object.run();
+      expect([point, output(object)]).toEqual([point, TWELVE]);
+      return object;
+    });
+    expect(commits).toBeGreaterThan(24);
+  });
+
+  test("and are taken in several rounds, keep their order over continueAsNew and a loss at any commit", async () => {
+    const inRounds = workflow("InRounds", async (ctx, taken: readonly unknown[]) => {
+      await ctx.sleep("1 hour");
+      const got = [...taken];
+      for (let index = 0; index < 5 && got.length < TWELVE.length; index++) {
+        got.push(await ctx.waitForEvent("go"));
+      }
+      return got.length < TWELVE.length ? ctx.continueAsNew(got) : got;
+    });
+    const commits = await atEachCommit(async (point) => {
+      const object = started(inRounds, [], { faults: crashesAt(point) });
+      await object.run(object.clock.now() + 60_000);
+      sendTwelve(object);
+      await object.run(object.clock.now() + 3_600_000); // the second round sleeps
+      object.crash();
+      await object.run();
+      expect([point, output(object)]).toEqual([point, TWELVE]);
+      return object;
+    });
+    expect(commits).toBeGreaterThan(24);
   });
 });
 
