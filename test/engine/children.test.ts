@@ -7,6 +7,7 @@ import { type AnyWorkflow, workflow } from "../../src/core/workflow.ts";
 import { Cluster, type ClusterOptions } from "../../src/testing/cluster.ts";
 import type { Faults } from "../../src/testing/faults.ts";
 import { mock } from "../../src/testing/mock.ts";
+import { atEachCommit } from "./harness.ts";
 
 const MINUTE = 60_000;
 
@@ -31,6 +32,12 @@ const onlyOf = (clustered: Cluster, name: string) => {
   if (only === undefined || more.length > 0) throw new Error(`${more.length} more of ${name}`);
   return only;
 };
+
+/** Loses one object at one of its commits. */
+const losing = (name: string, commit: number, when: "before" | "after"): Faults => ({
+  crash: (object, moment) =>
+    object === name && moment.kind === "commit" && moment.commit === commit && moment.when === when,
+});
 
 describe("ctx.call of a workflow", () => {
   const parent = workflow("Parent", async (ctx, n: number) => {
@@ -204,25 +211,29 @@ describe("ctx.call of a workflow", () => {
     expect(runs).toBe(3);
   });
 
-  test("does not start a child again whose code throws a NonRetryableError, whoever lost his memory", async () => {
-    let runs = 0;
+  test("does not start a child again whose code throws a NonRetryableError, whatever commit is lost", async () => {
     const child = workflow("Child", async (ctx) => {
       await ctx.sleep("1 minute");
-      runs++;
       throw new NonRetryableError("out of stock", { cause: new RangeError("none left") });
     });
     const retrying = workflow("Retrying", (ctx) =>
       ctx
-        .call(child, undefined, { retry: { maxAttempts: 3, retryIf: () => true } })
+        .call(child, undefined, { id: "child", retry: { maxAttempts: 3, retryIf: () => true } })
         .catch((error: ChildFailedError) => [error.attempts, error.failure]),
     );
-    const simulated = cluster([retrying, child], { faults: { evicted: () => true } });
-    const instance = await simulated.start(retrying);
-    await simulated.run();
-    const failure = { code: "NON_RETRYABLE", message: "out of stock" };
-    expect(instance.output()).toMatchObject([1, { ...failure, cause: { type: "RangeError" } }]);
-    expect(instance.history()).toMatchObject([{ attempts: 1, state: "failed" }]);
-    expect(runs).toBe(1);
+    for (const lost of ["p", "child"]) {
+      const commits = await atEachCommit(async ({ commit, when }) => {
+        const faults = { ...losing(lost, commit, when), evicted: () => true };
+        const simulated = cluster([retrying, child], { faults });
+        const instance = await simulated.start(retrying, undefined, { id: "p" });
+        await simulated.run();
+        const failure = { code: "NON_RETRYABLE", message: "out of stock" };
+        expect(instance.output()).toMatchObject([1, { ...failure, cause: { type: "RangeError" } }]);
+        expect(instance.history()).toMatchObject([{ attempts: 1, state: "failed" }]);
+        return simulated.object(lost);
+      });
+      expect(commits).toBeGreaterThan(2);
+    }
   });
 
   test("starts a child again of which an activity has failed by a NonRetryableError", async () => {
@@ -604,15 +615,6 @@ describe("a crash", () => {
     ]);
     await ctx.sendEvent("w", "go", one + two);
     return one + two;
-  });
-
-  /** Loses one object at one of its commits. */
-  const losing = (name: string, commit: number, when: "before" | "after"): Faults => ({
-    crash: (object, moment) =>
-      object === name &&
-      moment.kind === "commit" &&
-      moment.commit === commit &&
-      moment.when === when,
   });
 
   test.each(["p", "one", "w"])("of %s at any commit changes nothing", async (name) => {
