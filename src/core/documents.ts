@@ -91,6 +91,18 @@ export interface HistoryItem {
   readonly progress: Json;
 }
 
+/** A step that a rewind would do again, or undo because it followed from one. */
+export interface RewoundStep extends Pick<HistoryItem, "step" | "name" | "kind" | "state"> {
+  /** For a child workflow: its instance. */
+  readonly instanceId?: string;
+}
+
+/** What a rewind would do, were it asked for now. */
+export interface RewindPreview {
+  /** In the order of the code. */
+  readonly steps: readonly RewoundStep[];
+}
+
 export interface HistoryPage {
   readonly items: readonly HistoryItem[];
   /** Hand it back for the next page; null at the end. */

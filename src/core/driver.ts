@@ -161,6 +161,11 @@ export class Driver {
     return this.#now;
   }
 
+  /** The `seq` of the last delivered completion; 0 before the first. */
+  get delivered(): number {
+    return this.#seq;
+  }
+
   get replaying(): boolean {
     return this.#replaying;
   }
@@ -329,6 +334,10 @@ export class Driver {
   /** Returns whether the code waits for it. */
   #deliver(completion: Completion): boolean {
     const { outcome } = completion;
+    if (completion.kind === "rewind") {
+      this.#pass(completion); // time has passed since what came before it
+      return true;
+    }
     if (completion.kind === "cancel") {
       this.#pass(completion);
       this.#cancelAll(

@@ -168,14 +168,16 @@ export const isCancelRequest = (error: unknown): error is CancelledError =>
 export function toFailure(thrown: unknown): Failure {
   try {
     const failure = describe(thrown, 0);
-    if (!(thrown instanceof ActivityFailedError || thrown instanceof ChildFailedError))
-      return failure;
-    const { failure: _, ...properties } = failure.properties ?? {};
-    return { ...failure, cause: shortened(thrown.failure, LIMITS.failureChain), properties };
+    if (!isStepFailure(thrown)) return failure;
+    return { ...failure, cause: shortened(thrown.failure, LIMITS.failureChain) };
   } catch {
     return { type: "Thrown", message: "an error that throws when it is read" };
   }
 }
+
+/** What carries the failure of a step, which is stored as its cause. */
+const isStepFailure = (thrown: unknown): thrown is ActivityFailedError | ChildFailedError =>
+  thrown instanceof ActivityFailedError || thrown instanceof ChildFailedError;
 
 /** So many causes of it: each level of children adds one, and there may be any number of levels. */
 function shortened({ cause, ...failure }: Failure, left: number): Failure {
@@ -217,7 +219,10 @@ function partsOf(error: Error): { readonly [name: string]: unknown } {
 const STANDARD_PROPERTIES = new Set(["name", "message", "stack", "cause", "code", "retryable"]);
 
 function ownProperties(error: Error): { readonly [name: string]: Json } | undefined {
-  const names = Object.keys(error).filter((name) => !STANDARD_PROPERTIES.has(name));
+  const hidden = isStepFailure(error) ? "failure" : undefined;
+  const names = Object.keys(error).filter(
+    (name) => !STANDARD_PROPERTIES.has(name) && name !== hidden,
+  );
   if (names.length === 0) return undefined;
   try {
     const own = Object.fromEntries(names.map((name) => [name, Reflect.get(error, name)]));

@@ -2,7 +2,7 @@
 import { decodeFailure, encodeFailure } from "../core/failure.ts";
 import { ENCODED_UNDEFINED, type Encoded, encode } from "../core/payload.ts";
 import { textOf } from "../core/stored-text.ts";
-import type { StepRow } from "../store/rows.ts";
+import type { Child, StepRow } from "../store/rows.ts";
 import type { StepStore } from "../store/step-store.ts";
 import { attemptName } from "./correspondence.ts";
 import type { Answered } from "./message.ts";
@@ -10,7 +10,7 @@ import type { Answered } from "./message.ts";
 /** In place of the result of a failure that another try cannot help. */
 const FINAL: Encoded = encode("final", "a mark");
 
-type Waiting = Pick<StepRow, "id" | "state" | "attempt">;
+type Waiting = Pick<StepRow, "id" | "state" | "attempt" | "child">;
 type Arrived = Pick<StepRow, "state" | "result" | "failure">;
 
 /**
@@ -27,7 +27,8 @@ export function keepAnswer(
   at: number,
 ): Arrived | null {
   if (row.state !== "sent") return null;
-  if (attempt !== null && attempt !== attemptName(row.attempt)) return null;
+  const { redo = 0 } = row.child === null ? {} : (JSON.parse(row.child) as Partial<Child>);
+  if (attempt !== null && attempt !== attemptName(redo, row.attempt)) return null;
   const result = answered.ok ? answered.result : answered.final ? FINAL : null;
   const failure = answered.ok ? null : encodeFailure(answered.failure);
   steps.setArrived(row.id, { result, failure, at });

@@ -1,11 +1,12 @@
 /** Replays a stored history with the code as it is now, and says whether the two fit (W6, W7). */
-import { createContext } from "../core/context.ts";
 import { isTerminal } from "../core/documents.ts";
-import { Driver, type WorkflowEnd } from "../core/driver.ts";
+import type { WorkflowEnd } from "../core/driver.ts";
 import { decodeFailure, type Failure, toFailure } from "../core/failure.ts";
 import { completionOf, isStep, type StoredHistory, type StoredStep } from "../core/history.ts";
-import { decode, encode } from "../core/payload.ts";
+import { encode } from "../core/payload.ts";
+import type { RecordKind } from "../core/step.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
+import { replay } from "./replay.ts";
 
 /** What became of a replay. */
 export interface HistoryCheck {
@@ -39,22 +40,16 @@ export async function checkHistory(
   history: StoredHistory,
 ): Promise<HistoryCheck> {
   const recorded = new Map(history.steps.filter(isStep).map((step) => [step.step, step]));
-  const driver = new Driver({
-    executionId: history.executionId,
-    startedAt: history.startedAt ?? 0,
+  const { id: instanceId, executionId, version, parent = null, startedAt, input } = history;
+  const execution = {
+    ...{ instanceId, executionId, version, parent, input },
+    startedAt: startedAt ?? 0,
     history: history.steps.filter(hasEnded).sort(bySeq).map(completionOf),
-    recorded: (identity) => recorded.get(identity),
-    resumed: true,
-  });
-  const { id: instanceId, executionId, version, parent = null } = history;
-  const { stages } = workflow;
-  const ctx = createContext(driver, { instanceId, executionId, parent, version, stages });
-  driver.start(() => workflow.run(ctx, decode(history.input)));
-  do await drained();
-  while (driver.deliverNext());
-  const asked = driver.takeAsked().map((ask) => ask.identity);
+    recorded: (identity: string) => recorded.get(identity),
+  };
+  const { driver, asked } = await replay(workflow, execution, drained);
   const cancelled = new Set(driver.takeCancelled());
-  const awaited = asked.filter((step) => !cancelled.has(step));
+  const awaited = [...asked.keys()].filter((step) => !cancelled.has(step));
   const { end, divergence } = driver;
   const stalled = end === undefined && !awaited.some((step) => recorded.get(step)?.seq == null);
   const problem =
@@ -67,11 +62,14 @@ export async function checkHistory(
     fits: problem === null,
     problem,
     unasked: [...recorded.values()].flatMap(({ step, kind }) =>
-      kind === "cancel" || asked.includes(step) ? [] : [step],
+      isAsked(kind) && !asked.has(step) ? [step] : [],
     ),
     next: end === undefined ? awaited.filter((step) => !recorded.has(step)) : [],
   };
 }
+
+/** Whether the code asks for what is recorded under that kind; else it comes from outside. */
+const isAsked = (kind: RecordKind): boolean => kind !== "cancel" && kind !== "rewind";
 
 type EndedStep = StoredStep & { readonly seq: number };
 

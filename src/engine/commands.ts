@@ -9,6 +9,7 @@ import {
   type InstanceDocument,
   isTerminal,
   type OnConflict,
+  type RewindPreview,
   type StartReceipt,
 } from "../core/documents.ts";
 import { WaymarkError } from "../core/errors.ts";
@@ -16,10 +17,17 @@ import { engineFailure } from "../core/failure.ts";
 import type { StoredHistoryPage } from "../core/history.ts";
 import { jsonLength } from "../core/json-text.ts";
 import { LIMITS } from "../core/limits.ts";
+import type { StepIdentity } from "../core/names.ts";
 import type { Encoded } from "../core/payload.ts";
 import type { InstanceRow, StepRow } from "../store/rows.ts";
 import { Answers, type Short, shortAlready } from "./answers.ts";
-import { Control, type ControlCommand, type GivenExecution, type PurgeOptions } from "./control.ts";
+import {
+  Control,
+  type ControlCommand,
+  type GivenExecution,
+  type PurgeOptions,
+  type RewindCommand,
+} from "./control.ts";
 import { cursorAt, rowBefore } from "./cursor.ts";
 import type { Engine } from "./engine.ts";
 import { acceptEvent } from "./events.ts";
@@ -178,6 +186,26 @@ export class Commands {
    */
   cancel(id: string, command: ControlCommand): InstanceDocument {
     return this.#control.cancel(id, command);
+  }
+
+  /**
+   * Lets an instance that has ended go on, from before a step or before what it has ended with: those steps
+   * run again, and what followed from them.
+   *
+   * @throws WaymarkError `INSTANCE_NOT_FOUND`, `INSTANCE_NOT_TERMINAL`, `REWIND_TARGET_UNKNOWN`
+   */
+  rewind(id: string, command: RewindCommand): InstanceDocument {
+    return this.#control.rewind(id, command);
+  }
+
+  /**
+   * What a rewind would do, were it asked for now. Nothing is written.
+   *
+   * @param to the step to go back to; null for whatever the execution has ended with
+   * @throws WaymarkError as {@link rewind}; `VERSION_MISSING`, `NONDETERMINISM`
+   */
+  previewRewind(id: string, to: StepIdentity | null): Promise<RewindPreview> {
+    return this.#control.previewRewind(id, to);
   }
 
   /**

@@ -1,7 +1,13 @@
-/** What a person does to an instance as a whole: suspend, resume, terminate, restart, purge. */
-import { type Idempotency, type InstanceDocument, isTerminal } from "../core/documents.ts";
+/** What a person does to an instance as a whole: suspend, resume, terminate, rewind, restart, purge. */
+import {
+  type Idempotency,
+  type InstanceDocument,
+  isTerminal,
+  type RewindPreview,
+} from "../core/documents.ts";
 import { WaymarkError } from "../core/errors.ts";
 import { CancelledError, encodeFailure, engineFailure } from "../core/failure.ts";
+import type { StepIdentity } from "../core/names.ts";
 import { encode } from "../core/payload.ts";
 import { CANCEL_REQUEST } from "../core/step.ts";
 import { textOf } from "../core/stored-text.ts";
@@ -12,11 +18,20 @@ import type { Engine } from "./engine.ts";
 import { hold, lookNow, release } from "./holding.ts";
 import { type NewExecution, newInstance } from "./new-instance.ts";
 import { documentOf, presentRow } from "./present.ts";
+import { planRewind, type RewindRequest, stepsOf } from "./rewind.ts";
+import { versionMissing } from "./suspension.ts";
 
 export interface ControlCommand {
   readonly reason: string | null;
   /** Also of its children, and theirs: for what ends an instance. */
   readonly recursive?: boolean | undefined;
+  readonly idempotency?: Idempotency | undefined;
+}
+
+export interface RewindCommand {
+  /** The step to go back to; null for whatever the execution has ended with. */
+  readonly to: StepIdentity | null;
+  readonly reason: string | null;
   readonly idempotency?: Idempotency | undefined;
 }
 
@@ -76,6 +91,28 @@ export class Control {
     });
   }
 
+  rewind(id: string, { to, reason, idempotency }: RewindCommand): InstanceDocument {
+    return this.#once(id, idempotency, (row) => {
+      checkRewindable(this.#engine, row, to);
+      rewindInstance(this.#engine, row, { to, reason });
+    });
+  }
+
+  async previewRewind(id: string, to: StepIdentity | null): Promise<RewindPreview> {
+    const engine = this.#engine;
+    engine.requested();
+    const row = presentRow(engine, id);
+    checkRewindable(engine, row, to);
+    const workflow = engine.registry.find(row.workflow, row.version);
+    if (workflow === undefined) throw versionMissing(row);
+    const { status, error } = row;
+    const plan = await planRewind(engine, row, workflow, {
+      ...{ to, reason: null },
+      from: { status, error },
+    });
+    return { steps: stepsOf(plan) };
+  }
+
   restart(id: string, { reason, idempotency }: ControlCommand): InstanceDocument {
     const engine = this.#engine;
     return this.#once(id, idempotency, (row) => {
@@ -127,6 +164,27 @@ export class Control {
   }
 }
 
+/**
+ * Lets an execution that has ended go on from before a step, or before what it has ended with. The next turn
+ * sees to its rows.
+ */
+export function rewindInstance(
+  engine: Engine,
+  row: InstanceRow,
+  asked: Pick<RewindRequest, "to" | "reason">,
+): void {
+  const at = engine.host.now();
+  const { status: ended, error, startedAt, round } = row;
+  const status = startedAt === null && round === 1 ? "Pending" : "Running";
+  const { to, reason } = asked;
+  const request: RewindRequest = { to, reason, from: { status: ended, error } };
+  const rewind = JSON.stringify(request);
+  engine.rewinds.forgetUnheardCancel();
+  engine.instance.setRewinding({ status, due: at, updatedAt: at, rewind });
+  engine.tell(row, "instance.rewinding", reason === null ? {} : { reason });
+  engine.poke(at);
+}
+
 /** Asks the code to end. One that has not begun has nothing to clean up, and ends at once. */
 export function cancelInstance(engine: Engine, row: InstanceRow, reason: string): void {
   const at = engine.host.now();
@@ -136,7 +194,8 @@ export function cancelInstance(engine: Engine, row: InstanceRow, reason: string)
     return;
   }
   const payload = encode(reason, "the reason");
-  const request = engine.steps.requestCancel(payload, at);
+  // One that a rewind is about to take back does not count: that is known when it is carried out.
+  const request = engine.steps.requestCancel(payload, at, row.rewind === null);
   if (request === null) return;
   engine.execution?.requestCancel(request, payload);
   engine.tell(row, "instance.cancelling", { reason });
@@ -157,6 +216,29 @@ const givenOf = ({ workflow, input, tags }: InstanceRow): GivenExecution => ({
 
 function notRegistered(workflow: string): WaymarkError {
   return new WaymarkError("WORKFLOW_NOT_FOUND", `no workflow "${workflow}" is registered any more`);
+}
+
+/** @throws WaymarkError `INSTANCE_NOT_TERMINAL`, `REWIND_TARGET_UNKNOWN` */
+function checkRewindable(engine: Engine, row: InstanceRow, to: StepIdentity | null): void {
+  const { id, status } = row;
+  if (!isTerminal(status)) {
+    throw new WaymarkError(
+      "INSTANCE_NOT_TERMINAL",
+      `the instance "${id}" is ${status}; only one that has ended is rewound`,
+    );
+  }
+  if (to !== null && !engine.rewinds.hasEnded(to)) {
+    throw new WaymarkError(
+      "REWIND_TARGET_UNKNOWN",
+      `no step ${JSON.stringify(to)} has ended in this execution; its history lists those that have`,
+    );
+  }
+  if (to === null && status === "Completed" && !engine.rewinds.hasFailed()) {
+    throw new WaymarkError(
+      "REWIND_TARGET_UNKNOWN",
+      `the instance "${id}" is Completed, and none of its steps has failed: say with "to" where to go back`,
+    );
+  }
 }
 
 function notTerminal({ id, status }: InstanceRow): WaymarkError {

@@ -6,6 +6,7 @@ import type { ParentReference } from "../core/child.ts";
 import { durationMillis } from "../core/duration.ts";
 import { WaymarkError } from "../core/errors.ts";
 import { engineFailure, type Failure, toFailure } from "../core/failure.ts";
+import type { StepIdentity } from "../core/names.ts";
 import { ENCODED_UNDEFINED, encode } from "../core/payload.ts";
 import { uuidFrom } from "../core/random.ts";
 import { nextAttemptAt } from "../core/retry.ts";
@@ -21,14 +22,16 @@ import type { Reporter } from "./reporter.ts";
 export const isCorrespondence = ({ kind }: StepRequest): boolean =>
   kind === "child" || kind === "start" || kind === "send";
 
-/** Which try of a step a message belongs to. */
-export const attemptName = (attempt: number): string => `0.${attempt}`;
+/** Which try of a step a message belongs to: those of before a rewind count no more. */
+export const attemptName = (redo: number, attempt: number): string => `${redo}.${attempt}`;
 
 export interface CorrespondenceOptions {
   readonly row: InstanceRow;
   readonly recorder: Recorder;
   readonly reporter: Reporter;
   readonly post: (message: Outgoing) => void;
+  /** How often a rewind has done a step anew. */
+  readonly redo: (step: StepIdentity) => number;
 }
 
 export class Correspondence {
@@ -53,9 +56,13 @@ export class Correspondence {
       return;
     }
     const child = request as ChildRequest;
+    const redo = this.#options.redo(identity);
+    const rewinds = step.child?.rewinds === true && step.failed === 0;
     step.child = {
       id: child.id ?? uuidFrom(`${row.executionId}/${identity}`),
       parentClose: child.parentClose,
+      ...(redo === 0 ? {} : { redo }),
+      ...(rewinds ? { rewinds } : {}),
     };
     if (child.timeout !== undefined) step.due = now + durationMillis(child.timeout);
     recorder.sent(step, now);
@@ -67,13 +74,15 @@ export class Correspondence {
     const parent = this.#parent(step);
     const executionId = childExecution(parent);
     const input = step.ask.input ?? ENCODED_UNDEFINED;
-    return { kind: "start", workflow, version, input, tags, startAt, executionId, parent };
+    const start = { workflow, version, input, tags, startAt, executionId, parent };
+    return { kind: "start", ...start, ...(step.child?.rewinds ? { rewinds: true } : {}) };
   }
 
-  #parent({ ask, failed }: OpenStep): ParentReference {
+  #parent({ ask, child, failed }: OpenStep): ParentReference {
     const { id, executionId } = this.#options.row;
     const awaited = ask.request.kind === "child";
-    return { id, executionId, step: ask.identity, attempt: attemptName(failed + 1), awaited };
+    const attempt = attemptName(child?.redo ?? 0, failed + 1);
+    return { id, executionId, step: ask.identity, attempt, awaited };
   }
 
   #post(target: string, step: string | null, content: Outgoing["content"]): void {

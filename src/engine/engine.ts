@@ -23,6 +23,7 @@ import { type InstanceEnd, InstanceStore } from "../store/instance-store.ts";
 import { KeyStore } from "../store/key-store.ts";
 import { OutboxStore, type OutgoingRow } from "../store/outbox-store.ts";
 import { PartStore } from "../store/part-store.ts";
+import { RewindStore } from "../store/rewind-store.ts";
 import type { InstanceRow } from "../store/rows.ts";
 import type { Sql } from "../store/sql.ts";
 import { StepStore } from "../store/step-store.ts";
@@ -43,6 +44,7 @@ import { Leaving } from "./leaving.ts";
 import { type Answered, type MessageAnswer, type MessageContent, prepared } from "./message.ts";
 import { nextExecution, unheard } from "./next-round.ts";
 import { Reporter, told } from "./reporter.ts";
+import { applyRewind, planRewind, type RewindRequest, stepsOf } from "./rewind.ts";
 import { nextLook, objectLost, versionMissing } from "./suspension.ts";
 import { type CodeEnd, runTurn, type TurnEnd } from "./turn.ts";
 
@@ -60,6 +62,12 @@ interface Waits {
   readonly executionId: string;
   readonly step: StepIdentity;
   readonly attempt: string | null;
+}
+
+/** An execution that is to be rewound before it goes on. */
+interface Rewinding {
+  readonly rewinding: InstanceRow;
+  readonly workflow: AnyWorkflow;
 }
 
 /** What the platform says of an alarm that has fired. */
@@ -84,6 +92,7 @@ export class Engine {
   readonly tombstone: TombstoneStore;
   readonly outbox: OutboxStore;
   readonly inbox: InboxStore;
+  readonly rewinds: RewindStore;
   readonly #courier: Courier;
   readonly #budget: TurnBudget;
   readonly #doorbell = new Doorbell();
@@ -118,6 +127,7 @@ export class Engine {
     this.tombstone = new TombstoneStore(options.sql);
     this.outbox = new OutboxStore(options.sql, parts);
     this.inbox = new InboxStore(options.sql);
+    this.rewinds = new RewindStore(options.sql, parts);
     this.#courier = new Courier({
       host: this.host,
       outbox: this.outbox,
@@ -187,9 +197,13 @@ export class Engine {
   /** What a step waits for has come; one of a past execution, or that has ended, does not wait any more. */
   conclude(waits: Waits, outcome: Answered): void {
     const row = this.instance.read();
-    if (row === undefined || row.executionId !== waits.executionId || isTerminal(row.status))
-      return;
+    if (row === undefined || row.executionId !== waits.executionId) return;
     const { step, attempt } = waits;
+    if (isTerminal(row.status)) {
+      // A rewind may ask what became of it. Whatever else was on its way is sent again then.
+      if (!outcome.ok) this.steps.noteUnsent(step, encodeFailure(outcome.failure));
+      return;
+    }
     const now = this.host.now();
     if (this.#execution !== null) this.#execution.conclude(step, attempt, outcome);
     else {
@@ -322,6 +336,10 @@ export class Engine {
           if (!(await this.#correspond(budget))) return;
           continue;
         }
+        if ("rewinding" in execution) {
+          await this.#rewind(execution);
+          continue;
+        }
         // W3: a handler whose alarm is deleted is not run again after a crash.
         if (uncovered && this.#alarmAt === null) this.#setAlarm(this.host.now() + 1);
         const end = await this.#drive(execution, budget);
@@ -405,7 +423,7 @@ export class Engine {
   }
 
   /** Brings the execution to memory; null where nothing is to be done now. */
-  #load(retries: number): Execution | null {
+  #load(retries: number): Execution | Rewinding | null {
     const now = this.host.now();
     const row = this.instance.read();
     if (row === undefined) this.#decay();
@@ -424,7 +442,36 @@ export class Engine {
       this.#suspend(row, objectLost(retries));
       return null;
     }
+    if (row.rewind !== null) return { rewinding: row, workflow };
     return this.#begin(row, workflow, retries > 0, now);
+  }
+
+  /** Carries out a rewind that was asked for, unless another request has come meanwhile. */
+  async #rewind({ rewinding: row, workflow }: Rewinding): Promise<void> {
+    const request = JSON.parse(row.rewind ?? "null") as RewindRequest;
+    try {
+      const plan = await planRewind(this, row, workflow, request);
+      if (!this.#rewindsStill(row)) return;
+      applyRewind(this, row, plan, request);
+      const again = stepsOf(plan).length;
+      const { to, reason } = request;
+      const asked = { ...(to === null ? {} : { to }), ...(reason === null ? {} : { reason }) };
+      this.tell(row, "instance.rewound", { ...asked, again });
+    } catch (error) {
+      if (!(error instanceof WaymarkError)) throw error;
+      if (this.#rewindsStill(row)) this.#suspend(row, error);
+    }
+  }
+
+  #rewindsStill({ executionId, rewind }: InstanceRow): boolean {
+    const row = this.instance.read();
+    return row?.executionId === executionId && row.rewind === rewind && row.heldAt === null;
+  }
+
+  /** Resolves when every promise job that can run has run, and what else waits has had its turn. */
+  async pause(): Promise<void> {
+    await this.host.drain();
+    if (this.#breather.due) await this.#breather.breathe();
   }
 
   #begin(row: InstanceRow, workflow: AnyWorkflow, retry: boolean, now: number): Execution {

@@ -11,10 +11,8 @@ import { createContext } from "../core/context.ts";
 import { Driver } from "../core/driver.ts";
 import { WaymarkError } from "../core/errors.ts";
 import { CancelledError, decodeFailure, engineFailure } from "../core/failure.ts";
-import { completionOf } from "../core/history.ts";
 import type { StepIdentity } from "../core/names.ts";
 import { decode } from "../core/payload.ts";
-import type { Completion } from "../core/step.ts";
 import { type StoredText, textOf } from "../core/stored-text.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
 import type { Child, InstanceRow, StepRow } from "../store/rows.ts";
@@ -27,6 +25,7 @@ import { attemptName, Correspondence, cancelOf, isCorrespondence } from "./corre
 import type { Outgoing } from "./courier.ts";
 import type { Doorbell } from "./doorbell.ts";
 import { EventCheck } from "./event-check.ts";
+import { rowCompletion } from "./export-history.ts";
 import { Growth } from "./growth.ts";
 import { type Host, STARTED_AT_ONCE } from "./host.ts";
 import type { Leaving } from "./leaving.ts";
@@ -34,8 +33,8 @@ import type { Answered } from "./message.ts";
 import { type OpenStep, openStep, runsOutside } from "./open-step.ts";
 import { type BufferedEvent, type CancelRequest, Recorder, TIMER_OVER } from "./recorder.ts";
 import { Reporter } from "./reporter.ts";
+import { redoneOf } from "./rewind.ts";
 import { Runner } from "./runner.ts";
-import { shownState } from "./view.ts";
 
 export interface ExecutionOptions {
   readonly host: Host;
@@ -90,10 +89,12 @@ export class Execution {
     const ended = steps.ended();
     for (const step of ended) this.#endedRows.set(step.step, step);
     for (const step of steps.unended()) this.#load(step);
+    const redone = redoneOf(ended.find(({ kind }) => kind === "rewind"));
+    const redo = (step: StepIdentity) => redone.get(step) ?? 0;
     this.driver = new Driver({
       executionId: row.executionId,
       startedAt: row.startedAt ?? row.createdAt,
-      history: ended.map(toCompletion),
+      history: ended.map(rowCompletion),
       recorded: (identity) => this.#endedRows.get(identity) ?? this.#unasked.get(identity),
       resumed: options.resumed,
       strayed: () => {
@@ -109,6 +110,7 @@ export class Execution {
       recorder: this.#recorder,
       reporter: this.reporter,
       post: options.post,
+      redo,
     });
     this.#check = new EventCheck(host, doorbell);
     this.runner = new Runner({
@@ -120,6 +122,7 @@ export class Execution {
       leaving,
       instanceId: row.id,
       executionId: row.executionId,
+      redo,
       spendCheckpoint,
     });
   }
@@ -265,7 +268,8 @@ export class Execution {
     const now = this.#options.host.now();
     const step = this.#open.get(identity);
     if (step !== undefined) {
-      if (step.sent && (attempt === null || attempt === attemptName(step.failed + 1))) {
+      const present = attemptName(step.child?.redo ?? 0, step.failed + 1);
+      if (step.sent && (attempt === null || attempt === present)) {
         this.#conclude(step, answered, now);
       }
       return;
@@ -564,6 +568,3 @@ const mayStart = (step: OpenStep, now: number): boolean =>
 /** Whether an attempt before is known to have taken its object with it. */
 const isLost = (failure: StoredText | null): boolean =>
   failure !== null && decodeFailure(textOf(failure)).code === "ATTEMPT_LOST";
-
-const toCompletion = (row: StepRow): Completion =>
-  completionOf({ ...row, state: shownState(row.state), seq: row.seq ?? 0 });

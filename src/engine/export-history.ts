@@ -1,6 +1,7 @@
-/** Rows in the form that is kept in a file and checked against later code. */
+/** Rows in the form that is kept in a file and checked against later code, and in that which a replay takes. */
 import type { ParentReference } from "../core/child.ts";
-import type { StoredHistory, StoredStep } from "../core/history.ts";
+import { completionOf, type StoredHistory, type StoredStep } from "../core/history.ts";
+import type { Completion } from "../core/step.ts";
 import { type StoredText, textOf } from "../core/stored-text.ts";
 import type { InstanceRow, StepRow } from "../store/rows.ts";
 import { shownState } from "./view.ts";
@@ -20,5 +21,9 @@ export function storedStep(row: StepRow): StoredStep {
   const texts = { input: whole(row.input), result: whole(row.result), failure: whole(row.failure) };
   return { seq, step, kind, state: shownState(state), attempt, ...texts, at };
 }
+
+/** What the driver is told of a row that has its place in the order of delivery. */
+export const rowCompletion = (row: StepRow): Completion =>
+  completionOf({ ...row, state: shownState(row.state), seq: row.seq ?? 0 });
 
 const whole = (text: StoredText | null): string | null => (text === null ? null : textOf(text));

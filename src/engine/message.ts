@@ -19,6 +19,8 @@ export interface StartChild {
   /** The id of the child's execution: a repeated start is the same one. */
   readonly executionId: string;
   readonly parent: ParentReference;
+  /** Whether one that was started for the step before is to go on, and not to be started anew. */
+  readonly rewinds?: boolean;
 }
 
 /** Tells a parent how its child ended. */

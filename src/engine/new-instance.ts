@@ -44,5 +44,6 @@ export function newInstance(
     updatedAt: now,
     completedAt: null,
     round: 1,
+    rewind: null,
   };
 }

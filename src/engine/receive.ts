@@ -8,7 +8,7 @@ import { WaymarkError } from "../core/errors.ts";
 import { textOf } from "../core/stored-text.ts";
 import type { InstanceRow } from "../store/rows.ts";
 import { askChildren, outcomeOf, tellParent } from "./children.ts";
-import { cancelInstance, terminateInstance } from "./control.ts";
+import { cancelInstance, rewindInstance, terminateInstance } from "./control.ts";
 import type { Engine } from "./engine.ts";
 import { acceptEvent } from "./events.ts";
 import {
@@ -63,10 +63,24 @@ function startChild(engine: Engine, id: string, start: StartChild): void {
   if (parent.attempt === start.parent.attempt) {
     // It was started for this try before: its step was opened again since, and may have missed the result.
     if (isTerminal(existing.status)) tellParent(engine, existing, outcomeOf(endOf(existing)));
-  } else if (isTerminal(existing.status)) {
+  } else if (isTerminal(existing.status) && !start.rewinds) {
     engine.steps.deleteAll();
     begin(engine, id, start);
-  } else engine.instance.setParent(JSON.stringify(start.parent));
+  } else adopt(engine, existing, start);
+}
+
+/** Another try of its parent's step waits for it; where that is a rewind, it goes on from where it failed. */
+function adopt(
+  engine: Engine,
+  existing: InstanceRow,
+  { parent, rewinds = false }: StartChild,
+): void {
+  const row = { ...existing, parent: JSON.stringify(parent) };
+  engine.instance.setParent(row.parent);
+  engine.become(row);
+  if (!rewinds || !isTerminal(row.status)) return;
+  if (row.status === "Completed") tellParent(engine, row, outcomeOf(endOf(row)));
+  else rewindInstance(engine, row, { to: null, reason: "its parent was rewound" });
 }
 
 function begin(engine: Engine, id: string, start: StartChild): void {

@@ -14,7 +14,7 @@ import {
   toFailure,
 } from "../core/failure.ts";
 import type { LogFields } from "../core/log.ts";
-import { nameOf } from "../core/names.ts";
+import { nameOf, type StepIdentity } from "../core/names.ts";
 import { decode, type Encoded, encode } from "../core/payload.ts";
 import { nextAttemptAt } from "../core/retry.ts";
 import type { StepRequest } from "../core/step.ts";
@@ -44,6 +44,8 @@ export interface RunnerOptions {
   readonly leaving: Leaving;
   readonly instanceId: string;
   readonly executionId: string;
+  /** How often a rewind has done a step anew. */
+  readonly redo: (step: StepIdentity) => number;
   /** Counts a checkpoint; says whether the turn wants the activity to stop there. */
   readonly spendCheckpoint: () => boolean;
 }
@@ -108,7 +110,7 @@ export class Runner implements AttemptOwner {
   }
 
   #describe(step: OpenStep, request: ActivityRequest, now: number) {
-    const { instanceId, executionId } = this.#options;
+    const { instanceId, executionId, redo } = this.#options;
     const { identity } = step.ask;
     const name = nameOf(identity);
     const { stageStatus, timeout } = request;
@@ -121,7 +123,7 @@ export class Runner implements AttemptOwner {
       deadline: timeout === undefined ? null : now + durationMillis(timeout),
       instanceId,
       executionId,
-      idempotencyKey: `${executionId}:${encodeURIComponent(identity)}:0`,
+      idempotencyKey: `${executionId}:${encodeURIComponent(identity)}:${redo(identity)}`,
     };
   }
 

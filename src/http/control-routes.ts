@@ -1,13 +1,18 @@
 /** Routes by which a person controls an instance as a whole. */
 import type { ErrorCode } from "../core/errors.ts";
 import { checkInstanceId } from "../core/names.ts";
-import { instanceSchema } from "./document-schemas.ts";
-import { INSTANCE_EXAMPLE } from "./examples.ts";
+import { instanceSchema, rewindPreviewSchema } from "./document-schemas.ts";
+import { INSTANCE_EXAMPLE, REWIND_EXAMPLE } from "./examples.ts";
 import { instancePath } from "./links.ts";
 import { INSTANCE_ID } from "./parameter.ts";
-import { controlBodySchema, purgeQuerySchema, restartBodySchema } from "./request-schemas.ts";
+import {
+  controlBodySchema,
+  purgeQuerySchema,
+  restartBodySchema,
+  rewindBodySchema,
+} from "./request-schemas.ts";
 import { type Route, route } from "./route.ts";
-import { documentResponse } from "./shown.ts";
+import { documentResponse, jsonResponse } from "./shown.ts";
 
 const FOUND_ERRORS: readonly ErrorCode[] = ["INSTANCE_NOT_FOUND", "INSTANCE_BUSY"];
 
@@ -68,6 +73,37 @@ const restart = route({
   },
 });
 
+const rewind = route({
+  method: "POST",
+  path: "/v1/instances/{id}/rewind",
+  operation: "rewindInstance",
+  summary: "Lets an instance that has ended go on, from its failed steps or from before any step",
+  parameters: { id: INSTANCE_ID },
+  body: rewindBodySchema,
+  successes: {
+    202: { description: "It goes on", schema: instanceSchema, example: INSTANCE_EXAMPLE },
+    200: {
+      description: "What it would do again: the answer where `dryRun` is true",
+      schema: rewindPreviewSchema,
+      example: REWIND_EXAMPLE,
+    },
+  },
+  errors: [
+    ...FOUND_ERRORS,
+    "INSTANCE_NOT_TERMINAL",
+    "INSTANCE_PURGED",
+    "REWIND_TARGET_UNKNOWN",
+    "VERSION_MISSING",
+    "NONDETERMINISM",
+  ],
+  handle: async ({ scope, parameters: { id }, body, idempotency }) => {
+    const { reason = null, to = null, dryRun = false } = body;
+    if (dryRun) return jsonResponse(await scope.service().previewRewind(id, to));
+    const document = await scope.service().rewind(id, { reason, to }, idempotency);
+    return documentResponse(document, { status: 202 });
+  },
+});
+
 const purge = route({
   method: "DELETE",
   path: "/v1/instances/{id}",
@@ -105,6 +141,7 @@ export const CONTROL_ROUTES: readonly Route[] = [
     summary: "Ends an instance for good",
     description: "It has ended",
   }),
+  rewind,
   restart,
   purge,
 ];

@@ -10,6 +10,7 @@ import type {
   HistoryItem,
   HistoryPage,
   InstanceStatus,
+  RewindPreview,
   StepState,
   WaitingFor,
 } from "../core/documents.ts";
@@ -76,6 +77,7 @@ const stepKindSchema = wordsOf<RecordKind>({
   send: "an event to another instance",
   event: "a wait for an event, or an event nobody has waited for yet",
   cancel: "a request to cancel the instance",
+  rewind: "the last rewind of the instance; its attempts are how many there were",
 });
 
 const waitingForSchema = z.object({
@@ -151,6 +153,23 @@ const historyItemSchema = named(
     progress: jsonSchema,
   }),
 ) satisfies z.ZodType<HistoryItem>;
+
+export const rewindPreviewSchema = named(
+  "RewindPreview",
+  z.object({
+    steps: z
+      .array(
+        z.object({
+          step: z.string().describe("Its identity in the execution"),
+          name: z.string(),
+          kind: stepKindSchema,
+          state: stepStateSchema,
+          instanceId: z.string().describe("The child workflow").exactOptional(),
+        }),
+      )
+      .describe("What would be done again, and what would be undone because it followed from that"),
+  }),
+) satisfies z.ZodType<RewindPreview>;
 
 export const historySchema = named(
   "History",

@@ -1,5 +1,5 @@
 /** The example answers of the OpenAPI document. */
-import type { EventReceipt, HistoryPage } from "../core/documents.ts";
+import type { EventReceipt, HistoryPage, RewindPreview } from "../core/documents.ts";
 import type { StoredHistoryPage } from "../core/history.ts";
 import { type LinkedDocument, withLinks } from "./links.ts";
 import type { WorkflowDescription } from "./service.ts";
@@ -33,6 +33,10 @@ export const INSTANCE_EXAMPLE: LinkedDocument = withLinks({
   updatedAt: "2026-01-31T09:30:07.125Z",
   completedAt: null,
 });
+
+export const REWIND_EXAMPLE: RewindPreview = {
+  steps: [{ step: "charge", name: "charge", kind: "activity", state: "failed" }],
+};
 
 export const HISTORY_EXAMPLE: HistoryPage = {
   items: [

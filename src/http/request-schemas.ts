@@ -77,6 +77,22 @@ export const restartBodySchema = z
   })
   .prefault({});
 
+export const rewindBodySchema = z
+  .strictObject({
+    reason: z.string().max(LIMITS.failureMessageLength).describe("Kept in the history").optional(),
+    to: z
+      .string()
+      .max(LIMITS.nameLength + LIMITS.stepKeyLength + 1)
+      .meta({ minLength: 1 })
+      .describe("The step to go back to, as the history names it; what it ended with if left out")
+      .optional(),
+    dryRun: z
+      .boolean()
+      .describe("Lists the steps that would run again, and does nothing")
+      .optional(),
+  })
+  .prefault({});
+
 /** An event's payload: checked by whoever waits for the event. */
 export const eventBodySchema = z.unknown();
 

@@ -8,6 +8,7 @@ import type {
   Idempotency,
   InstanceDocument,
   OnConflict,
+  RewindPreview,
   StartReceipt,
 } from "../core/documents.ts";
 import type { StoredHistoryPage } from "../core/history.ts";
@@ -38,6 +39,12 @@ export interface RestartRequest {
   readonly reason: string | null;
   /** The id of the new execution; that of the instance itself if left out. */
   readonly as?: string;
+}
+
+export interface RewindRequest {
+  readonly reason: string | null;
+  /** The step to go back to; null for whatever the instance has ended with. */
+  readonly to: string | null;
 }
 
 export interface ControlRequest {
@@ -89,5 +96,12 @@ export interface Service {
     restart: RestartRequest,
     idempotency: Idempotency | undefined,
   ): Promise<Shown<InstanceDocument>>;
+  rewind(
+    id: string,
+    rewind: RewindRequest,
+    idempotency: Idempotency | undefined,
+  ): Promise<Shown<InstanceDocument>>;
+  /** The steps that such a rewind would do again: nothing is written. */
+  previewRewind(id: string, to: string | null): Promise<Shown<RewindPreview>>;
   purge(id: string, purge: PurgeRequest): Promise<void>;
 }

@@ -51,6 +51,8 @@ export function createInstanceService(registry: Registry, find: FindInstance): S
     cancel: (id, asked, idempotency) => write(() => find(id).cancel(id, { ...asked, idempotency })),
     terminate: (id, asked, idempotency) =>
       write(() => find(id).terminate(id, { ...asked, idempotency })),
+    rewind: (id, asked, idempotency) => write(() => find(id).rewind(id, { ...asked, idempotency })),
+    previewRewind: (id, to) => read(() => find(id).previewRewind(id, to)),
     restart: async (id, { reason, as = id }, idempotency) => {
       if (as === id) return write(() => find(id).restart(id, { reason, idempotency }));
       const { workflow, input, tags } = await read(() => find(id).given(id, idempotency));

@@ -5,11 +5,18 @@ import type {
   HistoryPage,
   Idempotency,
   InstanceDocument,
+  RewindPreview,
 } from "../core/documents.ts";
 import type { StoredHistoryPage } from "../core/history.ts";
+import type { StepIdentity } from "../core/names.ts";
 import type { Registry } from "../core/workflow.ts";
 import { Commands, type EventCommand, type StartCommand } from "../engine/commands.ts";
-import type { ControlCommand, GivenExecution, PurgeOptions } from "../engine/control.ts";
+import type {
+  ControlCommand,
+  GivenExecution,
+  PurgeOptions,
+  RewindCommand,
+} from "../engine/control.ts";
 import { Engine } from "../engine/engine.ts";
 import type { TurnBudget } from "../engine/host.ts";
 import type { MessageAnswer } from "../engine/message.ts";
@@ -54,6 +61,8 @@ export interface InstanceRpc {
   terminate(id: string, command: ControlCommand): Promise<Reply<Document>>;
   cancel(id: string, command: ControlCommand): Promise<Reply<Document>>;
   restart(id: string, command: ControlCommand): Promise<Reply<Document>>;
+  rewind(id: string, command: RewindCommand): Promise<Reply<Document>>;
+  previewRewind(id: string, to: StepIdentity | null): Promise<Reply<Shown<RewindPreview>>>;
   given(
     id: string,
     idempotency: Idempotency | undefined,
@@ -138,6 +147,14 @@ export function workflowInstanceClass(config: InstanceConfig) {
 
     restart(id: string, command: ControlCommand): Promise<Reply<Document>> {
       return replyOf(() => shown(this.#commands.restart(id, command), withLinks));
+    }
+
+    rewind(id: string, command: RewindCommand): Promise<Reply<Document>> {
+      return replyOf(() => shown(this.#commands.rewind(id, command), withLinks));
+    }
+
+    previewRewind(id: string, to: StepIdentity | null): Promise<Reply<Shown<RewindPreview>>> {
+      return replyOf(async () => shown(await this.#commands.previewRewind(id, to)));
     }
 
     given(

@@ -11,7 +11,7 @@ import type { Sql } from "./sql.ts";
 const SELECT_INSTANCE = `SELECT id, execution_id AS executionId, workflow, version, status,
   ${atHand("input")}, ${atHand("output")}, error, tags, parent, due, suspensions, held_at AS heldAt,
   custom_status AS customStatus, created_at AS createdAt, started_at AS startedAt,
-  updated_at AS updatedAt, completed_at AS completedAt, round FROM instance`;
+  updated_at AS updatedAt, completed_at AS completedAt, round, rewind FROM instance`;
 
 const REPLACE_INSTANCE = `INSERT OR REPLACE INTO instance (one, id, execution_id, workflow, version,
   status, input, output, error, tags, parent, due, suspensions, held_at, custom_status,
@@ -35,7 +35,13 @@ const SET_PARENT = "UPDATE instance SET parent = ?";
 const SET_CUSTOM_STATUS = "UPDATE instance SET custom_status = ?";
 
 const SET_ENDED = `UPDATE instance SET status = ?, output = ?, error = ?, due = NULL, held_at = NULL,
-  updated_at = ?, completed_at = ?`;
+  updated_at = ?, completed_at = ?, rewind = NULL`;
+
+const SET_REWINDING = `UPDATE instance SET status = ?, output = NULL, error = NULL, due = ?,
+  suspensions = 0, updated_at = ?, completed_at = NULL, rewind = ?`;
+
+/** What its code set as a status may be of a part that is undone: the replay sets it again. */
+const SET_REWOUND = "UPDATE instance SET rewind = NULL, custom_status = NULL";
 
 const SET_CONTINUED = `UPDATE instance SET execution_id = ?, version = ?, status = 'Running', input = ?,
   output = NULL, error = NULL, due = ?, suspensions = 0, started_at = ?, updated_at = ?, round = round + 1`;
@@ -177,6 +183,23 @@ export class InstanceStore {
   setEnded(end: InstanceEnd): void {
     const output = end.output === null ? null : this.#parts.write(end.output);
     this.#sql.run(SET_ENDED, end.status, output, end.error, end.at, end.at);
+  }
+
+  /** It is to go on from an earlier point of its execution. */
+  setRewinding(
+    rewinding: Pick<InstanceRow, "status" | "due" | "updatedAt"> & { readonly rewind: string },
+  ): void {
+    const { status, due, updatedAt, rewind } = rewinding;
+    if (this.#parts.exists) {
+      const [row] = this.#sql.all<{ output: string | null }>(SELECT_CELLS);
+      this.#parts.forget([row?.output ?? null]);
+    }
+    this.#sql.run(SET_REWINDING, status, due, updatedAt, rewind);
+  }
+
+  /** Its steps are as the rewind wants them. */
+  setRewound(): void {
+    this.#sql.run(SET_REWOUND);
   }
 
   /** Both texts of the row are about to be written anew. */

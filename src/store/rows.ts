@@ -37,6 +37,8 @@ export interface InstanceRow {
   readonly completedAt: number | null;
   /** Which round of its life this execution is, from 1: each `continueAsNew` begins another. */
   readonly round: number;
+  /** A rewind that the next turn is to carry out, as JSON; null where none is asked for. */
+  readonly rewind: string | null;
 }
 
 /**
@@ -49,6 +51,10 @@ export type RowState = StepState | "sent" | "arrived";
 export interface Child {
   readonly id: string;
   readonly parentClose: ParentClose;
+  /** How often a rewind of its parent has done the step anew; never where it is left out. */
+  readonly redo?: number;
+  /** It is to go on from where it was, where it has not completed: not to be started anew. */
+  readonly rewinds?: boolean;
 }
 
 /** One durable thing of an execution: a step of any kind, or an event nobody has taken yet. */

@@ -24,7 +24,8 @@ const INSTANCE_TABLE = `CREATE TABLE IF NOT EXISTS instance (
   started_at INTEGER,
   updated_at INTEGER NOT NULL,
   completed_at INTEGER,
-  round INTEGER NOT NULL DEFAULT 1
+  round INTEGER NOT NULL DEFAULT 1,
+  rewind TEXT
 )`;
 
 /**

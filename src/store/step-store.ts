@@ -25,7 +25,7 @@ const SUMMARY = `id, seq, step, kind, state, asked, attempt, due,
 /** A request to cancel that is not yet delivered is open, too: a turn is owed to it. */
 const SELECT_OPEN = `SELECT ${SUMMARY} FROM step
   WHERE seq IS NULL AND (state IN ('open', 'running', 'sent', 'arrived', 'orphaned') OR kind = 'cancel') ORDER BY id`;
-const SELECT_CANCEL = "SELECT id FROM step WHERE kind = 'cancel'";
+const SELECT_CANCEL = "SELECT id FROM step WHERE kind = 'cancel' AND (seq IS NULL OR ?)";
 const TAKE_CANCEL = "UPDATE step SET seq = ?, state = 'done', at = ? WHERE id = ?";
 const SELECT_ENDED = `SELECT ${COLUMNS} FROM step WHERE seq IS NOT NULL ORDER BY seq`;
 const SELECT_UNENDED = `SELECT ${COLUMNS} FROM step
@@ -82,6 +82,8 @@ const UPDATE_SENT =
   "UPDATE step SET state = 'sent', attempt = ?, due = ?, child = ?, at = ? WHERE id = ?";
 const UPDATE_ARRIVED =
   "UPDATE step SET state = 'arrived', due = NULL, result = ?, failure = ?, at = ? WHERE id = ?";
+const NOTE_UNSENT =
+  "UPDATE step SET failure = ? WHERE step = ? AND kind = 'send' AND state = 'cancelled'";
 const DELETE_ONE = "DELETE FROM step WHERE id = ?";
 const DELETE_STEPS = "DELETE FROM step WHERE state <> 'buffered'";
 const DELETE_ALL = "DELETE FROM step";
@@ -275,9 +277,13 @@ export class StepStore {
     this.#sql.run(UPDATE_CHECKPOINT, attempt, lastProcessedId, progress, at, id);
   }
 
-  /** Keeps a request to cancel the execution; null where there was one before. */
-  requestCancel(reason: Encoded, at: number): number | null {
-    if (this.#sql.all(SELECT_CANCEL).length > 0) return null;
+  /**
+   * Keeps a request to cancel the execution; null where there was one before.
+   *
+   * @param heard whether one that has reached the code counts, too
+   */
+  requestCancel(reason: Encoded, at: number, heard: boolean): number | null {
+    if (this.#sql.all(SELECT_CANCEL, heard ? 1 : 0).length > 0) return null;
     return this.insert({
       ...BUFFERED_ROW,
       kind: "cancel",
@@ -338,12 +344,17 @@ export class StepStore {
     this.#sql.run(UPDATE_ARRIVED, this.#cell(result), failure, at, id);
   }
 
+  /** Keeps why an event was not sent that its execution has not waited for. */
+  noteUnsent(step: StepIdentity, failure: string): void {
+    this.#sql.run(NOTE_UNSENT, failure, step);
+  }
+
   /** The children of this execution, those that were only started too. */
   children(): (Pick<StepRow, "step" | "kind" | "state"> & { readonly child: string })[] {
     return this.#sql.all(SELECT_CHILDREN);
   }
 
-  setState(id: number, state: "open" | "orphaned", at: number): void {
+  setState(id: number, state: "open" | "orphaned" | "sent", at: number): void {
     this.#sql.run(SET_STATE, state, at, id);
   }
 

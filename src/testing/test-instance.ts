@@ -1,5 +1,5 @@
 /** One instance of a cluster, as a test sees it. */
-import type { HistoryItem, HistoryPage, InstanceDocument } from "../core/documents.ts";
+import type { HistoryItem, HistoryPage, InstanceDocument, RewoundStep } from "../core/documents.ts";
 import { decodeFailure, fromFailure } from "../core/failure.ts";
 import type { StoredHistory, StoredHistoryPage } from "../core/history.ts";
 import { decode, encode } from "../core/payload.ts";
@@ -15,6 +15,13 @@ const PAGE = 1_000;
 /** Whether something is asked of an instance's children as well, and of theirs. */
 interface Recursion {
   readonly recursive?: boolean;
+}
+
+/** Where a rewind goes back to, and why. */
+interface Rewinding {
+  /** The identity of a step; whatever the execution has ended with if left out. */
+  readonly to?: string | null;
+  readonly reason?: string | null;
 }
 
 let requests = 0;
@@ -108,6 +115,32 @@ export class TestInstance<Output = unknown> {
   /** @throws WaymarkError `INSTANCE_TERMINAL` */
   terminate(reason: string | null = null, { recursive = false }: Recursion = {}): void {
     this.#ask((commands) => commands.terminate(this.id, { reason, recursive }));
+  }
+
+  /**
+   * Lets it go on, in the next run, from before a step or before what it has ended with.
+   *
+   * @throws WaymarkError `INSTANCE_NOT_TERMINAL`, `REWIND_TARGET_UNKNOWN`
+   */
+  rewind({ to = null, reason = null }: Rewinding = {}): void {
+    this.#ask((commands) => commands.rewind(this.id, { to, reason }));
+  }
+
+  /**
+   * The steps that a rewind would do again, were it asked for now. What is due now goes on meanwhile.
+   *
+   * @throws WaymarkError `INSTANCE_NOT_TERMINAL`, `REWIND_TARGET_UNKNOWN`, `NONDETERMINISM`
+   */
+  async previewRewind({ to = null }: Pick<Rewinding, "to"> = {}): Promise<readonly RewoundStep[]> {
+    const preview = this.#ask((commands) => commands.previewRewind(this.id, to));
+    const { scheduler } = this.#object;
+    let over = false;
+    const end = () => {
+      over = true;
+    };
+    preview.then(end, end);
+    await scheduler.run(scheduler.clock.now(), () => over);
+    return (await preview).steps;
   }
 
   /**

@@ -13,6 +13,7 @@ const PATHS: Record<string, string> = {
   "/v1/instances/a/suspend": "POST",
   "/v1/instances/a/resume": "POST",
   "/v1/instances/a/terminate": "POST",
+  "/v1/instances/a/rewind": "POST",
   "/v1/instances/a/restart": "POST",
 };
 
@@ -90,6 +91,7 @@ describe("an id in an address", () => {
         ["POST", "/suspend"],
         ["POST", "/resume"],
         ["POST", "/terminate"],
+        ["POST", "/rewind"],
         ["POST", "/restart"],
         ["DELETE", ""],
       ] as const) {

@@ -46,6 +46,46 @@ describe.each([
   });
 });
 
+describe("a rewind", () => {
+  const path = "/v1/instances/a/rewind";
+
+  it("is answered 202 with the instance, and says where to go back to", async () => {
+    const { send, service } = await surfaceWith("a");
+    const response = await send("POST", path, { body: { reason: "why", to: "charge:a b" } });
+    expect(response.status).toBe(202);
+    expect(await response.json()).toMatchObject({ id: "a", status: "Running" });
+    const { method, arguments: given } = service.onlyCall();
+    expect([method, ...given]).toEqual([
+      "rewind",
+      "a",
+      { reason: "why", to: "charge:a b" },
+      undefined,
+    ]);
+  });
+
+  it("with dryRun only asks what it would do", async () => {
+    const { send, service } = await surfaceWith("a");
+    const response = await send("POST", path, { body: { dryRun: true } });
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject({ steps: [{ step: "charge" }] });
+    expect(service.onlyCall()).toEqual({ method: "previewRewind", arguments: ["a", null] });
+  });
+
+  it("takes nothing else", async () => {
+    const { send } = await surfaceWith("a");
+    const long = "x".repeat(LIMITS.nameLength + LIMITS.stepKeyLength + 2);
+    for (const body of [
+      { id: "b" },
+      { recursive: true },
+      { to: 1 },
+      { to: long },
+      { dryRun: "yes" },
+    ]) {
+      await problemIn(await send("POST", path, { body }), "BODY_INVALID");
+    }
+  });
+});
+
 describe("a restart", () => {
   const path = "/v1/instances/a/restart";
 

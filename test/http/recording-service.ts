@@ -93,6 +93,21 @@ export class RecordingService implements Service {
     return document;
   }
 
+  async rewind(...parameters: Parameters<Service["rewind"]>) {
+    this.#record("rewind", parameters);
+    const [id] = parameters;
+    const document: InstanceDocument = { ...this.#find(id), status: "Running" };
+    this.#instances.set(id, document);
+    return document;
+  }
+
+  async previewRewind(...parameters: Parameters<Service["previewRewind"]>) {
+    this.#record("previewRewind", parameters);
+    this.#find(parameters[0]);
+    const step = { step: "charge", name: "charge", kind: "activity", state: "failed" } as const;
+    return { steps: [step] };
+  }
+
   async purge(...parameters: Parameters<Service["purge"]>) {
     this.#record("purge", parameters);
     this.#find(parameters[0]);

@@ -25,6 +25,7 @@ test.each<[string, string, number]>([
   ["POST", "suspend", 202],
   ["POST", "resume", 202],
   ["POST", "terminate", 202],
+  ["POST", "rewind", 202],
   ["POST", "restart", 202],
 ])("%s, to %s, passes them on", async (method, verb, status) => {
   const { send, service } = await surfaceWith("a");

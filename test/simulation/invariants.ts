@@ -118,8 +118,13 @@ export class Cancellations {
     }
     if (this.#cancelled.size === 0 || (event.kind !== "attempt" && event.kind !== "commit"))
       return [];
-    const execution = new InstanceStore(object.sql).read()?.executionId;
-    if (execution === undefined) return []; // it is purged
+    const row = new InstanceStore(object.sql).read();
+    if (row === undefined) return []; // it is purged
+    const { executionId: execution } = row;
+    if (row.rewind !== null) {
+      this.#cancelled.clear(); // what is undone may be asked for again
+      return [];
+    }
     const isCancelled = (step: string) => this.#cancelled.has(of(execution, step));
     if (event.kind === "attempt") {
       const begins = event.when === "before" && isCancelled(event.step);
@@ -143,7 +148,8 @@ export function hearsRequests(object: InProcessObject): string[] {
 
 /** W6 (f): while a person has suspended the instance, nothing reaches its code. */
 export function maySee(object: InProcessObject): string[] {
-  const held = new InstanceStore(object.sql).read()?.heldAt != null;
+  const row = new InstanceStore(object.sql).read();
+  const held = row?.heldAt != null && row.rewind === null; // else it is replayed, to see what is to be undone
   return held ? [`W6: something is delivered to ${object.name}, which is suspended`] : [];
 }
 
@@ -177,7 +183,8 @@ export class Statuses {
 
   see(event: TraceEvent, object: InProcessObject): string[] {
     const row = event.kind === "commit" ? new InstanceStore(object.sql).read() : undefined;
-    if (row == null || row.customStatus === null) return [];
+    if (row != null && row.rewind !== null) this.#shown.delete(row.executionId);
+    if (row == null || row.customStatus === null || row.rewind !== null) return [];
     const { executionId, customStatus } = row;
     const shown = this.#shown.get(executionId) ?? [];
     this.#shown.set(executionId, shown);
@@ -185,6 +192,36 @@ export class Statuses {
     const older = shown.includes(customStatus);
     shown.push(customStatus);
     return older ? [`W6: the status is ${customStatus} again`] : [];
+  }
+}
+
+/** A rewind that was acknowledged is carried out: it is noted, and the step it goes back to has its place no more. */
+export class Rewinds {
+  readonly #asked = new Map<string, { readonly execution: string; readonly to: string | null }>();
+  readonly #counts = new Map<string, number>();
+
+  see(event: TraceEvent, object: InProcessObject): string[] {
+    if (event.kind !== "commit") return [];
+    const row = new InstanceStore(object.sql).read();
+    const asked = this.#asked.get(object.name);
+    this.#asked.delete(object.name);
+    if (row === undefined) return [];
+    const { executionId: execution, rewind, status } = row;
+    if (rewind !== null) {
+      this.#asked.set(object.name, { execution, to: JSON.parse(rewind).to });
+      return [];
+    }
+    if (asked?.execution !== execution || isTerminal(status)) return [];
+    const ended = new StepStore(object.sql).ended();
+    const mark = ended.find(({ kind }) => kind === "rewind");
+    const count = (this.#counts.get(execution) ?? 0) + 1;
+    this.#counts.set(execution, count);
+    const noted = mark?.attempt === count && ended.at(-1) === mark;
+    const there = ended.some(({ step }) => step === asked.to);
+    return [
+      ...(noted ? [] : [`${object.name} was to be rewound, and notes ${mark?.attempt} rewinds`]),
+      ...(there ? [`${object.name} was rewound to ${asked.to}, which is there still`] : []),
+    ];
   }
 }
 
@@ -208,11 +245,14 @@ export function memoryAgrees(object: InProcessObject): string[] {
   return before === after ? [] : [`W1: memory says ${before}, and the rows ${after}`];
 }
 
-/** W7, W10: rows are numbered without a gap, named once, and within their bounds. */
+/** W7, W10: rows are numbered without a gap but for what a rewind undid, named once, and within their bounds. */
 export function rowsAreSound({ steps }: StoredHistory): string[] {
   const problems: string[] = [];
   const ended = inOrder(steps);
-  if (ended.some(({ seq }, index) => seq !== index + 1)) problems.push("W7: seq has a gap");
+  const mark = ended.find(({ kind }) => kind === "rewind")?.seq ?? 0;
+  const after = ended.filter(({ seq }) => (seq ?? 0) > mark);
+  if (after.some(({ seq }, index) => seq !== mark + index + 1)) problems.push("W7: seq has a gap");
+  if (new Set(ended.map(({ seq }) => seq)).size !== ended.length) problems.push("W7: seq twice");
   const names = steps.filter(isStep).map(({ step }) => step);
   if (new Set(names).size !== names.length) problems.push("W7: two rows have the same name");
   for (const { step, input, result } of steps) {
@@ -243,11 +283,15 @@ export const refusedDoNotFit = ({ steps }: StoredHistory): string[] =>
  * W8: an acknowledged event is there once: taken, refused, or kept for later.
  *
  * @param before those that earlier rounds have taken or refused
+ * @param rewound executions that may have sent theirs again, because they were rewound
  */
 export function eventsAreThereOnce(
   history: StoredHistory,
   sent: ReadonlySet<string>,
-  before: readonly string[] = [],
+  {
+    before = [],
+    rewound,
+  }: { readonly before?: readonly string[]; readonly rewound?: ReadonlySet<string> } = {},
 ): string[] {
   const there = history.steps.filter(
     (row) =>
@@ -256,7 +300,9 @@ export function eventsAreThereOnce(
   const payloads = [...before, ...there.map(({ result }) => asSent(result ?? ""))];
   return [...new Set([...payloads, ...sent])].flatMap((payload) => {
     const times = payloads.filter((other) => other === payload).length;
-    return times === 1 ? [] : [`W8: the event ${payload} is there ${times} times`];
+    const [, sender = ""] = /^\["sent . of (\S+) /.exec(payload) ?? [];
+    const again = times > 1 && rewound?.has(sender);
+    return times === 1 || again ? [] : [`W8: the event ${payload} is there ${times} times`];
   });
 }
 

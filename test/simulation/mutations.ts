@@ -350,6 +350,48 @@ const MUTATIONS: readonly Mutation[] = [
     find: "this.#forget();\n    const input = this.#parts.write(next.input);",
     replace: "const input = this.#parts.write(next.input);",
   },
+  {
+    fault: "keep what followed from a step that is rewound",
+    file: "engine/rewind.ts",
+    find: "for (const step of left) if (!asked.has(step.step)) gone.add(step);",
+    replace: "",
+  },
+  {
+    fault: "keep results that came of another input than the code asks with after a rewind",
+    file: "engine/rewind.ts",
+    find: "if (changed.length > 0) continue;",
+    replace: "for (const step of changed) gone.delete(step);",
+  },
+  {
+    fault: "keep the events of waits that a rewind undid",
+    file: "engine/rewind.ts",
+    find: "if (given.length > 0) steps.giveBack(given);",
+    replace: "",
+  },
+  {
+    fault: "use the idempotency key of before a rewind",
+    file: "engine/runner.ts",
+    find: "redo(identity)",
+    replace: "redo(identity) * 0",
+  },
+  {
+    fault: "take for a child's result what it came to before a rewind",
+    file: "engine/correspondence.ts",
+    find: "attemptName = (redo: number, attempt: number): string =>",
+    replace: "attemptName = (_: number, attempt: number, redo = 0): string =>",
+  },
+  {
+    fault: "give numbers in the order of delivery again after a rewind",
+    file: "engine/rewind.ts",
+    find: "seq: plan.last + 1,",
+    replace: "seq: plan.last,",
+  },
+  {
+    fault: "begin again without the rewind that was asked for",
+    file: "engine/engine.ts",
+    find: "if (row.rewind !== null) return { rewinding: row, workflow };",
+    replace: "if (row.rewind !== null) this.instance.setRewound();",
+  },
 ];
 
 const ROOT = join(import.meta.dirname, "../..");

@@ -87,9 +87,18 @@ export async function retell(
     (error) => (ended = { problem: String(error) }),
   );
   await settled();
-  for (const step of inOrder(history.steps)) {
+  const queue = inOrder(history.steps);
+  const rewound = queue.some(({ kind }) => kind === "rewind");
+  const early: StoredStep[] = []; // recorded before the code asks for it, which only a rewind leads to
+  for (;;) {
+    const asked = early.findIndex((step) => tellers.has(step.step));
+    const [step] = asked >= 0 ? early.splice(asked, 1) : queue.splice(0, 1);
+    if (step === undefined || ended !== undefined || problem !== undefined) break;
     const teller = tellers.get(step.step);
-    if (ended !== undefined || problem !== undefined) break;
+    if (step.kind === "rewind") {
+      [now, seq, draws] = [Math.max(now, step.at), step.seq ?? 0, 0];
+      continue;
+    }
     if (step.kind === "cancel") {
       [now, seq, draws] = [Math.max(now, step.at), step.seq ?? 0, 0];
       for (const [name, teller] of tellers) {
@@ -102,6 +111,10 @@ export async function retell(
       continue;
     }
     if (cancelled.has(step.step) && (step.kind !== "event" || step.state === "failed")) continue;
+    if (teller === undefined && rewound) {
+      early.push(step);
+      continue;
+    }
     if (teller === undefined) return { problem: `${step.step} was recorded, and nobody waited` };
     tellers.delete(step.step);
     now = Math.max(now, step.at);
@@ -110,6 +123,8 @@ export async function retell(
     else teller.reject(rejection(step));
     await settled();
   }
+  const [forsaken] = early;
+  if (forsaken !== undefined) problem ??= `${forsaken.step} was recorded, and nobody waited`;
   const unsent = messages.find((one) => !recorded.has(one) && !cancelled.has(one));
   problem ??= ended === undefined ? "it has not ended" : undefined;
   problem ??= unsent === undefined ? undefined : `${unsent} was asked for, and never sent`;

@@ -80,12 +80,16 @@ export class RoundsWatch {
     return [...taken, ...(this.#refused.get(id) ?? [])];
   }
 
-  /** W8: events of one name are taken, and kept, in the order in which they were sent. */
-  inOrder(id: string): string[] {
+  /**
+   * W8: events of one name are taken, and kept, in the order in which they were sent. An execution that was
+   * rewound may have sent some of its own again.
+   */
+  inOrder(id: string, rewound: ReadonlySet<string>): string[] {
     const events = [...(this.#taken.get(id) ?? []), ...(this.#standing.get(id)?.events ?? [])];
     return ["a", "b"].flatMap((name) => {
       const named = events.filter((event) => event.name === name);
       return Array.from(Map.groupBy(named, senderOf), ([sender, sent]) => {
+        if (rewound.has(sender.slice("b of ".length))) return [];
         const numbers = sent.map(numberOf);
         const sorted = numbers.every((number, index) => number > (numbers[index - 1] ?? 0));
         return sorted ? [] : [`W8: events ${name}${sender} come as ${numbers.join(", ")}`];

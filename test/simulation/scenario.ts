@@ -16,7 +16,10 @@ export interface ClientAct {
     | "purge"
     | "read"
     | "suspend"
-    | "resume";
+    | "resume"
+    | "rewind";
+  /** Of a rewind: how far back it goes, from 0 to 1; to what the instance ended with if left out. */
+  readonly back?: number | undefined;
 }
 
 export interface Scenario {
@@ -198,6 +201,19 @@ function actsOf(random: Random): ClientAct[] {
     if (random.chance(0.8)) acts.push({ at: from + length, verb: "resume" });
   }
   return acts.sort((a, b) => a.at - b.at);
+}
+
+/** Drawn apart from all else, so that seeds without a rewind tell the story that they told before there were any. */
+export function withRewinds(scenario: Scenario, random: Random): Scenario {
+  const instances = scenario.instances.map((instance) => {
+    if (!random.chance(0.35)) return instance;
+    const rewinds = Array.from({ length: random.pick([1, 1, 2, 3]) }, (): ClientAct => {
+      const at = random.pick([40, 900, 6_000, 60_000, 300_000]) + random.below(50);
+      return { at, verb: "rewind", back: random.chance(0.5) ? random.below(100) / 100 : undefined };
+    });
+    return { ...instance, acts: [...instance.acts, ...rewinds].sort((a, b) => a.at - b.at) };
+  });
+  return { ...scenario, instances };
 }
 
 function turnOf(random: Random): Partial<TurnBudget> {

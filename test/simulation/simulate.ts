@@ -2,6 +2,7 @@
 import { type InstanceStatus, isTerminal } from "../../src/core/documents.ts";
 import { isWaymarkError } from "../../src/core/errors.ts";
 import type { StoredHistory } from "../../src/core/history.ts";
+import { LIMITS } from "../../src/core/limits.ts";
 import { encode } from "../../src/core/payload.ts";
 import type { Commands } from "../../src/engine/commands.ts";
 import { InstanceStore } from "../../src/store/instance-store.ts";
@@ -10,11 +11,11 @@ import type { InProcessObject } from "../../src/testing/in-process-object.ts";
 import { type TraceEvent, tellTrace } from "../../src/testing/trace.ts";
 import { type FaultPlan, faultPlan } from "./fault-plan.ts";
 import * as invariants from "./invariants.ts";
-import { pace } from "./picky.ts";
+import { asSent, pace } from "./picky.ts";
 import { MOCKS, racy, sub, witness } from "./programs.ts";
 import { Random } from "./random.ts";
 import { RoundsWatch } from "./rounds.ts";
-import { type ClientAct, type Scenario, scenarioOf } from "./scenario.ts";
+import { type ClientAct, type Scenario, scenarioOf, withRewinds } from "./scenario.ts";
 
 /** What became of a seed. */
 export interface SeedReport {
@@ -38,7 +39,7 @@ const MOST_ROUNDS = 200;
 
 export async function simulate(seed: number): Promise<SeedReport> {
   const random = new Random(seed);
-  const scenario = scenarioOf(random);
+  const scenario = withRewinds(scenarioOf(random), new Random(-seed));
   const faults = faultPlan(random);
   const simulation = new Simulation(scenario, faults, random, cellBytesOf(seed));
   await simulation.run();
@@ -74,6 +75,15 @@ const isHeld = (object: InProcessObject): boolean =>
 
 type Instance = Scenario["instances"][number];
 
+/** What is asked too late, or too early. */
+const REFUSALS: readonly string[] = [
+  "INSTANCE_TERMINAL",
+  "INSTANCE_NOT_TERMINAL",
+  "REWIND_TARGET_UNKNOWN",
+];
+
+const hasSeq = ({ seq }: { readonly seq: number | null }): boolean => seq !== null;
+
 class Simulation {
   readonly cluster: Cluster;
   readonly problems: string[] = [];
@@ -83,6 +93,7 @@ class Simulation {
   readonly #cancellations = new invariants.Cancellations();
   readonly #results = new invariants.StoredResults();
   readonly #statuses = new invariants.Statuses();
+  readonly #goneBack = new invariants.Rewinds();
   readonly #rounds = new RoundsWatch();
   /** Events that instances have sent, with the id of the one they went to. */
   readonly #delivered: (readonly [to: string, payload: string])[] = [];
@@ -92,6 +103,9 @@ class Simulation {
   readonly #delayed = new Set<string>();
   #events = 0;
   #restarts = 0;
+  #rewinds = 0;
+  /** Instances, and executions, that have ever been rewound. */
+  readonly #rewound = new Set<string>();
 
   constructor(
     scenario: Scenario,
@@ -138,9 +152,10 @@ class Simulation {
     await clock.sleep(startAfter);
     this.#sent.set(id, new Set());
     await this.#start(id, program, "existing");
-    for (const { at, verb } of acts) {
+    for (const { at, verb, back } of acts) {
       await clock.sleep(Math.max(0, begun + startAfter + at - clock.now()));
-      await this.#act(id, verb, program);
+      if (verb === "rewind") await this.#rewind(id, back);
+      else await this.#act(id, verb, program);
     }
   }
 
@@ -155,6 +170,17 @@ class Simulation {
     const idempotency = { key: `${what} ${id}`, fingerprint: input };
     const command = { id, workflow, version, input, tags: {}, onConflict, idempotency };
     return this.#send(id, what, (commands) => commands.start(command));
+  }
+
+  /** Lets an instance that has ended go on; one that has not refuses. */
+  async #rewind(id: string, back: number | undefined): Promise<void> {
+    const idempotency = { key: `rewind ${++this.#rewinds}`, fingerprint: id };
+    await this.#send(id, "rewind", (commands) => {
+      const ended = commands.history(id, null, LIMITS.historyPage).items.filter(hasSeq);
+      const step = back === undefined ? undefined : ended[Math.floor(back * ended.length)];
+      const to = step === undefined || step.kind === "rewind" ? null : step.step;
+      return commands.rewind(id, { to, reason: "simulated", idempotency });
+    });
   }
 
   async #act(id: string, verb: ClientAct["verb"], program: Instance["program"]): Promise<void> {
@@ -220,7 +246,7 @@ class Simulation {
     try {
       return await this.cluster.send(id, { what, request });
     } catch (error) {
-      if (isWaymarkError(error, "INSTANCE_TERMINAL")) return undefined;
+      if (isWaymarkError(error) && REFUSALS.includes(error.code)) return undefined;
       throw error;
     }
   }
@@ -230,6 +256,8 @@ class Simulation {
     const bereft = this.#faults.bereft.has(event.object);
     const suspended = event.kind === "log" && event.event.event === "instance.suspended";
     if (bereft || suspended) this.#delayed.add(event.object);
+    const row = event.kind === "commit" ? new InstanceStore(object.sql).read() : undefined;
+    if (row?.rewind != null) this.#rewound.add(event.object).add(row.executionId);
     this.problems.push(
       ...invariants.handlerNeverThrows(event),
       ...invariants.neverDiverges(event),
@@ -243,6 +271,7 @@ class Simulation {
       ...this.#cancellations.see(event, object),
       ...this.#results.see(event, object),
       ...this.#statuses.see(event, object),
+      ...this.#goneBack.see(event, object),
       ...this.#rounds.see(event, object),
     );
   }
@@ -292,7 +321,10 @@ class Simulation {
   #lost(id: string, { steps }: StoredHistory): string[] {
     const acts = this.#scenario.instances.find((instance) => instance.id === id)?.acts ?? [];
     if (acts.some(({ verb }) => ["replace", "restart", "purge"].includes(verb))) return [];
-    const there = new Set([...this.#rounds.gone(id), ...steps.map(({ result }) => result)]);
+    const there = new Set([
+      ...this.#rounds.gone(id),
+      ...steps.map(({ result }) => asSent(result ?? "")),
+    ]);
     const sent = this.#delivered.flatMap(([to, payload]) => (to === id ? [payload] : []));
     const lost = sent.filter((payload) => !there.has(payload));
     return lost.map((payload) => `W8: the event ${payload} was sent to ${id}, and is not there`);
@@ -316,10 +348,13 @@ class Simulation {
       const sent = this.#sent.get(id) ?? new Set();
       problems.push(
         ...invariants.rowsAreSound(history),
-        ...invariants.eventsAreThereOnce(history, sent, this.#rounds.gone(id)),
+        ...invariants.eventsAreThereOnce(history, sent, {
+          before: this.#rounds.gone(id),
+          rewound: this.#rewound,
+        }),
         ...invariants.refusedDoNotFit(history),
         ...invariants.headwayCounts(history),
-        ...this.#rounds.inOrder(id),
+        ...(this.#rewound.has(id) ? [] : this.#rounds.inOrder(id, this.#rewound)),
         ...this.#lost(id, history),
         ...invariants.childrenAgree(history, cluster),
         ...(await invariants.replaysTheSame(history, customStatus)),

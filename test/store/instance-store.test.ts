@@ -26,6 +26,7 @@ const ROW: InstanceRow = {
   startedAt: null,
   updatedAt: 100,
   completedAt: null,
+  rewind: null,
 };
 
 function stored(row: InstanceRow = ROW) {

@@ -1,0 +1,59 @@
+/**
+ * Runs a workflow's code over what is recorded, and no further: nothing is started, and nothing written. So
+ * one can see what the code asks for, and where it comes to, before anything depends on it.
+ */
+import type { ParentReference } from "../core/child.ts";
+import { createContext } from "../core/context.ts";
+import { Driver } from "../core/driver.ts";
+import type { StepIdentity } from "../core/names.ts";
+import { decode, type Encoded } from "../core/payload.ts";
+import type { Ask, Completion, RecordedStep } from "../core/step.ts";
+import type { AnyWorkflow } from "../core/workflow.ts";
+
+/** An execution as it is recorded. */
+export interface RecordedExecution {
+  readonly instanceId: string;
+  readonly executionId: string;
+  readonly version: string;
+  readonly parent: ParentReference | null;
+  readonly input: Encoded;
+  /** The first `now` of the code, in milliseconds since 1970. */
+  readonly startedAt: number;
+  /** What has ended, in order of `seq`. */
+  readonly history: readonly Completion[];
+  readonly recorded: (identity: StepIdentity) => RecordedStep | undefined;
+}
+
+/** A step the code asked for, and the `seq` of what had reached it by then; 0 where nothing had. */
+export interface ReplayedAsk {
+  readonly ask: Ask;
+  readonly after: number;
+}
+
+/** What the code has come to. */
+export interface Replay {
+  readonly driver: Driver;
+  /** In the order of the code. */
+  readonly asked: ReadonlyMap<StepIdentity, ReplayedAsk>;
+}
+
+/** @param drained resolves when every promise job that can run has run */
+export async function replay(
+  workflow: AnyWorkflow,
+  execution: RecordedExecution,
+  drained: () => Promise<void>,
+): Promise<Replay> {
+  const { instanceId, executionId, version, parent, startedAt, history, recorded } = execution;
+  const driver = new Driver({ executionId, startedAt, history, recorded, resumed: true });
+  const { stages } = workflow;
+  const ctx = createContext(driver, { instanceId, executionId, parent, version, stages });
+  const asked = new Map<StepIdentity, ReplayedAsk>();
+  driver.start(() => workflow.run(ctx, decode(execution.input)));
+  do {
+    await drained();
+    for (const ask of driver.takeAsked()) {
+      asked.set(ask.identity, { ask, after: driver.delivered });
+    }
+  } while (driver.deliverNext());
+  return { driver, asked };
+}
