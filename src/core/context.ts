@@ -18,7 +18,7 @@ import type { Duration } from "./duration.ts";
 import type { LogFields } from "./log.ts";
 import { type CallItem, type MapMethod, mapMethod } from "./map.ts";
 import { type Branches, type RaceOptions, type RaceResult, race } from "./race.ts";
-import type { RetryPolicy } from "./retry.ts";
+import type { Retry } from "./retry.ts";
 import type { Schema } from "./schema.ts";
 import type { AnyWorkflow, Workflow } from "./workflow.ts";
 
@@ -34,8 +34,8 @@ export interface StepOptions {
 }
 
 export interface CallOptions extends StepOptions {
-  /** Overrides the activity's own policy, field by field. */
-  readonly retry?: RetryPolicy;
+  /** Overrides the activity's own policy, field by field; a `RetryHandler` takes its place. */
+  readonly retry?: Retry;
   /** Overrides the activity's own timeout per attempt. */
   readonly timeout?: Duration;
 }
