@@ -34,7 +34,9 @@ export {
   PreemptedError,
   RetryAfterError,
 } from "./core/failure.ts";
+export type { FetchMethod, FetchOptions, PollOptions } from "./core/fetch-options.ts";
 export type { StoredHistory, StoredStep } from "./core/history.ts";
+export type { HttpResponse } from "./core/http-request.ts";
 export { LIMITS } from "./core/limits.ts";
 export type { LogFields } from "./core/log.ts";
 export type { MapEntry, MapFunction, MapMethod, MapOptions, MapStep } from "./core/map.ts";

@@ -110,7 +110,7 @@ export function askMoment(driver: Driver, moment: Date, options: StepOptions): P
   return askTimer(driver, "sleepUntil", due, encode(moment, "a moment"), options);
 }
 
-function askTimer(
+export function askTimer(
   driver: Driver,
   name: string,
   due: number,

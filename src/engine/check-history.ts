@@ -48,7 +48,8 @@ export async function checkHistory(
   });
   const { id: instanceId, executionId, version, parent = null } = history;
   const { stages } = workflow;
-  const ctx = createContext(driver, { instanceId, executionId, parent, version, stages });
+  const identity = { instanceId, executionId, parent, version, stages };
+  const ctx = createContext(driver, identity, neverPerformed);
   driver.start(() => workflow.run(ctx, decode(history.input)));
   do await drained();
   while (driver.deliverNext());
@@ -72,6 +73,9 @@ export async function checkHistory(
     next: end === undefined ? awaited.filter((step) => !recorded.has(step)) : [],
   };
 }
+
+/** No activity runs here, and so no request is made. */
+const neverPerformed = (): Promise<never> => Promise.reject(new Error("a check makes no requests"));
 
 type EndedStep = StoredStep & { readonly seq: number };
 
