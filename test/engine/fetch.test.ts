@@ -427,6 +427,55 @@ describe("a 202 with a Location", () => {
   });
 });
 
+describe("code that has changed while a 202 is followed", () => {
+  const following = async (next: Run) => {
+    const pending = status(202, { location: "/jobs/7" });
+    const site = web(pending, pending, ok());
+    const object = started(workflow("Asking", get), undefined, { fetch: site.fetch });
+    await object.run(object.clock.now() + 10_000);
+    object.deploy([workflow("Asking", next)]);
+    await object.run(object.clock.now() + 300_000);
+    return { ...site, document: object.commands.get(ID) };
+  };
+
+  test("goes on with its own headers and waits", async () => {
+    const headers = { authorization: "Bearer renewed" };
+    const { document, seen } = await following((ctx) =>
+      ctx.fetch(HOME, { headers, poll: { interval: "1 second" } }),
+    );
+    expect(document).toMatchObject({ status: "Completed", output: { status: 200 } });
+    expect(seen("authorization")).toEqual([SECRET, "Bearer renewed", "Bearer renewed"]);
+    const took = Date.parse(document.completedAt ?? "") - Date.parse(document.createdAt);
+    expect(took).toBe(31_000); // the wait that was recorded, and one of its own
+  });
+
+  test.each<[string, Run]>([
+    ["another address", (ctx) => ctx.fetch(`${HOME}/7`)],
+    ["another method", (ctx) => ctx.fetch(HOME, { method: "DELETE" })],
+    ["bytes in place of text", (ctx) => ctx.fetch(HOME, { responseType: "bytes" })],
+    ["the 202 itself", (ctx) => ctx.fetch(HOME, { poll: false })],
+  ])("and wants %s is stopped", async (_what, next) => {
+    const { document, asked } = await following(next);
+    expect(document).toMatchObject({ status: "Suspended", error: { code: "NONDETERMINISM" } });
+    expect(asked).toHaveLength(1);
+  });
+});
+
+test("a request to cancel the instance ends a wait for a poll, and code that cleans up may fetch", async () => {
+  const site = web(status(202, { location: "/jobs/7" }), ok("undone"));
+  const run: Run = (ctx) =>
+    ctx.fetch(HOME).catch(async (error) => {
+      await ctx.fetch(HOME, { method: "DELETE" });
+      throw error;
+    });
+  const object = started(workflow("Asking", run), undefined, { fetch: site.fetch });
+  await object.run(object.clock.now() + 10_000);
+  object.commands.cancel(ID, { reason: null });
+  await object.run();
+  expect(object.commands.get(ID).status).toBe("Terminated");
+  expect(site.told()).toEqual([`GET ${HOME}`, `DELETE ${HOME}`]);
+});
+
 test("fetches in parallel keep apart, also over a crash at any commit", async () => {
   const run: Run = (ctx) =>
     Promise.all(["a", "b", "c"].map(async (name) => (await ctx.fetch(`${HOME}/${name}`)).body));
