@@ -34,12 +34,14 @@ export {
   PreemptedError,
   RetryAfterError,
 } from "./core/failure.ts";
+export type { FetchMethod, FetchOptions, PollOptions } from "./core/fetch-options.ts";
 export type { StoredHistory, StoredStep } from "./core/history.ts";
+export type { HttpResponse } from "./core/http-request.ts";
 export { LIMITS } from "./core/limits.ts";
 export type { LogFields } from "./core/log.ts";
 export type { MapEntry, MapFunction, MapMethod, MapOptions, MapStep } from "./core/map.ts";
 export type { Branches, RaceOptions, RaceResult } from "./core/race.ts";
-export type { RetryPolicy } from "./core/retry.ts";
+export type { Retry, RetryContext, RetryHandler, RetryPolicy } from "./core/retry.ts";
 export type { Schema } from "./core/schema.ts";
 export type { Workflow, WorkflowOptions } from "./core/workflow.ts";
 export { workflow } from "./core/workflow.ts";

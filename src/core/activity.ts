@@ -4,7 +4,7 @@ import { type Duration, durationMillis } from "./duration.ts";
 import { WaymarkError } from "./errors.ts";
 import type { LogFields } from "./log.ts";
 import { checkName } from "./names.ts";
-import { checkRetryPolicy, type RetryPolicy } from "./retry.ts";
+import { checkRetry, type Retry } from "./retry.ts";
 
 declare global {
   /** The Worker's bindings. `wrangler types` writes them; here they are only named. */
@@ -47,8 +47,11 @@ export interface ActivityContext {
 }
 
 export interface ActivityOptions {
-  /** How a failed attempt is repeated; see {@link RetryPolicy} for the defaults. */
-  readonly retry?: RetryPolicy;
+  /**
+   * How a failed attempt is repeated: a policy, see `RetryPolicy` for the defaults, or a function that
+   * decides, see `RetryHandler`.
+   */
+  readonly retry?: Retry;
   /** How long one attempt may take; a later outcome is ignored. None if left out. */
   readonly timeout?: Duration;
   /**
@@ -107,7 +110,7 @@ export function activity<Input, Output>(
       ? [{}, second]
       : [second, third as ActivityFunction<Input, Output>];
   checkName(name, "an activity");
-  checkRetryPolicy(options.retry ?? {}, `activity "${name}"`);
+  checkRetry(options.retry ?? {}, `activity "${name}"`);
   if (options.timeout !== undefined) durationMillis(options.timeout);
   const { where = "object" } = options;
   if (where !== "object" && where !== "worker") {

@@ -10,7 +10,7 @@ import { CancelledError } from "./failure.ts";
 import { LIMITS } from "./limits.ts";
 import { checkInstanceId, checkName, checkTags } from "./names.ts";
 import { decode, type Encoded, encode } from "./payload.ts";
-import { checkRetryPolicy, mergeRetryPolicies } from "./retry.ts";
+import { checkRetry, mergeRetries } from "./retry.ts";
 import { checkSchema } from "./schema.ts";
 import type { ChildRequest } from "./step.ts";
 import type { AnyWorkflow } from "./workflow.ts";
@@ -31,8 +31,8 @@ export function callActivity(
     driver.log("stage passed through", { step: name, processingStage, processingStatus });
     return Promise.resolve(decode(input));
   }
-  const retry = mergeRetryPolicies(definition.options.retry, options.retry);
-  checkRetryPolicy(retry, `the call of "${name}"`);
+  const retry = mergeRetries(definition.options.retry, options.retry);
+  checkRetry(retry, `the call of "${name}"`);
   const timeout = options.timeout ?? definition.options.timeout;
   if (timeout !== undefined) durationMillis(timeout);
   const stageStatus = staged?.status ?? null;
@@ -49,8 +49,8 @@ export function askChild(
   options: ChildOptions & StartOptions,
 ): Promise<unknown> {
   const { key, id, tags = {}, startAt, parentClose = "abandon", timeout, signal } = options;
-  const retry = { maxAttempts: 1, ...mergeRetryPolicies(options.retry) };
-  checkRetryPolicy(retry, `the call of "${name}"`);
+  const retry = mergeRetries({ maxAttempts: 1 }, options.retry);
+  checkRetry(retry, `the call of "${name}"`);
   if (timeout !== undefined) durationMillis(timeout);
   if (id !== undefined) checkInstanceId(id);
   checkTags(tags);
@@ -110,7 +110,7 @@ export function askMoment(driver: Driver, moment: Date, options: StepOptions): P
   return askTimer(driver, "sleepUntil", due, encode(moment, "a moment"), options);
 }
 
-function askTimer(
+export function askTimer(
   driver: Driver,
   name: string,
   due: number,

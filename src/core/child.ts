@@ -1,7 +1,7 @@
 /** Child workflows: what a workflow says of one it starts, and what a child knows of its parent. */
 import type { Duration } from "./duration.ts";
 import type { StepIdentity } from "./names.ts";
-import type { RetryPolicy } from "./retry.ts";
+import type { Retry } from "./retry.ts";
 
 /**
  * What becomes of a child that has not ended when its parent's execution does: it goes on, is asked to end
@@ -25,10 +25,11 @@ export interface StartOptions {
 /** What `ctx.call` takes beside a workflow and its input. */
 export interface ChildOptions extends Omit<StartOptions, "startAt"> {
   /**
-   * How a child that failed is started again, under the same id; it is started once only if left out. One
-   * that was terminated, or whose own code threw a `NonRetryableError`, is not started again.
+   * How a child that failed is started again, under the same id: a policy, or a function that decides, see
+   * `RetryHandler`. Once only if left out. One that was terminated, or whose own code threw a
+   * `NonRetryableError`, is not started again.
    */
-  readonly retry?: RetryPolicy;
+  readonly retry?: Retry;
   /** How long one try may take; then the child is terminated, and the try has failed. */
   readonly timeout?: Duration;
   /**

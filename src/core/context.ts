@@ -14,11 +14,14 @@ import {
 } from "./asks.ts";
 import type { ChildOptions, Parent, ParentReference, StartedChild, StartOptions } from "./child.ts";
 import type { Driver } from "./driver.ts";
+import { fetchMethod } from "./durable-fetch.ts";
 import type { Duration } from "./duration.ts";
+import type { FetchMethod } from "./fetch-options.ts";
+import type { PerformRequest } from "./http-request.ts";
 import type { LogFields } from "./log.ts";
 import { type CallItem, type MapMethod, mapMethod } from "./map.ts";
 import { type Branches, type RaceOptions, type RaceResult, race } from "./race.ts";
-import type { RetryPolicy } from "./retry.ts";
+import type { Retry } from "./retry.ts";
 import type { Schema } from "./schema.ts";
 import type { AnyWorkflow, Workflow } from "./workflow.ts";
 
@@ -34,8 +37,8 @@ export interface StepOptions {
 }
 
 export interface CallOptions extends StepOptions {
-  /** Overrides the activity's own policy, field by field. */
-  readonly retry?: RetryPolicy;
+  /** Overrides the activity's own policy, field by field; a `RetryHandler` takes its place. */
+  readonly retry?: Retry;
   /** Overrides the activity's own timeout per attempt. */
   readonly timeout?: Duration;
 }
@@ -133,6 +136,29 @@ export interface WorkflowContext<Input = unknown> {
     fn: (ctx: ActivityContext) => Output | Promise<Output>,
     options?: CallOptions,
   ): Promise<Output>;
+  /**
+   * Makes an HTTP request as a step of its own, and returns what it was answered: plain data, stored as any
+   * result. A 4xx is an answer and no error; see `retryOn` for the statuses that are tried again, after the
+   * answer's `Retry-After` where it has one. A 202 with a `Location` is asked there, with a GET after each
+   * `Retry-After`, until the answer is another, and costs nothing in between.
+   *
+   * A POST, PUT, PATCH or DELETE is sent at least once, with one `Idempotency-Key` over all its attempts,
+   * unless the headers have one. Headers are never stored; method, URL and body are. Redirects are followed,
+   * and beyond the first origin only headers that are no credentials are sent.
+   *
+   * @param url http or https
+   * @throws ActivityFailedError when it failed for good; the failure's `properties` have the last `status`
+   * @throws WaymarkError `FETCH_REFUSED` for what cannot be asked, `FETCH_TIMEOUT` after `poll.timeout`,
+   *   `PAYLOAD_TOO_LARGE`, `STEP_KEY_REUSED`
+   * @example
+   * const { ok, status, body } = await ctx.fetch("https://api.example.com/orders", {
+   *   method: "POST",
+   *   headers: { authorization: `Bearer ${token}` },
+   *   json: order,
+   * });
+   * const created = ok ? JSON.parse(body) : null;
+   */
+  readonly fetch: FetchMethod;
   /** Waits. The instance costs nothing meanwhile. */
   sleep(duration: Duration, options?: StepOptions): Promise<void>;
   /** Waits until a moment; one in the past is over at once. */
@@ -228,12 +254,21 @@ export interface ContextIdentity {
   readonly stages: readonly string[];
 }
 
-/** The context of one execution, on its driver. */
-export function createContext(driver: Driver, identity: ContextIdentity): WorkflowContext {
+/**
+ * The context of one execution, on its driver.
+ *
+ * @param perform how attempts at requests reach the network; never called where nothing runs
+ */
+export function createContext(
+  driver: Driver,
+  identity: ContextIdentity,
+  perform: PerformRequest,
+): WorkflowContext {
   const { instanceId, executionId, version, stages } = identity;
   const { parent } = identity;
   const callItem: CallItem = (definition, item, options) =>
     step(() => callActivity(driver, stages, definition, item, options));
+  const fetch = fetchMethod(driver, perform);
   return {
     instanceId,
     executionId,
@@ -256,6 +291,7 @@ export function createContext(driver: Driver, identity: ContextIdentity): Workfl
     sendEvent: (id, name, payload, options = {}) =>
       step<void>(() => askSend(driver, id, name, payload, options)),
     run: (name, fn, options = {}) => step(() => runInline(driver, name, fn, options)),
+    fetch: ((url, options) => unheard(fetch(url, options))) as FetchMethod,
     sleep: (duration, options = {}) => step(() => askSleep(driver, duration, options)),
     sleepUntil: (moment, options = {}) => step(() => askMoment(driver, moment, options)),
     waitForEvent: (name, options = {}) => step(() => askEvent(driver, name, options)),

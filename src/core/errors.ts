@@ -67,6 +67,8 @@ export const ERROR_CODES = {
   SUSPENDED_BY_REQUEST: entry(409, "The instance is suspended until it is resumed"),
   EVENT_INVALID: entry(422, "The event does not fit the schema of the wait for it"),
   EVENT_TIMEOUT: entry(408, "The event did not arrive in time"),
+  FETCH_REFUSED: entry(422, "The request cannot be made, or leads where none may be made"),
+  FETCH_TIMEOUT: entry(504, "What a request began did not end in time", true),
   CHILD_FAILED: entry(500, "A child workflow did not complete"),
   CHILD_TIMEOUT: entry(500, "A child workflow took longer than its timeout", true),
   CHILD_REPLACED: entry(500, "Another execution took the place of a child workflow"),

@@ -97,6 +97,14 @@ export const LIMITS = {
   historyPage: 1_000,
   /** Characters of JSON after which a page of a history ends early: it is made in 128 MB. */
   historyPageLength: 8_388_608,
+  /** Redirects of one request of `ctx.fetch`: as in the Fetch standard. */
+  redirects: 20,
+  /** The longest wait that a `Retry-After` may ask `ctx.fetch` for: a day, in milliseconds. */
+  retryAfterMillis: 86_400_000,
+  /** The least wait before a poll of `ctx.fetch`, whatever the server says, in milliseconds. */
+  pollLeastMillis: 1_000,
+  /** Bytes of an answer's body that are kept where it is a failure. */
+  answerExcerptBytes: 1_024,
   /** Open steps an instance's document lists: its history has them all. */
   waitingFor: 1_000,
   /** Seconds a client may ask a status read to wait. */

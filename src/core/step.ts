@@ -7,7 +7,7 @@ import type { Duration } from "./duration.ts";
 import type { Failure } from "./failure.ts";
 import type { StepIdentity } from "./names.ts";
 import type { Encoded } from "./payload.ts";
-import type { RetryPolicy } from "./retry.ts";
+import type { Retry } from "./retry.ts";
 import type { Schema } from "./schema.ts";
 import type { StoredText } from "./stored-text.ts";
 
@@ -28,7 +28,7 @@ export type StepRequest =
   | {
       readonly kind: "activity" | "run";
       readonly activity: AnyActivity;
-      readonly retry: RetryPolicy;
+      readonly retry: Retry;
       readonly timeout: Duration | undefined;
       /** For a declared stage: the status the stage rule gave it. */
       readonly stageStatus: ActivityStatus | null;
@@ -55,7 +55,7 @@ export interface ChildRequest {
   /** Milliseconds since 1970; at once where it is undefined. */
   readonly startAt: number | undefined;
   readonly parentClose: ParentClose;
-  readonly retry: RetryPolicy;
+  readonly retry: Retry;
   readonly timeout: Duration | undefined;
 }
 

@@ -158,7 +158,7 @@ export class Correspondence {
       const failed = { failure, attempts, firstStartedAt, now, final };
       return { failure, due: nextAttemptAt(request.retry, failed) };
     } catch (thrown) {
-      // `retryIf` is the user's code: what it throws must not take the turn down (W4).
+      // The user's code decides here: what it throws must not take the turn down (W4).
       return { failure: { ...toFailure(thrown), cause: failure }, due: null };
     }
   }

@@ -28,6 +28,7 @@ import { EventCheck } from "./event-check.ts";
 import { rowCompletion } from "./export-history.ts";
 import { Growth } from "./growth.ts";
 import { type Host, STARTED_AT_ONCE } from "./host.ts";
+import { requestPerformer } from "./http-attempt.ts";
 import type { Leaving } from "./leaving.ts";
 import type { Answered } from "./message.ts";
 import { type OpenStep, openStep, runsOutside } from "./open-step.ts";
@@ -136,11 +137,12 @@ export class Execution {
 
   /** Calls the workflow's function; the turn drives it on. */
   start(): void {
-    const { row, workflow } = this.#options;
+    const { host, row, workflow } = this.#options;
     const { id: instanceId, executionId, version } = row;
     const { stages } = workflow;
     const parent = row.parent === null ? null : (JSON.parse(row.parent) as ParentReference);
-    const ctx = createContext(this.driver, { instanceId, executionId, parent, version, stages });
+    const identity = { instanceId, executionId, parent, version, stages };
+    const ctx = createContext(this.driver, identity, requestPerformer(host));
     this.driver.start(() => workflow.run(ctx, decode(textOf(row.input))));
   }
 

@@ -35,6 +35,8 @@ export interface Host {
   readonly env: Cloudflare.Env;
   /** Runs an activity's function; what it throws is a rejection. */
   runActivity(activity: AnyActivity, input: unknown, ctx: ActivityContext): Promise<unknown>;
+  /** Makes one request of `ctx.fetch`; it follows no redirect. */
+  fetch(request: Request): Promise<Response>;
   /**
    * Brings a message to another instance, once what was written is durable (W9).
    *

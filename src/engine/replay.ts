@@ -37,6 +37,10 @@ export interface Replay {
   readonly asked: ReadonlyMap<StepIdentity, ReplayedAsk>;
 }
 
+/** No activity runs here, and so no request is made. */
+const neverPerformed = (): Promise<never> =>
+  Promise.reject(new Error("a replay makes no requests"));
+
 /** @param drained resolves when every promise job that can run has run */
 export async function replay(
   workflow: AnyWorkflow,
@@ -46,7 +50,8 @@ export async function replay(
   const { instanceId, executionId, version, parent, startedAt, history, recorded } = execution;
   const driver = new Driver({ executionId, startedAt, history, recorded, resumed: true });
   const { stages } = workflow;
-  const ctx = createContext(driver, { instanceId, executionId, parent, version, stages });
+  const identity = { instanceId, executionId, parent, version, stages };
+  const ctx = createContext(driver, identity, neverPerformed);
   const asked = new Map<StepIdentity, ReplayedAsk>();
   driver.start(() => workflow.run(ctx, decode(execution.input)));
   do {

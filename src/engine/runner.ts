@@ -321,7 +321,7 @@ export class Runner implements AttemptOwner {
       });
       return { failure, due };
     } catch (thrown) {
-      // `retryIf` is the user's code: what it throws must not take the turn down (W4).
+      // The user's code decides here: what it throws must not take the turn down (W4).
       return { failure: { ...toFailure(thrown), cause: failure }, due: null };
     }
   }

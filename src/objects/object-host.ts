@@ -36,6 +36,7 @@ export function objectHost(state: DurableObjectState, env: Cloudflare.Env, level
       activity.options.where === "worker"
         ? runRemotely(exportsOf(state).Activities, activity, input, ctx)
         : activity.run(input, ctx),
+    fetch: (request) => fetch(request),
     deliver: (message) => {
       const instances = exportsOf(state).WorkflowInstance;
       if (instances === undefined)

@@ -27,7 +27,7 @@ import type { VirtualClock } from "./virtual-clock.ts";
 export interface ClusterOptions
   extends Pick<
     InProcessOptions,
-    "workflows" | "activities" | "env" | "turn" | "faults" | "clock" | "cellBytes"
+    "workflows" | "activities" | "env" | "fetch" | "turn" | "faults" | "clock" | "cellBytes"
   > {
   /** Which of so many things that could go on goes on next, from 0; the oldest if left out. */
   readonly choose?: (count: number) => number;
@@ -154,7 +154,7 @@ export class Cluster {
   object(id: string): InProcessObject {
     const known = this.#objects.get(id);
     if (known !== undefined) return known;
-    const { activities = [], env, turn = {}, cellBytes } = this.#options;
+    const { activities = [], env, fetch, turn = {}, cellBytes } = this.#options;
     const object = new InProcessObject({
       name: id,
       workflows: this.#workflows,
@@ -169,6 +169,7 @@ export class Cluster {
         this.#options.onEvent?.(event);
       },
       ...(env === undefined ? {} : { env }),
+      ...(fetch === undefined ? {} : { fetch }),
       ...(cellBytes === undefined ? {} : { cellBytes }),
     });
     this.#objects.set(id, object);

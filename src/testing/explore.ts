@@ -14,6 +14,7 @@ import type { TurnBudget } from "../engine/host.ts";
 import { InstanceStore } from "../store/instance-store.ts";
 import { Cluster } from "./cluster.ts";
 import { differences, type RunResult } from "./difference.ts";
+import type { FakeFetch } from "./fake-fetch.ts";
 import type { CrashMoment, Faults } from "./faults.ts";
 import { leftBehind } from "./left-behind.ts";
 import type { Mock } from "./mock.ts";
@@ -23,6 +24,7 @@ import { crashWords, type TraceEvent, tellTrace } from "./trace.ts";
 export interface Scene {
   readonly activities?: readonly Mock[];
   readonly env?: Cloudflare.Env;
+  readonly fetch?: FakeFetch;
   /** What the outside world looks like in the end, such as the rows of a table. */
   readonly observe?: () => unknown;
 }
@@ -39,6 +41,8 @@ export interface PlannedEvent {
 export interface ExploreOptions<Output> {
   /** Mocks that keep nothing from one run to the next; for others see `scene`. */
   readonly activities?: readonly Mock[];
+  /** Answers the requests of `ctx.fetch`; for one that keeps something from one run to the next see `scene`. */
+  readonly fetch?: FakeFetch;
   readonly scene?: () => Scene;
   /** The children that the workflow calls or starts, and theirs: they are lost at each point as well. */
   readonly workflows?: readonly AnyWorkflow[];
@@ -164,6 +168,7 @@ async function runOnce<Input, Output>(
 ): Promise<Run> {
   const scene = options.scene?.() ?? {};
   const { turn } = options;
+  const fetch = scene.fetch ?? options.fetch;
   let begun = false;
   const cluster: Cluster = new Cluster({
     workflows: [workflow, ...(options.workflows ?? [])],
@@ -171,6 +176,7 @@ async function runOnce<Input, Output>(
     // The start itself is the caller's to repeat: faults begin once it is acknowledged.
     faults: { ...faults, crash: (...at) => begun && (faults.crash?.(...at) ?? false) },
     ...(turn === undefined ? {} : { turn }),
+    ...(fetch === undefined ? {} : { fetch }),
     ...(scene.env === undefined ? {} : { env: scene.env }),
     onEvent: ({ kind }) => {
       if (kind === "crash") waitApart(); // as code sees it, time has passed when it runs again

@@ -15,6 +15,8 @@ import { Engine } from "../engine/engine.ts";
 import type { Host, Nap, TurnBudget } from "../engine/host.ts";
 import { type Message, type MessageAnswer, refused } from "../engine/message.ts";
 import { NodeSql } from "../store/node-sql.ts";
+import type { Effect } from "./effects.ts";
+import { type FakeFetch, fakeWeb } from "./fake-fetch.ts";
 import { type CrashMoment, type Faults, NO_FAULTS } from "./faults.ts";
 import { fenceBindings, fenceSql, never } from "./fence.ts";
 import { type EffectOptions, type Mock, type MockContext, mockFinder } from "./mock.ts";
@@ -29,6 +31,8 @@ export interface InProcessOptions {
   readonly workflows: readonly AnyWorkflow[];
   readonly activities?: readonly Mock[];
   readonly env?: Cloudflare.Env;
+  /** Answers the requests of `ctx.fetch`; without it none is made. */
+  readonly fetch?: FakeFetch;
   readonly turn?: Partial<TurnBudget>;
   /** Bytes of the longest text that is not split over rows: as on the platform, if left out. */
   readonly cellBytes?: number;
@@ -270,6 +274,10 @@ export class InProcessObject {
       },
       napUntil: (at) => this.#nap(at - life.clockError, life),
       runActivity: (activity, input, ctx) => this.#attempt(activity, input, ctx, life),
+      fetch: fakeWeb(this.#options.fetch, life, {
+        effect: (what, key) => this.#affect({ what, key, value: undefined }),
+        answered: () => this.#strikes({ kind: "call", call: "fetch" }),
+      }),
       deliver: async (message) => {
         await settle();
         const answer = await this.#deliver(message).finally(() => (life.dead ? never() : null));
@@ -362,12 +370,16 @@ export class InProcessObject {
     return outcome.value;
   }
 
+  /** The outside world was changed; the object may be lost right after it. */
+  #affect(effect: Effect): void {
+    this.#tell({ kind: "effect", ...effect });
+    this.#strikes({ kind: "effect", what: effect.what });
+  }
+
   #mockContext(ctx: ActivityContext, life: { readonly dead: boolean }): MockContext {
     const own = {
       effect: (what: string, { key, value }: EffectOptions = {}) => {
-        if (life.dead) return;
-        this.#tell({ kind: "effect", what, key, value });
-        this.#strikes({ kind: "effect", what });
+        if (!life.dead) this.#affect({ what, key, value });
       },
       sleep: async (duration: Parameters<MockContext["sleep"]>[0]) => {
         await this.clock.sleep(durationMillis(duration));

@@ -14,6 +14,7 @@ export type {
   Scene,
 } from "./explore.ts";
 export { explore } from "./explore.ts";
+export type { FakeFetch } from "./fake-fetch.ts";
 export type { CrashMoment, Faults, MessageFate } from "./faults.ts";
 export type { EffectOptions, Mock, MockContext, MockFunction } from "./mock.ts";
 export { mock } from "./mock.ts";

@@ -1,6 +1,7 @@
 /** The workflows that this Worker ships: `src/worker.ts` runs them, `npm run check-history` checks them. */
 import type { AnyWorkflow } from "../core/workflow.ts";
 import { approval } from "./approval.ts";
+import { callService } from "./call-service.ts";
 import { checkLinks } from "./check-links.ts";
 import { digest } from "./digest.ts";
 import { migrateRecords } from "./migrate-records.ts";
@@ -17,4 +18,5 @@ export const workflows: readonly AnyWorkflow[] = [
   digest,
   shipOrder,
   shipParcel,
+  callService,
 ];

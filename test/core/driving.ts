@@ -65,13 +65,10 @@ export function driving(
     resumed: history.length + open.length > 0,
     strayed,
   });
-  const ctx = createContext(driver, {
-    parent: null,
-    instanceId: "i",
-    executionId,
-    version: "1",
-    stages,
-  });
+  const identity = { parent: null, instanceId: "i", executionId, version: "1", stages };
+  const ctx = createContext(driver, identity, () =>
+    Promise.reject(new Error("a driver runs nothing")),
+  );
   driver.start(() => run(ctx));
   const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
   const deliverAll = async () => {

@@ -1,9 +1,13 @@
 import { describe, expect, test } from "vitest";
 import type { Failure } from "../../src/core/failure.ts";
+import { LIMITS } from "../../src/core/limits.ts";
 import {
-  checkRetryPolicy,
+  checkRetry,
   type FailedAttempt,
+  mergeRetries,
   nextAttemptAt,
+  type RetryContext,
+  type RetryHandler,
   type RetryPolicy,
 } from "../../src/core/retry.ts";
 import { codeOf, thrownBy } from "./thrown.ts";
@@ -141,6 +145,80 @@ test("a member that is there but undefined takes the default, as one left out do
   expect(waits(policy)).toEqual(waits({}));
 });
 
+describe("a handler", () => {
+  test("is told of the failed attempt, and says how long to wait", () => {
+    const seen: RetryContext[] = [];
+    const handler: RetryHandler = (context) => {
+      seen.push(context);
+      return context.attempt < 3 ? "2 seconds" : null;
+    };
+    expect(nextAttemptAt(handler, failed({ attempts: 2 }))).toBe(NOW + 2_000);
+    expect(nextAttemptAt(handler, failed({ attempts: 3, retryAt: NOW + 7 }))).toBeNull();
+    expect(seen).toEqual([
+      { failure: FAILURE, attempt: 2, elapsed: 500, retryAfter: null },
+      { failure: FAILURE, attempt: 3, elapsed: 500, retryAfter: 7 },
+    ]);
+  });
+
+  test("is not asked where the error was final", () => {
+    const handler = () => {
+      throw new Error("asked");
+    };
+    expect(nextAttemptAt(handler, failed({ final: true }))).toBeNull();
+  });
+
+  test("sees no time before the first attempt, and no wait into the past", () => {
+    const seen: RetryContext[] = [];
+    const handler: RetryHandler = (context) => {
+      seen.push(context);
+      return 0;
+    };
+    const ahead = { firstStartedAt: NOW + 5, retryAt: NOW - 5 };
+    expect(nextAttemptAt(handler, failed(ahead))).toBe(NOW);
+    expect(nextAttemptAt(handler, failed({ retryAt: Number.NaN }))).toBe(NOW);
+    expect(seen).toMatchObject([{ elapsed: 0, retryAfter: 0 }, { retryAfter: null }]);
+  });
+
+  test("may ask for the longest timer there is, and for no more", () => {
+    expect(nextAttemptAt(() => LIMITS.timerMillis, failed())).toBe(NOW + LIMITS.timerMillis);
+    expect(codeOf(() => nextAttemptAt(() => LIMITS.timerMillis + 1, failed()))).toBe(
+      "DEFINITION_INVALID",
+    );
+  });
+
+  test.each<[string, () => unknown]>([
+    ["undefined", () => undefined],
+    ["false", () => false],
+    ["NaN", () => Number.NaN],
+    ["Infinity", () => Number.POSITIVE_INFINITY],
+    ["-1", () => -1],
+    ['"soon"', () => "soon"],
+    ["an object", () => ["5 seconds"]],
+    ["a promise", () => Promise.reject(new Error("late"))],
+    ["Symbol(s)", () => Symbol("s")],
+    ["a function", () => () => 5],
+  ])("that returns %s is refused by what it returned", (words, returned) => {
+    const error = thrownBy(() => nextAttemptAt(returned as RetryHandler, failed()));
+    expect(error).toMatchObject({ code: "DEFINITION_INVALID" });
+    expect(error.message).toContain(`a retry handler returned ${words}: it says at once`);
+  });
+});
+
+describe("of several that are given", () => {
+  const handler: RetryHandler = () => 1;
+
+  test("policies are merged member by member", () => {
+    const merged = mergeRetries({ maxAttempts: 2, backoff: 3 }, undefined, { backoff: 4 });
+    expect(merged).toEqual({ maxAttempts: 2, backoff: 4 });
+  });
+
+  test("a handler takes the place of what stands before it, and a policy that of a handler", () => {
+    expect(mergeRetries({ maxAttempts: 2 }, handler)).toBe(handler);
+    expect(mergeRetries(handler, undefined)).toBe(handler);
+    expect(mergeRetries({ maxAttempts: 2 }, handler, { backoff: 4 })).toEqual({ backoff: 4 });
+  });
+});
+
 describe("a policy that cannot be followed is refused", () => {
   test.each<[string, RetryPolicy, string]>([
     ["no attempt", { maxAttempts: 0 }, "DEFINITION_INVALID"],
@@ -153,17 +231,17 @@ describe("a policy that cannot be followed is refused", () => {
     ["a wait without unit", { maxInterval: "5" as "5 seconds" }, "DURATION_INVALID"],
     ["an endless timeout", { retryTimeout: Number.POSITIVE_INFINITY }, "DURATION_INVALID"],
   ])("%s", (_what, policy, code) => {
-    expect(codeOf(() => checkRetryPolicy(policy, "activity A"))).toBe(code);
+    expect(codeOf(() => checkRetry(policy, "activity A"))).toBe(code);
   });
 
   test("with whose it is", () => {
-    const error = thrownBy(() => checkRetryPolicy({ maxAttempts: 0 }, 'activity "A"'));
+    const error = thrownBy(() => checkRetry({ maxAttempts: 0 }, 'activity "A"'));
     expect(error.message).toContain('activity "A": maxAttempts');
   });
 
   test("and the smallest that can is not", () => {
     const least = { maxAttempts: 1, backoff: 1, firstInterval: 0, maxInterval: 0, retryTimeout: 0 };
-    expect(codeOf(() => checkRetryPolicy(least, "A"))).toBeUndefined();
-    expect(codeOf(() => checkRetryPolicy({}, "A"))).toBeUndefined();
+    expect(codeOf(() => checkRetry(least, "A"))).toBeUndefined();
+    expect(codeOf(() => checkRetry({}, "A"))).toBeUndefined();
   });
 });

@@ -1,7 +1,7 @@
 /** The examples of docs/testing.md, run as they stand there. */
 import { expect, test } from "vitest";
 import { activity, workflow } from "waymark";
-import { Cluster, checkHistory, explore, mock } from "waymark/testing";
+import { Cluster, checkHistory, explore, type FakeFetch, mock } from "waymark/testing";
 import { documentText, examplesOf } from "./examples.ts";
 
 const document = documentText("testing.md");
@@ -34,6 +34,28 @@ test("an order is charged, and shipped three days later", async () => {
   instance.send("address", "12 Elm Street");
   await cluster.run(); // three days, in milliseconds
   expect(instance.output()).toBe("receipt-1");
+});
+// ──
+
+const printLabel = workflow("PrintLabel", async (ctx): Promise<unknown> => {
+  const answer = await ctx.fetch("https://warehouse.test/labels", { method: "POST" });
+  return JSON.parse(answer.body);
+});
+
+// ── requests
+test("a label is printed by the warehouse, which takes its time", async () => {
+  const fetch: FakeFetch = ({ url }) =>
+    url.endsWith("/labels")
+      ? new Response(null, {
+          status: 202,
+          headers: { location: "/labels/1", "retry-after": "3600" },
+        })
+      : Response.json({ label: 1 });
+  const cluster = new Cluster({ workflows: [printLabel], fetch });
+  const instance = await cluster.start(printLabel);
+  await cluster.run(); // an hour
+  expect(instance.output()).toEqual({ label: 1 });
+  expect(cluster.effects).toMatchObject([{ what: "POST https://warehouse.test/labels" }]);
 });
 // ──
 
@@ -181,6 +203,6 @@ test("a change that instances out there could not go on with is found", async ()
 
 test("each of these examples stands in the document as it is here", () => {
   const examples = examplesOf(import.meta.filename);
-  expect(examples.length).toBe(9);
+  expect(examples.length).toBe(10);
   for (const example of examples) expect(document).toContain(example);
 });

@@ -51,11 +51,13 @@ const until = (what: string, count: number) =>
     interval: 2,
   });
 
-test("a SIGKILL loses nothing: stages go on, sleepers wake, and events are there in order", async () => {
+test("a SIGKILL loses nothing: stages go on, sleepers wake, requests are followed, and events are there in order", async () => {
   const wakeAt = Date.now() + 8_000;
   await start("Sleeper", { until: wakeAt });
   await start("Collector", { count: 12 });
   for (let item = 1; item <= 11; item++) await post("/instances/collector/events/item", item);
+  await start("Caller", {});
+  await until("GET /jobs/1", 1);
   await start("Migrate", { total: TOTAL });
 
   const killedAt: number[] = [];
@@ -73,6 +75,14 @@ test("a SIGKILL loses nothing: stages go on, sleepers wake, and events are there
   // A kill repeats at most the record whose checkpoint was under way, under the same key.
   expect(ids.length - TOTAL).toBeLessThanOrEqual(killedAt.length);
   expect(new Set(ledger.of("record").map((effect) => effect.idempotencyKey)).size).toBe(TOTAL);
+
+  // Its job was handed over once, and is asked about after each start, until it has ended.
+  const looks = ledger.of("GET /jobs/1").length;
+  await until("GET /jobs/1", looks + 1);
+  ledger.endJob();
+  await until("called", 1);
+  expect(ledger.of("called").map((effect) => effect.value)).toEqual(["the job is done"]);
+  expect(ledger.of("POST /jobs")).toMatchObject([{ value: '"a job"' }]);
 
   await until("woke", 1);
   expect(ledger.of("woke")).toHaveLength(1);

@@ -1,6 +1,9 @@
-/** The outside world of a crash test: an HTTP server that keeps every effect it was told of. */
+/**
+ * The outside world of a crash test: an HTTP server that keeps every effect it was told of, and takes a job,
+ * which ends when the test says so.
+ */
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
 
 export interface Effect {
@@ -15,14 +18,20 @@ export interface Ledger {
   readonly url: string;
   readonly effects: readonly Effect[];
   of(what: string): readonly Effect[];
+  /** From now on its job has ended. */
+  endJob(): void;
   close(): void;
 }
 
 export async function openLedger(): Promise<Ledger> {
   const effects: Effect[] = [];
+  let jobEnded = false;
   const server = createServer(async (request, response) => {
-    effects.push({ ...JSON.parse(await text(request)), at: Date.now() });
-    response.end();
+    effects.push({ ...(await told(request)), at: Date.now() });
+    const ended = request.method === "GET" && jobEnded;
+    if (request.url === "/") response.end();
+    else if (ended) response.end("the job is done");
+    else response.writeHead(202, { location: "/jobs/1", "retry-after": "1" }).end();
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -32,9 +41,19 @@ export async function openLedger(): Promise<Ledger> {
     url: `http://127.0.0.1:${address.port}`,
     effects,
     of: (what) => effects.filter((effect) => effect.what === what),
+    endJob: () => {
+      jobEnded = true;
+    },
     close: () => {
       server.closeAllConnections();
       server.close();
     },
   };
+}
+
+async function told(request: IncomingMessage): Promise<Omit<Effect, "at">> {
+  const body = await text(request);
+  if (request.url === "/") return JSON.parse(body);
+  const idempotencyKey = String(request.headers["idempotency-key"]);
+  return { what: `${request.method} ${request.url}`, value: body, idempotencyKey };
 }

@@ -8,6 +8,7 @@ import type { ParentClose } from "../../src/core/child.ts";
 import type { WorkflowContext } from "../../src/core/context.ts";
 import { IsolateLostError, NonRetryableError } from "../../src/core/failure.ts";
 import type { MapStep } from "../../src/core/map.ts";
+import type { RetryHandler } from "../../src/core/retry.ts";
 import { workflow } from "../../src/core/workflow.ts";
 import { type Mock, type MockFunction, mock } from "../../src/testing/mock.ts";
 import { SCHEMAS } from "./picky.ts";
@@ -100,6 +101,13 @@ export interface Rounds {
 /** Patient enough for any number of lost attempts: what is tried is whether the outcome is the same. */
 const retry = { maxAttempts: 1_000, firstInterval: 3, backoff: 1 };
 
+/** The same, decided by code; what it is told must make sense, or the step does not end as the model says. */
+const patient: RetryHandler = ({ attempt, elapsed }) => {
+  if (attempt < 1 || elapsed < 0)
+    throw new Error(`asked of attempt ${attempt} after ${elapsed} ms`);
+  return attempt < retry.maxAttempts ? retry.firstInterval : null;
+};
+
 /** Records after which an isolate outside dies. */
 const OUTSIDE_RECORDS = 2;
 
@@ -116,7 +124,7 @@ const notHere = (): never => {
   throw new Error("a simulation mocks this");
 };
 const work = activity("work", { retry }, (_: Work): string => notHere());
-const slow = activity("slow", { retry }, (_: Work): string => notHere());
+const slow = activity("slow", { retry: patient }, (_: Work): string => notHere());
 const poison = activity("poison", { retry: { maxAttempts: 2 } }, (_: Work): string => notHere());
 const outside = activity("outside", { retry, where: "worker" }, (_: Work): string => notHere());
 const records = activity("records", { retry }, (_: Work): string => notHere());
@@ -352,11 +360,13 @@ async function cancel(program: Of<"cancel">, path: string, world: World): Promis
   return "done";
 }
 
+const onceMore: RetryHandler = ({ attempt }) => (attempt < 2 ? 3 : null);
+
 async function child(program: Started, path: string, world: World): Promise<string> {
   const { ctx, seen, signal } = world;
   const { part, fails, timeout, parentClose } = program;
   const input = { program: part, fails, after: digest(seen) };
-  const again = { timeout, retry: { maxAttempts: 2, firstInterval: 3 } };
+  const again = { timeout, retry: onceMore };
   const options = { parentClose, signal, ...(timeout === null ? {} : { ...again, timeout }) };
   const saw = await ctx.call(sub, input, options);
   seen.push(`${path} saw ${digest(saw)}`);

@@ -132,3 +132,10 @@ test("child workflows: an order is shipped though it and all its parcels died on
   expect(status).toBe("Completed");
   expect(output).toMatchObject(warehouses.map((warehouse) => ({ warehouse })));
 });
+
+test("durable HTTP: the work is waited for though the object died between two looks", async () => {
+  await start("CallService", "call", { url: `${WEB}/work/call`, work: 1, everySeconds: 1 });
+  await killWhileWaitingFor("call", "timer");
+  const { output } = await get("call", 20);
+  expect(output).toMatchObject({ status: 200, url: "https://result.test/work/call/result" });
+});

@@ -3,8 +3,10 @@ import { describe, expect, test } from "vitest";
 import { NonRetryableError } from "../../src/core/failure.ts";
 import { Cluster } from "../../src/testing/cluster.ts";
 import { explore } from "../../src/testing/explore.ts";
+import type { FakeFetch } from "../../src/testing/fake-fetch.ts";
 import { type Mock, mock } from "../../src/testing/mock.ts";
 import { approval } from "../../src/workflows/approval.ts";
+import { callService } from "../../src/workflows/call-service.ts";
 import { checkLinks } from "../../src/workflows/check-links.ts";
 import { outline, readPage } from "../../src/workflows/read-page.ts";
 import { watchEndpoint } from "../../src/workflows/watch-endpoint.ts";
@@ -183,6 +185,57 @@ describe("human approval: Approval", () => {
         { name: "decision", payload: { approved: true, by: "Ada" }, afterMillis: 30 * HOUR },
       ],
     });
+    expect(failures, report).toEqual([]);
+  });
+});
+
+describe("durable HTTP: CallService", () => {
+  const input = {
+    url: "https://example.com/work",
+    work: { amount: 10 },
+    everySeconds: 30,
+    forHours: 48,
+  };
+
+  /** A service that needs so many looks, and then answers from where the result is. */
+  const service = (looks: number, body: string): FakeFetch => {
+    const asked = new Map<string, number>();
+    return ({ url }) => {
+      if (url === input.url) return accepted({ location: "/work/7" });
+      if (url.endsWith("/result")) return new Response(body);
+      asked.set(url, (asked.get(url) ?? 0) + 1);
+      if ((asked.get(url) ?? 0) < looks) return accepted({ "retry-after": "3600" });
+      return new Response(null, { status: 303, headers: { location: "/work/7/result" } });
+    };
+  };
+  const accepted = (headers: Record<string, string>) =>
+    new Response(null, { status: 202, headers });
+
+  test("waits for the end of the work, as the service says, and returns its answer", async () => {
+    const web = new Cluster({ workflows: [callService], fetch: service(4, '{"done":true}') });
+    const instance = await web.start(callService, input);
+    const begun = web.clock.now();
+    await web.run();
+    const url = "https://example.com/work/7/result";
+    expect(instance.output()).toEqual({ url, status: 200, answer: { done: true } });
+    expect(web.clock.now() - begun).toBe(30_000 + 3 * HOUR);
+    expect(web.effects).toMatchObject([{ what: `POST ${input.url}` }]);
+  });
+
+  test("returns text where the answer is no JSON, and gives up in the end", async () => {
+    const web = new Cluster({ workflows: [callService], fetch: service(2, "well done") });
+    const instance = await web.start(callService, input);
+    await web.run();
+    expect(instance.output()).toMatchObject({ answer: "well done" });
+    const never = new Cluster({ workflows: [callService], fetch: service(1_000, "") });
+    const waiting = await never.start(callService, { ...input, forHours: 2 });
+    await never.run();
+    expect(waiting.document().error).toMatchObject({ code: "FETCH_TIMEOUT" });
+  });
+
+  test("is crash-proof", async () => {
+    const scene = () => ({ fetch: service(3, "well done") });
+    const { failures, report } = await explore(callService, input, { scene });
     expect(failures, report).toEqual([]);
   });
 });
