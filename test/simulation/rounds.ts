@@ -35,9 +35,15 @@ interface Standing {
 }
 
 export class RoundsWatch {
+  readonly #rewound: ReadonlySet<string>;
   readonly #standing = new Map<string, Standing>();
   readonly #taken = new Map<string, Event[]>();
   readonly #refused = new Map<string, readonly string[]>();
+
+  /** @param rewound executions that may have sent some of their events again, because they were rewound */
+  constructor(rewound: ReadonlySet<string>) {
+    this.#rewound = rewound;
+  }
 
   see(event: TraceEvent, object: InProcessObject): string[] {
     if (event.kind !== "commit") return [];
@@ -63,7 +69,9 @@ export class RoundsWatch {
     if (now.steps > 0) problems.push(`W2: ${now.steps} rows of a round before are left`);
     const kept = new Set(now.events.map(({ payload }) => payload));
     const gone = before.events.filter(({ payload }) => !kept.has(payload));
-    for (const { payload } of before.events) {
+    for (const event of before.events) {
+      if (this.#mayRepeat(senderOf(event))) continue;
+      const { payload } = event;
       const heard = now.seen.has(payload);
       if (heard !== kept.has(payload)) continue;
       const what = heard ? "is kept though it was consumed" : "is lost between two rounds";
@@ -74,22 +82,23 @@ export class RoundsWatch {
     return problems;
   }
 
+  #mayRepeat(sender: string): boolean {
+    return this.#rewound.has(sender.slice("a of ".length));
+  }
+
   /** The payloads that the rounds before the last one have taken or refused. */
   gone(id: string): readonly string[] {
     const taken = (this.#taken.get(id) ?? []).map(({ payload }) => payload);
     return [...taken, ...(this.#refused.get(id) ?? [])];
   }
 
-  /**
-   * W8: events of one name are taken, and kept, in the order in which they were sent. An execution that was
-   * rewound may have sent some of its own again.
-   */
-  inOrder(id: string, rewound: ReadonlySet<string>): string[] {
+  /** W8: events of one name are taken, and kept, in the order in which they were sent. */
+  inOrder(id: string): string[] {
     const events = [...(this.#taken.get(id) ?? []), ...(this.#standing.get(id)?.events ?? [])];
     return ["a", "b"].flatMap((name) => {
       const named = events.filter((event) => event.name === name);
       return Array.from(Map.groupBy(named, senderOf), ([sender, sent]) => {
-        if (rewound.has(sender.slice("b of ".length))) return [];
+        if (this.#mayRepeat(sender)) return [];
         const numbers = sent.map(numberOf);
         const sorted = numbers.every((number, index) => number > (numbers[index - 1] ?? 0));
         return sorted ? [] : [`W8: events ${name}${sender} come as ${numbers.join(", ")}`];

@@ -94,7 +94,6 @@ class Simulation {
   readonly #results = new invariants.StoredResults();
   readonly #statuses = new invariants.Statuses();
   readonly #goneBack = new invariants.Rewinds();
-  readonly #rounds = new RoundsWatch();
   /** Events that instances have sent, with the id of the one they went to. */
   readonly #delivered: (readonly [to: string, payload: string])[] = [];
   /** The payloads of acknowledged events to the present execution of each instance. */
@@ -106,6 +105,7 @@ class Simulation {
   #rewinds = 0;
   /** Instances, and executions, that have ever been rewound. */
   readonly #rewound = new Set<string>();
+  readonly #rounds = new RoundsWatch(this.#rewound);
 
   constructor(
     scenario: Scenario,
@@ -354,7 +354,7 @@ class Simulation {
         }),
         ...invariants.refusedDoNotFit(history),
         ...invariants.headwayCounts(history),
-        ...(this.#rewound.has(id) ? [] : this.#rounds.inOrder(id, this.#rewound)),
+        ...(this.#rewound.has(id) ? [] : this.#rounds.inOrder(id)),
         ...this.#lost(id, history),
         ...invariants.childrenAgree(history, cluster),
         ...(await invariants.replaysTheSame(history, customStatus)),
