@@ -74,8 +74,9 @@ const GIVE_BACK = `UPDATE step SET seq = NULL, state = 'buffered', step = event.
   json_extract(value, '$.name') AS name FROM json_each(?)) AS event WHERE step.seq = event.seq`;
 const SET_STATE = "UPDATE step SET state = ?, at = ? WHERE id = ?";
 const UNMARK = "UPDATE step SET state = 'open', at = ? WHERE seq IS NULL AND state = 'running'";
+/** An event that nobody took, or that was refused, bears a name which may be that of a step. */
 const SELECT_ONE = `SELECT ${SUMMARY} FROM step WHERE seq IS NULL AND step = ?
-  AND state NOT IN ('buffered', 'cancelled')`;
+  AND state NOT IN ('buffered', 'failed', 'cancelled')`;
 const SELECT_CHILDREN =
   "SELECT step, kind, state, child FROM step WHERE child IS NOT NULL ORDER BY id";
 const UPDATE_SENT =

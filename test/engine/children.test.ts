@@ -14,6 +14,15 @@ const double = activity("Double", (n: number) => 2 * n);
 const doubled = workflow("Doubled", (ctx, n: number) => ctx.call(double, n));
 const waits = workflow("Waits", (ctx) => ctx.waitForEvent<string>("go"));
 
+/** A schema that nothing fits. */
+const nothing = {
+  "~standard": {
+    version: 1 as const,
+    vendor: "test",
+    validate: () => ({ issues: [{ message: "is something" }] }),
+  },
+};
+
 const cluster = (workflows: readonly AnyWorkflow[], options: Partial<ClusterOptions> = {}) =>
   new Cluster({ workflows, ...options });
 
@@ -656,4 +665,19 @@ test("what an instance has sent and got leaves nothing behind", async () => {
     { number: 20, due: null, content: "" },
   ]);
   expect(sql.all("SELECT * FROM inbox")).toHaveLength(20);
+});
+
+test("a child's result is not mistaken for a refused event of the same name", async () => {
+  const parent = workflow("Parent", async (ctx) => {
+    const child = ctx.call(waits, undefined, { id: "w" });
+    void ctx.waitForEvent("Waits", { schema: nothing });
+    return child;
+  });
+  const simulated = cluster([parent, waits], { faults: { evicted: () => true } });
+  const instance = await simulated.start(parent, undefined, { id: "p" });
+  instance.send("Waits", "does not fit");
+  await simulated.advance("1 minute");
+  simulated.instance("w").send("go", "went");
+  await simulated.run();
+  expect(instance.output()).toBe("went");
 });
