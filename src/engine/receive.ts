@@ -66,7 +66,11 @@ function startChild(engine: Engine, id: string, start: StartChild): void {
   } else if (isTerminal(existing.status)) {
     engine.steps.deleteAll();
     begin(engine, id, start);
-  } else engine.instance.setParent(JSON.stringify(start.parent));
+  } else {
+    const parent = JSON.stringify(start.parent);
+    engine.instance.setParent(parent);
+    engine.become({ ...existing, parent });
+  }
 }
 
 function begin(engine: Engine, id: string, start: StartChild): void {

@@ -257,6 +257,27 @@ describe("ctx.call of a workflow", () => {
     expect(two.output()).toBe("went");
   });
 
+  test("takes over, with its next try, a failed child that was restarted by hand", async () => {
+    const child = workflow("Child", async (ctx) => {
+      const how = await ctx.waitForEvent("how");
+      if (how === "fail") throw new Error("as asked");
+      return how;
+    });
+    const retry = { maxAttempts: 2, firstInterval: "1 minute" } as const;
+    const retrying = workflow("Retrying", (ctx) => ctx.call(child, undefined, { id: "c", retry }));
+    const simulated = cluster([retrying, child]);
+    const instance = await simulated.start(retrying);
+    await simulated.advance("1 second");
+    simulated.instance("c").send("how", "fail");
+    await simulated.advance("1 second");
+    simulated.instance("c").restart();
+    await simulated.advance("2 minutes");
+    expect(instance.document().waitingFor).toMatchObject([{ attempt: 2 }]);
+    simulated.instance("c").send("how", "well");
+    await simulated.run();
+    expect(instance.output()).toBe("well");
+  });
+
   test("asks its child to end where the code cancels the step", async () => {
     const racing = workflow("Racing", async (ctx) => {
       const first = await ctx.race({
