@@ -30,9 +30,16 @@ export function receive(engine: Engine, message: Message): MessageAnswer {
     if (error instanceof WaymarkError) return refused(error);
     throw error;
   }
-  engine.inbox.note(from, number, engine.host.now());
+  if (keepsNotes(engine)) engine.inbox.note(from, number, engine.host.now());
   return { ok: true };
 }
+
+/**
+ * Where no instance is, and none was lately, a message had no effect and would have none again. A note of it
+ * would stay for ever: nothing wakes such an object.
+ */
+const keepsNotes = ({ instance, tombstone }: Engine): boolean =>
+  instance.exists || tombstone.read() !== undefined;
 
 function apply(engine: Engine, { to, content }: Message): void {
   switch (content.kind) {
