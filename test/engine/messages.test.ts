@@ -1,5 +1,7 @@
 /** Messages between instances: that each has its effect once, in time, and leaves nothing behind. */
 import { expect, test } from "vitest";
+import { LIMITS } from "../../src/core/limits.ts";
+import { encode } from "../../src/core/payload.ts";
 import { type AnyWorkflow, workflow } from "../../src/core/workflow.ts";
 import { Cluster, type ClusterOptions } from "../../src/testing/cluster.ts";
 
@@ -24,4 +26,38 @@ test("a message to an object of which nothing is left leaves nothing there", asy
   expect(simulated.instance("w").document().status).toBe("Completed");
   expect(tablesOf(simulated, "p")).toEqual([]);
   expect(simulated.stuck()).toEqual([]);
+});
+
+test("a refusal stands: a late copy of the message has no effect, and is refused as it was", async () => {
+  const simulated = cluster([waits]);
+  const instance = await simulated.start(waits, undefined, { id: "w" });
+  instance.terminate();
+  const content = { kind: "event", event: "go", payload: encode("stale", "it") } as const;
+  const message = { to: "w", from: "an execution", number: 1, content };
+  const receive = () => simulated.object("w").commands.receive(message);
+  const refusal = receive();
+  expect(refusal).toMatchObject({ ok: false, failure: { code: "INSTANCE_TERMINAL" } });
+  instance.restart();
+  await simulated.advance("1 second");
+  expect(receive()).toEqual(refusal);
+  expect(receive()).toEqual(refusal);
+  await simulated.advance("1 second");
+  expect(instance.document().status).toBe("Running");
+  instance.send("go", "fresh");
+  await simulated.run();
+  expect(instance.output()).toBe("fresh");
+});
+
+test("a refusal that may pass does not stand", async () => {
+  const simulated = cluster([waits]);
+  const instance = await simulated.start(waits, undefined, { id: "w" });
+  for (let n = 0; n < LIMITS.bufferedEvents; n++) instance.send("other");
+  const content = { kind: "event", event: "go", payload: encode("went", "it") } as const;
+  const message = { to: "w", from: "an execution", number: 1, content };
+  const receive = () => simulated.object("w").commands.receive(message);
+  expect(receive()).toMatchObject({ ok: false, retryable: true });
+  instance.restart();
+  expect(receive()).toEqual({ ok: true });
+  await simulated.run();
+  expect(instance.output()).toBe("went");
 });
