@@ -274,8 +274,9 @@ export class Engine {
     const tombstone = this.tombstone.read();
     if (tombstone === undefined) return;
     const due = tombstone.at + LIMITS.tombstoneMillis;
-    if (this.host.now() < due || !this.#courier.empty) {
-      this.#setAlarm(due);
+    const early = this.host.now() < due;
+    if (early || !this.#courier.empty) {
+      this.#setAlarm(early ? due : null); // or no later than its next message
       return;
     }
     this.host.erase();

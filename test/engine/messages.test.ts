@@ -4,6 +4,7 @@ import { LIMITS } from "../../src/core/limits.ts";
 import { encode } from "../../src/core/payload.ts";
 import { type AnyWorkflow, workflow } from "../../src/core/workflow.ts";
 import { Cluster, type ClusterOptions } from "../../src/testing/cluster.ts";
+import type { TraceEvent } from "../../src/testing/trace.ts";
 
 const waits = workflow("Waits", (ctx) => ctx.waitForEvent<string>("go"));
 const calls = workflow("Calls", (ctx) => ctx.call(waits, undefined, { id: "w" }));
@@ -60,4 +61,24 @@ test("a refusal that may pass does not stand", async () => {
   expect(receive()).toEqual({ ok: true });
   await simulated.run();
   expect(instance.output()).toBe("went");
+});
+
+test("a purged sender rests between its tries, and its object goes once it is answered", async () => {
+  const sends = workflow("Sends", (ctx) => {
+    for (let n = 0; n <= LIMITS.bufferedEvents; n++) void ctx.sendEvent("w", "other", n);
+  });
+  const simulated = cluster([sends, waits]);
+  const waiter = await simulated.start(waits, undefined, { id: "w" });
+  const sender = await simulated.start(sends, undefined, { id: "s" });
+  await simulated.advance("1 hour");
+  sender.purge({ force: true });
+  await simulated.advance("1 day");
+  const isAlarm = ({ object, kind }: TraceEvent) => object === "s" && kind === "alarm";
+  const before = simulated.trace.filter(isAlarm).length;
+  await simulated.advance("10 minutes");
+  expect(simulated.trace.filter(isAlarm).length - before).toBeLessThan(25); // one in a minute, and its end
+  waiter.terminate();
+  await simulated.advance("2 minutes");
+  expect(tablesOf(simulated, "s")).toEqual([]);
+  expect(simulated.object("s").alarm).toBeNull();
 });
