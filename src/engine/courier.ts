@@ -4,6 +4,8 @@
  *
  * W9: a message is written in the commit that makes it due, and leaves after it: the host sees to that.
  */
+import { WaymarkError } from "../core/errors.ts";
+import { LIMITS } from "../core/limits.ts";
 import type { StepIdentity } from "../core/names.ts";
 import type { OutboxStore, OutgoingContent, OutgoingRow } from "../store/outbox-store.ts";
 import type { Doorbell } from "./doorbell.ts";
@@ -20,7 +22,7 @@ export interface CourierOptions {
   readonly host: Host;
   readonly outbox: OutboxStore;
   readonly doorbell: Doorbell;
-  /** Makes a message ready to leave. What it throws is the answer to it. */
+  /** Makes a start ready to leave. What it throws is the answer to it. */
   readonly prepare: (content: MessageContent) => Promise<MessageContent>;
   /** Told of each answer, in the commit in which the message leaves the outbox. */
   readonly answered: (row: OutgoingRow, content: MessageContent, answer: MessageAnswer) => void;
@@ -108,15 +110,35 @@ export class Courier {
 
   /** Null where nobody answered: it may have arrived all the same. */
   async #ask(row: OutgoingRow, content: MessageContent): Promise<MessageAnswer | null> {
-    const { host, prepare } = this.#options;
+    const { host } = this.#options;
     let ready: MessageContent;
     try {
-      ready = await prepare(content);
+      ready = content.kind === "start" ? await this.#prepare(content) : content;
     } catch (error) {
       return refused(error);
     }
     const { target: to, executionId: from, number } = row;
     return host.deliver({ to, from, number, content: ready }).catch(() => null);
+  }
+
+  /** @throws what the schema throws; WaymarkError `INPUT_INVALID` where it does not answer */
+  async #prepare(content: MessageContent): Promise<MessageContent> {
+    const { host, prepare } = this.#options;
+    const millis = LIMITS.inputCheckMillis;
+    const nap = host.napUntil(host.now() + millis);
+    let over = false;
+    const late = nap.over.then(() => {
+      throw new WaymarkError(
+        "INPUT_INVALID",
+        `the schema of the input took more than ${millis} ms`,
+      );
+    });
+    try {
+      return await Promise.race([host.follow(prepare(content), () => over), late]);
+    } finally {
+      over = true;
+      nap.cancel();
+    }
   }
 
   #again(row: OutgoingRow): void {

@@ -82,3 +82,26 @@ test("a purged sender rests between its tries, and its object goes once it is an
   expect(tablesOf(simulated, "s")).toEqual([]);
   expect(simulated.object("s").alarm).toBeNull();
 });
+
+test("a child whose schema never answers is not started, and its step fails", async () => {
+  const hanging = {
+    "~standard": {
+      version: 1 as const,
+      vendor: "test",
+      validate: () => new Promise<never>(() => {}),
+    },
+  };
+  const child = workflow("Child", { input: hanging }, () => "began");
+  const parent = workflow("Parent", async (ctx) => {
+    const failed = ctx.call(child, undefined as never, { id: "c" }).catch((error) => error.failure);
+    return [await ctx.start(waits, undefined, { id: "w" }), await failed];
+  });
+  const simulated = cluster([parent, child, waits]);
+  const instance = await simulated.start(parent);
+  await simulated.advance(LIMITS.inputCheckMillis - 1);
+  expect(simulated.instance("w").document().status).toBe("Running");
+  expect(instance.document().status).toBe("Running");
+  await simulated.advance(1);
+  expect(instance.output()).toMatchObject([{ id: "w" }, { code: "INPUT_INVALID" }]);
+  expect(simulated.object(instance.id).memory.naps).toBe(0);
+});
