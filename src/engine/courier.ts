@@ -65,6 +65,19 @@ export class Courier {
     return next;
   }
 
+  /**
+   * When there will be something to send that could not be sent now; infinity where only an answer leads to
+   * more. To be asked once what is due has been sent.
+   */
+  nextLook(now: number): number {
+    if (this.#underway.size >= SENT_AT_ONCE) return Number.POSITIVE_INFINITY;
+    let next = Number.POSITIVE_INFINITY;
+    for (const [first] of this.#read().values()) {
+      if (first !== undefined && first.due > now && first.due < next) next = first.due;
+    }
+    return next;
+  }
+
   /** Keeps a message; it leaves when {@link send} is called next. */
   post({ content, ...row }: Outgoing, due: number): void {
     const queues = this.#read();

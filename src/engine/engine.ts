@@ -357,7 +357,8 @@ export class Engine {
       this.#setAlarm(now + 1);
       return false;
     }
-    await this.#doorbell.waitUntil(this.host, budget.endsAt);
+    const next = Math.min(this.#courier.nextLook(now), budget.endsAt);
+    await this.#doorbell.waitUntil(this.host, next);
     budget.spendStep();
     return true;
   }

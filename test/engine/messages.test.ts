@@ -1,10 +1,13 @@
 /** Messages between instances: that each has its effect once, in time, and leaves nothing behind. */
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { activity } from "../../src/core/activity.ts";
 import { LIMITS } from "../../src/core/limits.ts";
 import { encode } from "../../src/core/payload.ts";
 import { type AnyWorkflow, workflow } from "../../src/core/workflow.ts";
 import { Cluster, type ClusterOptions } from "../../src/testing/cluster.ts";
+import type { Faults } from "../../src/testing/faults.ts";
 import type { TraceEvent } from "../../src/testing/trace.ts";
+import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 
 const waits = workflow("Waits", (ctx) => ctx.waitForEvent<string>("go"));
 const calls = workflow("Calls", (ctx) => ctx.call(waits, undefined, { id: "w" }));
@@ -104,4 +107,56 @@ test("a child whose schema never answers is not started, and its step fails", as
   await simulated.advance(1);
   expect(instance.output()).toMatchObject([{ id: "w" }, { code: "INPUT_INVALID" }]);
   expect(simulated.object(instance.id).memory.naps).toBe(0);
+});
+
+describe("a message that is due leaves", () => {
+  const simulatedWith = (options: Partial<ClusterOptions>) => {
+    const clock = new VirtualClock();
+    const slow = activity("Slow", () => clock.sleep(4 * 60_000));
+    const works = workflow("Works", async (ctx) => {
+      void ctx.start(waits, undefined, { id: "w" });
+      await ctx.call(slow);
+    });
+    const leaves = workflow("Leaves", (ctx) => {
+      void ctx.start(waits, undefined, { id: "w" });
+      void ctx.start(waits, undefined, { id: "slow" });
+    });
+    const simulated = cluster([works, leaves, waits], { clock, ...options });
+    return { simulated, works, leaves };
+  };
+  /** The first message to `w` is lost, and those to `slow` take long. */
+  const faults = (): Faults => {
+    let sent = 0;
+    return {
+      message: (to) => (to === "w" ? { lost: ++sent === 1 } : { delayMillis: 200_000 }),
+    };
+  };
+  const statusOf = (clustered: Cluster, id: string) => clustered.instance(id).document().status;
+
+  test("though an activity runs", async () => {
+    const { simulated, works } = simulatedWith({ faults: faults() });
+    await simulated.start(works);
+    await simulated.advance("2 seconds");
+    expect(statusOf(simulated, "w")).toBe("Running");
+  });
+
+  test("though an activity runs of an instance that is suspended", async () => {
+    const { simulated, works } = simulatedWith({});
+    const instance = await simulated.start(works);
+    await simulated.advance("1 second");
+    instance.suspend();
+    await simulated.advance("1 second");
+    instance.cancel("enough", { recursive: true });
+    await simulated.advance("1 second");
+    expect(statusOf(simulated, "w")).toBe("Terminated");
+    expect(instance.document().status).toBe("Suspended");
+  });
+
+  test("though another one takes long, of an instance that has ended", async () => {
+    const { simulated, leaves } = simulatedWith({ faults: faults() });
+    const instance = await simulated.start(leaves);
+    await simulated.advance("2 seconds");
+    expect(instance.document().status).toBe("Completed");
+    expect(statusOf(simulated, "w")).toBe("Running");
+  });
 });
