@@ -113,7 +113,8 @@ export class Courier {
     try {
       const content = contentOf(outbox.content(row.number));
       const answer = await this.#ask(row, content);
-      if (answer === null || (!answer.ok && answer.retryable)) this.#again(row);
+      const again = answer === null || (!answer.ok && answer.retryable && !this.#isOvertaken(row));
+      if (again) this.#again(row);
       else this.#done(row, content, answer);
     } finally {
       this.#underway.delete(row.target);
@@ -132,6 +133,20 @@ export class Courier {
     }
     const { target: to, executionId: from, number } = row;
     return host.deliver({ to, from, number, content: ready }).catch(() => null);
+  }
+
+  /**
+   * Whether something is asked of the target behind a message for which it has no room: that must not wait for
+   * room which may never be there, and the message is given up.
+   */
+  #isOvertaken({ number, target }: OutgoingRow): boolean {
+    const behind = this.#read().get(target) ?? [];
+    return behind.some(
+      (other) =>
+        other.number > number &&
+        other.step === null && // as of all that is asked
+        contentOf(this.#options.outbox.content(other.number)).kind === "control",
+    );
   }
 
   /** @throws what the schema throws; WaymarkError `INPUT_INVALID` where it does not answer */

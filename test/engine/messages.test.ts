@@ -160,3 +160,21 @@ describe("a message that is due leaves", () => {
     expect(statusOf(simulated, "w")).toBe("Running");
   });
 });
+
+test("what is asked of a child is not held up by events for which it has no room", async () => {
+  const child = workflow("Child", (ctx) => ctx.waitForEvent("never"));
+  const parent = workflow("Parent", async (ctx) => {
+    const call = ctx.call(child, undefined, { id: "c", timeout: "1 hour" });
+    const numbers = Array.from({ length: LIMITS.bufferedEvents + 3 }, (_, n) => n);
+    const sent = numbers.map((n) => ctx.sendEvent("c", "item", n).catch(({ code }) => code));
+    const failure = await call.catch((error) => error.failure.code);
+    return [failure, (await Promise.all(sent)).slice(-3)];
+  });
+  const simulated = cluster([parent, child]);
+  const instance = await simulated.start(parent);
+  await simulated.advance("62 minutes");
+  expect(simulated.instance("c").document().status).toBe("Terminated");
+  const refusals = Array.from({ length: 3 }, () => "EVENT_BUFFER_FULL");
+  expect(instance.output()).toEqual(["CHILD_TIMEOUT", refusals]);
+  expect(simulated.stuck()).toEqual([]);
+});
