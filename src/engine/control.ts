@@ -58,21 +58,21 @@ export class Control {
 
   terminate(id: string, { reason, recursive, idempotency }: ControlCommand): InstanceDocument {
     return this.#once(id, idempotency, (row) => {
-      if (row.status === "Terminated") return;
-      checkRunning(row);
+      const already = row.status === "Terminated";
+      if (!already) checkRunning(row);
       const why = reason ?? "terminated by request";
       if (recursive) askChildren(this.#engine, row, { verb: "terminate", reason: why });
-      terminateInstance(this.#engine, row, why);
+      if (!already) terminateInstance(this.#engine, row, why);
     });
   }
 
   cancel(id: string, { reason, recursive, idempotency }: ControlCommand): InstanceDocument {
     return this.#once(id, idempotency, (row) => {
-      if (row.status === "Terminated") return;
-      checkRunning(row);
+      const already = row.status === "Terminated";
+      if (!already) checkRunning(row);
       const why = reason ?? "cancelled by request";
       if (recursive) askChildren(this.#engine, row, { verb: "cancel", reason: why });
-      cancelInstance(this.#engine, row, why);
+      if (!already) cancelInstance(this.#engine, row, why);
     });
   }
 

@@ -420,6 +420,23 @@ describe("the end of a parent", () => {
     for (const object of simulated.objects) expect(object.alarm).toBeNull();
   });
 
+  test.each(["terminate", "cancel"] as const)(
+    "that was terminated alone: its children are still reached by a recursive %s",
+    async (verb) => {
+      const calling = workflow("Calling", (ctx) => ctx.call(waits, undefined, { id: "w" }));
+      const simulated = cluster([calling, waits]);
+      const instance = await simulated.start(calling);
+      await simulated.advance("1 second");
+      instance.terminate();
+      await simulated.advance("1 second");
+      expect(simulated.instance("w").document().status).toBe("Running");
+      instance[verb]("them too", { recursive: true });
+      await simulated.advance("1 second");
+      const { status, error } = simulated.instance("w").document();
+      expect([status, error?.message]).toEqual(["Terminated", "them too"]);
+    },
+  );
+
   test("by a recursive cancel lets each of them clean up", async () => {
     const cleaned: string[] = [];
     const clean = activity("Clean", (id: string) => cleaned.push(id));
