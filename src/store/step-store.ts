@@ -79,8 +79,9 @@ const SELECT_ONE = `SELECT ${SUMMARY} FROM step WHERE seq IS NULL AND step = ?
   AND state NOT IN ('buffered', 'failed', 'cancelled')`;
 const SELECT_CHILDREN =
   "SELECT step, kind, state, child FROM step WHERE child IS NOT NULL ORDER BY id";
-const UPDATE_SENT =
-  "UPDATE step SET state = 'sent', attempt = ?, due = ?, child = ?, at = ? WHERE id = ?";
+/** The failure of the try before goes: it tells a step that waits for its next one from one under way. */
+const UPDATE_SENT = `UPDATE step SET state = 'sent', attempt = ?, due = ?, failure = NULL, child = ?, at = ?
+  WHERE id = ?`;
 const UPDATE_ARRIVED =
   "UPDATE step SET state = 'arrived', due = NULL, result = ?, failure = ?, at = ? WHERE id = ?";
 const DELETE_ONE = "DELETE FROM step WHERE id = ?";

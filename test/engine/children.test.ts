@@ -719,3 +719,65 @@ test("a child's result is not mistaken for a refused event of the same name", as
   await simulated.run();
   expect(instance.output()).toBe("went");
 });
+
+describe("a child that newer code no longer asks for, and still newer code does", () => {
+  const withChild = workflow("Parent", async (ctx) => {
+    await ctx.waitForEvent("begin");
+    const result = await ctx.call(waits, undefined, { id: "w", timeout: "1 hour" });
+    await ctx.waitForEvent("end");
+    return result;
+  });
+  const without = workflow("Parent", async (ctx) => {
+    await ctx.waitForEvent("begin");
+    await ctx.waitForEvent("other");
+  });
+
+  test.each(["before", "after"] as const)(
+    "is the same one, and runs once, where it ends %s that",
+    async (when) => {
+      const simulated = cluster([withChild, waits]);
+      const instance = await simulated.start(withChild);
+      const deploy = async (definition: AnyWorkflow) => {
+        simulated.deploy([definition, waits]);
+        instance.suspend();
+        instance.resume();
+        await simulated.advance("1 minute");
+      };
+      instance.send("begin");
+      await simulated.advance("1 minute");
+      const { executionId } = simulated.instance("w").document();
+      await deploy(without);
+      if (when === "before") simulated.instance("w").send("go", "went");
+      await deploy(withChild);
+      if (when === "after") simulated.instance("w").send("go", "went");
+      await simulated.advance("1 minute");
+      const step = instance.history().find(({ kind }) => kind === "child");
+      expect(step).toMatchObject({ state: "done", attempts: 1, result: "went" });
+      expect(simulated.instance("w").document().executionId).toBe(executionId);
+    },
+  );
+
+  test("that waited for its next try waits for it on", async () => {
+    const failing = workflow("Failing", () => {
+      throw new Error("as ever");
+    });
+    const retry = { maxAttempts: 2, firstInterval: "1 hour", maxInterval: "1 hour" } as const;
+    const retrying = workflow("Parent", async (ctx) => {
+      await ctx.waitForEvent("begin");
+      return ctx.call(failing, undefined, { id: "f", timeout: "1 day", retry });
+    });
+    const simulated = cluster([retrying, failing]);
+    const instance = await simulated.start(retrying);
+    instance.send("begin");
+    for (const definition of [retrying, without, retrying]) {
+      simulated.deploy([definition, failing]);
+      instance.suspend();
+      instance.resume();
+      await simulated.advance("10 minutes");
+    }
+    expect(instance.document().waitingFor).toMatchObject([{ attempt: 2, kind: "child" }]);
+    await simulated.run();
+    const step = instance.history().find(({ kind }) => kind === "child");
+    expect(step).toMatchObject({ state: "failed", attempts: 2 });
+  });
+});
