@@ -337,6 +337,7 @@ export class StepStore {
   /** Keeps an answer, or a child's result, until a turn gives it its place. */
   setArrived(id: number, arrived: Pick<NewStepRow, "result" | "failure" | "at">): void {
     const { result, failure, at } = arrived;
+    this.#forget(RESULT_OF_ONE, id); // one before it, where changed code has begun the step again
     this.#sql.run(UPDATE_ARRIVED, this.#cell(result), failure, at, id);
   }
 
