@@ -153,7 +153,7 @@ export class Engine {
     if (row === undefined) this.#decay();
     if (!this.#courier.empty) this.#setAlarm(null); // no later than its next message
     if (row === undefined || isTerminal(row.status)) return;
-    const due = storedDue(row, this.steps.open());
+    const due = storedDue(row, this.steps.open(), this.steps.bufferedNames());
     if (due !== null) this.#setAlarm(Math.max(due, this.host.now() + 1));
   }
 

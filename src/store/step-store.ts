@@ -40,6 +40,8 @@ const SELECT_LAST_OF = `SELECT ${SUMMARY} FROM step WHERE kind = 'activity' AND 
   ORDER BY id DESC LIMIT 1`;
 const MEASURE_BUFFERED = `SELECT COUNT(*) AS count, COALESCE(SUM(${cellBytes("result")}), 0) AS bytes
   FROM step WHERE seq IS NULL AND kind = 'event' AND state = 'buffered'`;
+const SELECT_BUFFERED_NAMES = `SELECT DISTINCT step FROM step
+  WHERE seq IS NULL AND kind = 'event' AND state = 'buffered'`;
 
 const INSERT = `INSERT INTO step (seq, step, kind, state, asked, attempt, due, input, result, failure,
   last_processed_id, progress, child, started_at, at)
@@ -212,6 +214,11 @@ export class StepStore {
   buffered(): Buffered {
     this.#buffered ??= this.#sql.all<Buffered>(MEASURE_BUFFERED)[0] ?? { count: 0, bytes: 0 };
     return this.#buffered;
+  }
+
+  /** The names of the events that are kept, each once. */
+  bufferedNames(): string[] {
+    return this.#sql.all<{ step: string }>(SELECT_BUFFERED_NAMES).map(({ step }) => step);
   }
 
   /** Keeps an event until a step waits for it; returns its id. */
