@@ -9,7 +9,7 @@ import { LIMITS } from "../core/limits.ts";
 import type { StepIdentity } from "../core/names.ts";
 import type { OutboxStore, OutgoingContent, OutgoingRow } from "../store/outbox-store.ts";
 import type { Doorbell } from "./doorbell.ts";
-import { type Host, RESEND_MILLIS, SENT_AT_ONCE } from "./host.ts";
+import { ANSWER_MILLIS, type Host, RESEND_MILLIS, SENT_AT_ONCE } from "./host.ts";
 import {
   type MessageAnswer,
   type MessageContent,
@@ -132,7 +132,13 @@ export class Courier {
       return refused(error);
     }
     const { target: to, executionId: from, number } = row;
-    return host.deliver({ to, from, number, content: ready }).catch(() => null);
+    const nap = host.napUntil(host.now() + ANSWER_MILLIS);
+    const delivered = host.deliver({ to, from, number, content: ready }).catch(() => null);
+    try {
+      return await Promise.race([delivered, nap.over.then(() => null)]);
+    } finally {
+      nap.cancel();
+    }
   }
 
   /**

@@ -178,3 +178,22 @@ test("what is asked of a child is not held up by events for which it has no room
   expect(instance.output()).toEqual(["CHILD_TIMEOUT", refusals]);
   expect(simulated.stuck()).toEqual([]);
 });
+
+test("a message that nobody answers is sent again, and its late copy has no effect", async () => {
+  const simulated = cluster([calls, waits], {
+    faults: {
+      message: (to) => (to === "w" && ++sent === 1 ? { delayMillis: 3_600_000 } : {}),
+    },
+  });
+  let sent = 0;
+  const instance = await simulated.start(calls, undefined, { id: "p" });
+  await simulated.advance("1 minute");
+  expect(simulated.instance("w").document().status).toBe("Running");
+  expect(simulated.object("p").memory).toEqual({ naps: 0, settling: 0, steps: [] });
+  const { executionId } = simulated.instance("w").document();
+  await simulated.advance("2 hours");
+  expect(simulated.instance("w").document().executionId).toBe(executionId);
+  simulated.instance("w").send("go", "went");
+  await simulated.run();
+  expect(instance.output()).toBe("went");
+});
