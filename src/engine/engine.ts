@@ -161,7 +161,8 @@ export class Engine {
   post(message: Outgoing): void {
     const now = this.host.now();
     this.#courier.post(message, now);
-    this.poke(now);
+    const due = this.#alarmAt != null && this.#alarmAt <= now; // of many that are posted in one go
+    if (this.#turning || !due) this.poke(now);
   }
 
   /** Another instance has answered a message. */

@@ -197,3 +197,18 @@ test("a message that nobody answers is sent again, and its late copy has no effe
   await simulated.run();
   expect(instance.output()).toBe("went");
 });
+
+test("ten thousand children are asked to end in one go, without a look at all of them for each", async () => {
+  const starts = workflow("Starts", async (ctx) => {
+    for (let n = 0; n < 10_000; n++) void ctx.start(waits, undefined, { key: `${n}` });
+    await ctx.sleep("1 day");
+  });
+  const simulated = cluster([starts, waits], { faults: { message: () => ({ lost: true }) } });
+  const instance = await simulated.start(starts);
+  await simulated.advance("1 second");
+  instance.suspend(); // so that no turn runs
+  await simulated.advance("1 second");
+  const before = performance.now();
+  instance.terminate("all of them", { recursive: true });
+  expect(performance.now() - before).toBeLessThan(1_500); // it takes a twentieth; seven seconds otherwise
+}, 30_000);
