@@ -130,7 +130,7 @@ export class Control {
 /** Asks the code to end. One that has not begun has nothing to clean up, and ends at once. */
 export function cancelInstance(engine: Engine, row: InstanceRow, reason: string): void {
   const at = engine.host.now();
-  if (row.status === "Pending") {
+  if (row.startedAt === null && row.round === 1) {
     const error = encodeFailure(engineFailure(new CancelledError(CANCEL_REQUEST, reason)));
     engine.end(row, { status: "Terminated", output: null, error, at }, { reason });
     return;
