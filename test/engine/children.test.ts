@@ -93,6 +93,18 @@ describe("ctx.call of a workflow", () => {
     expect(instance.history()).toMatchObject([{ state: "running", instanceId: "w" }]);
   });
 
+  test("shows a child with a timeout the same from memory and from its rows", async () => {
+    const options = { id: "w", timeout: "1 hour" } as const;
+    const waiting = workflow("Waiting", (ctx) => ctx.call(waits, undefined, options));
+    const simulated = cluster([waiting, waits]);
+    const instance = await simulated.start(waiting);
+    await simulated.advance("1 minute");
+    const { waitingFor } = instance.document();
+    expect(waitingFor).toMatchObject([{ kind: "child", attempt: 1, due: expect.any(String) }]);
+    instance.crash();
+    expect(instance.document().waitingFor).toEqual(waitingFor);
+  });
+
   test("lets falsy values through, both ways", async () => {
     const echo = workflow("Echo", (_ctx, value: unknown) => value);
     const values = [0, "", false, null, undefined, Number.NaN, 0n];
