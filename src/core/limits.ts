@@ -85,6 +85,11 @@ export const LIMITS = {
    * the code may hold all that it was given, in 128 MB.
    */
   historyBytes: 50_331_648,
+  /**
+   * How long the schema of a child may take over its input, in milliseconds: the turn of its parent waits for it,
+   * and so do the messages behind it. As long as that of a wait, and for the same reason.
+   */
+  inputCheckMillis: 5_000,
   /** Steps one execution may have; a longer life is for `continueAsNew`. */
   steps: 100_000,
   /** Tags of an instance, and characters of a tag's name and value. */

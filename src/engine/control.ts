@@ -73,21 +73,21 @@ export class Control {
 
   terminate(id: string, { reason, recursive, idempotency }: ControlCommand): InstanceDocument {
     return this.#once(id, idempotency, (row) => {
-      if (row.status === "Terminated") return;
-      checkRunning(row);
+      const already = row.status === "Terminated";
+      if (!already) checkRunning(row);
       const why = reason ?? "terminated by request";
       if (recursive) askChildren(this.#engine, row, { verb: "terminate", reason: why });
-      terminateInstance(this.#engine, row, why);
+      if (!already) terminateInstance(this.#engine, row, why);
     });
   }
 
   cancel(id: string, { reason, recursive, idempotency }: ControlCommand): InstanceDocument {
     return this.#once(id, idempotency, (row) => {
-      if (row.status === "Terminated") return;
-      checkRunning(row);
+      const already = row.status === "Terminated";
+      if (!already) checkRunning(row);
       const why = reason ?? "cancelled by request";
       if (recursive) askChildren(this.#engine, row, { verb: "cancel", reason: why });
-      cancelInstance(this.#engine, row, why);
+      if (!already) cancelInstance(this.#engine, row, why);
     });
   }
 
@@ -188,7 +188,7 @@ export function rewindInstance(
 /** Asks the code to end. One that has not begun has nothing to clean up, and ends at once. */
 export function cancelInstance(engine: Engine, row: InstanceRow, reason: string): void {
   const at = engine.host.now();
-  if (row.status === "Pending") {
+  if (row.startedAt === null && row.round === 1) {
     const error = encodeFailure(engineFailure(new CancelledError(CANCEL_REQUEST, reason)));
     engine.end(row, { status: "Terminated", output: null, error, at }, { reason });
     return;

@@ -4,10 +4,12 @@
  *
  * W9: a message is written in the commit that makes it due, and leaves after it: the host sees to that.
  */
+import { WaymarkError } from "../core/errors.ts";
+import { LIMITS } from "../core/limits.ts";
 import type { StepIdentity } from "../core/names.ts";
 import type { OutboxStore, OutgoingContent, OutgoingRow } from "../store/outbox-store.ts";
 import type { Doorbell } from "./doorbell.ts";
-import { type Host, RESEND_MILLIS, SENT_AT_ONCE } from "./host.ts";
+import { ANSWER_MILLIS, type Host, RESEND_MILLIS, SENT_AT_ONCE } from "./host.ts";
 import {
   type MessageAnswer,
   type MessageContent,
@@ -20,7 +22,7 @@ export interface CourierOptions {
   readonly host: Host;
   readonly outbox: OutboxStore;
   readonly doorbell: Doorbell;
-  /** Makes a message ready to leave. What it throws is the answer to it. */
+  /** Makes a start ready to leave. What it throws is the answer to it. */
   readonly prepare: (content: MessageContent) => Promise<MessageContent>;
   /** Told of each answer, in the commit in which the message leaves the outbox. */
   readonly answered: (row: OutgoingRow, content: MessageContent, answer: MessageAnswer) => void;
@@ -63,6 +65,19 @@ export class Courier {
     return next;
   }
 
+  /**
+   * When there will be something to send that could not be sent now; infinity where only an answer leads to
+   * more. To be asked once what is due has been sent.
+   */
+  nextLook(now: number): number {
+    if (this.#underway.size >= SENT_AT_ONCE) return Number.POSITIVE_INFINITY;
+    let next = Number.POSITIVE_INFINITY;
+    for (const [first] of this.#read().values()) {
+      if (first !== undefined && first.due > now && first.due < next) next = first.due;
+    }
+    return next;
+  }
+
   /** Keeps a message; it leaves when {@link send} is called next. */
   post({ content, ...row }: Outgoing, due: number): void {
     const queues = this.#read();
@@ -98,7 +113,8 @@ export class Courier {
     try {
       const content = contentOf(outbox.content(row.number));
       const answer = await this.#ask(row, content);
-      if (answer === null || (!answer.ok && answer.retryable)) this.#again(row);
+      const again = answer === null || (!answer.ok && answer.retryable && !this.#isOvertaken(row));
+      if (again) this.#again(row);
       else this.#done(row, content, answer);
     } finally {
       this.#underway.delete(row.target);
@@ -108,15 +124,55 @@ export class Courier {
 
   /** Null where nobody answered: it may have arrived all the same. */
   async #ask(row: OutgoingRow, content: MessageContent): Promise<MessageAnswer | null> {
-    const { host, prepare } = this.#options;
+    const { host } = this.#options;
     let ready: MessageContent;
     try {
-      ready = await prepare(content);
+      ready = content.kind === "start" ? await this.#prepare(content) : content;
     } catch (error) {
       return refused(error);
     }
     const { target: to, executionId: from, number } = row;
-    return host.deliver({ to, from, number, content: ready }).catch(() => null);
+    const nap = host.napUntil(host.now() + ANSWER_MILLIS);
+    const delivered = host.deliver({ to, from, number, content: ready }).catch(() => null);
+    try {
+      return await Promise.race([delivered, nap.over.then(() => null)]);
+    } finally {
+      nap.cancel();
+    }
+  }
+
+  /**
+   * Whether something is asked of the target behind a message for which it has no room: that must not wait for
+   * room which may never be there, and the message is given up.
+   */
+  #isOvertaken({ number, target }: OutgoingRow): boolean {
+    const behind = this.#read().get(target) ?? [];
+    return behind.some(
+      (other) =>
+        other.number > number &&
+        other.step === null && // as of all that is asked
+        contentOf(this.#options.outbox.content(other.number)).kind === "control",
+    );
+  }
+
+  /** @throws what the schema throws; WaymarkError `INPUT_INVALID` where it does not answer */
+  async #prepare(content: MessageContent): Promise<MessageContent> {
+    const { host, prepare } = this.#options;
+    const millis = LIMITS.inputCheckMillis;
+    const nap = host.napUntil(host.now() + millis);
+    let over = false;
+    const late = nap.over.then(() => {
+      throw new WaymarkError(
+        "INPUT_INVALID",
+        `the schema of the input took more than ${millis} ms`,
+      );
+    });
+    try {
+      return await Promise.race([host.follow(prepare(content), () => over), late]);
+    } finally {
+      over = true;
+      nap.cancel();
+    }
   }
 
   #again(row: OutgoingRow): void {

@@ -5,10 +5,11 @@
  * was running may be what killed the object. The turn then marks attempts before it starts them, so
  * that one which kills the object every time is counted and ends. A false alarm costs one row.
  */
+import { nameOf } from "../core/names.ts";
 import type { InstanceRow, StepSummary } from "../store/rows.ts";
 import { LATE_MILLIS } from "./host.ts";
 
-type OpenRow = Pick<StepSummary, "state" | "due" | "kind">;
+type OpenRow = Pick<StepSummary, "state" | "due" | "kind" | "step">;
 
 export function isCareful(
   row: InstanceRow,
@@ -26,14 +27,22 @@ export function isCareful(
 /**
  * When a turn is owed, as far as rows can say, in milliseconds since 1970; null where nothing but an
  * event can go on with the instance, or somebody who resumes it. A running instance without any open
- * row was in the middle of short steps: a turn is owed at once.
+ * row was in the middle of short steps, and one with an event that it waits for was about to take it: a turn
+ * is owed at once.
+ *
+ * @param events names of the events that nobody has taken
  */
-export function storedDue(row: InstanceRow, open: readonly OpenRow[]): number | null {
+export function storedDue(
+  row: InstanceRow,
+  open: readonly OpenRow[],
+  events: readonly string[],
+): number | null {
   if (row.heldAt !== null) return null;
   if (row.due !== null) return row.due;
   const waits = open.filter((step) => step.state !== "orphaned");
   if (waits.length === 0) return row.updatedAt;
   const dues = waits.flatMap((step) => {
+    if (step.kind === "event" && events.includes(nameOf(step.step))) return [row.updatedAt];
     if (step.due !== null) return [step.due];
     return step.kind === "event" || step.state === "sent" ? [] : [row.updatedAt];
   });

@@ -163,7 +163,7 @@ export class Engine {
     if (row === undefined) this.#decay();
     if (!this.#courier.empty) this.#setAlarm(null); // no later than its next message
     if (row === undefined || isTerminal(row.status)) return;
-    const due = storedDue(row, this.steps.open());
+    const due = storedDue(row, this.steps.open(), this.steps.bufferedNames());
     if (due !== null) this.#setAlarm(Math.max(due, this.host.now() + 1));
   }
 
@@ -171,7 +171,8 @@ export class Engine {
   post(message: Outgoing): void {
     const now = this.host.now();
     this.#courier.post(message, now);
-    this.poke(now);
+    const due = this.#alarmAt != null && this.#alarmAt <= now; // of many that are posted in one go
+    if (this.#turning || !due) this.poke(now);
   }
 
   /** Another instance has answered a message. */
@@ -288,8 +289,9 @@ export class Engine {
     const tombstone = this.tombstone.read();
     if (tombstone === undefined) return;
     const due = tombstone.at + LIMITS.tombstoneMillis;
-    if (this.host.now() < due || !this.#courier.empty) {
-      this.#setAlarm(due);
+    const early = this.host.now() < due;
+    if (early || !this.#courier.empty) {
+      this.#setAlarm(early ? due : null); // or no later than its next message
       return;
     }
     this.host.erase();
@@ -374,7 +376,8 @@ export class Engine {
       this.#setAlarm(now + 1);
       return false;
     }
-    await this.#doorbell.waitUntil(this.host, budget.endsAt);
+    const next = Math.min(this.#courier.nextLook(now), budget.endsAt);
+    await this.#doorbell.waitUntil(this.host, next);
     budget.spendStep();
     return true;
   }

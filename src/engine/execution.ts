@@ -339,10 +339,12 @@ export class Execution {
     if (closed) steps.setState(row.id, "open", host.now());
     step.row = { id: row.id, lastProcessedId: row.lastProcessedId };
     step.startedAt = row.startedAt;
-    step.due = row.due;
+    // The due of a child that was closed while it ran is its timeout: it is begun again, as the same try.
+    const ran = closed && row.kind === "child" && row.failure === null;
+    step.due = ran ? null : row.due;
     // A row with a due waits for its next attempt; one without was in the middle of an attempt,
     // which counts as failed only if it was marked: see design section 6.
-    step.failed = row.due === null ? Math.max(0, row.attempt - 1) : row.attempt;
+    step.failed = step.due === null ? Math.max(0, row.attempt - 1) : row.attempt;
     step.sent = row.state === "sent" || row.state === "arrived";
     if (step.sent) step.failed = Math.max(0, row.attempt - 1);
     if (row.child !== null) step.child = JSON.parse(row.child) as Child;

@@ -84,6 +84,9 @@ export const LOST_MILLIS = 1_000;
 /** Messages to other instances that are on their way at once. */
 export const SENT_AT_ONCE = 50;
 
+/** How long a message waits for its answer, which takes milliseconds: then it is taken for lost. */
+export const ANSWER_MILLIS = 30_000;
+
 /** Waits before a message is sent again that was not answered: from a second, doubling, to a minute. */
 export const RESEND_MILLIS = { first: 1_000, most: 60_000 } as const;
 

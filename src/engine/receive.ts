@@ -1,11 +1,13 @@
 /**
- * What a message of another instance does to this one (W8): it is applied once, in one commit with the note
- * that it was. One for a past execution, or for a step that has ended, is answered and has no effect.
+ * What a message of another instance does to this one (W8): it is applied once, or refused for good, in one
+ * commit with the note of it. One for a past execution, or for a step that has ended, is answered and has no effect.
  */
 import type { ParentReference } from "../core/child.ts";
 import { isTerminal } from "../core/documents.ts";
 import { WaymarkError } from "../core/errors.ts";
+import { decodeFailure, encodeFailure, engineFailure } from "../core/failure.ts";
 import { textOf } from "../core/stored-text.ts";
+import type { Noted } from "../store/inbox-store.ts";
 import type { InstanceRow } from "../store/rows.ts";
 import { askChildren, outcomeOf, tellParent } from "./children.ts";
 import { cancelInstance, rewindInstance, terminateInstance } from "./control.ts";
@@ -23,16 +25,32 @@ import { presentRow } from "./present.ts";
 
 export function receive(engine: Engine, message: Message): MessageAnswer {
   const { from, number } = message;
-  if (engine.inbox.has(from, number)) return { ok: true };
+  const noted = engine.inbox.find(from, number);
+  if (noted !== undefined) return answerOf(noted);
+  let refusal: string | null = null;
   try {
     apply(engine, message);
   } catch (error) {
-    if (error instanceof WaymarkError) return refused(error);
-    throw error;
+    if (!(error instanceof WaymarkError)) throw error;
+    if (error.retryable) return refused(error);
+    refusal = encodeFailure(engineFailure(error));
   }
-  engine.inbox.note(from, number, engine.host.now());
-  return { ok: true };
+  if (keepsNotes(engine)) engine.inbox.note(from, number, { refusal }, engine.host.now());
+  return answerOf({ refusal });
 }
+
+/** A refusal stands, whatever has changed since: its sender was told, or will be. */
+const answerOf = ({ refusal }: Noted): MessageAnswer =>
+  refusal === null
+    ? { ok: true }
+    : { ok: false, failure: decodeFailure(refusal), retryable: false };
+
+/**
+ * Where no instance is, and none was lately, a message had no effect. A note of it would stay for ever: nothing
+ * wakes such an object.
+ */
+const keepsNotes = ({ instance, tombstone }: Engine): boolean =>
+  instance.exists || tombstone.read() !== undefined;
 
 function apply(engine: Engine, { to, content }: Message): void {
   switch (content.kind) {

@@ -102,8 +102,14 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
       const due = execution.nextDue();
       if (due - now > NEAR_MILLIS) return { kind: "waiting", due };
     }
-    await turn.doorbell.waitUntil(host, Math.min(execution.nextLook(), budget.endsAt));
+    await look(turn, now);
   }
+}
+
+/** Waits until there may be something to do. */
+function look({ host, execution, budget, courier, doorbell }: TurnOptions, now: number) {
+  const next = Math.min(execution.nextLook(), courier.nextLook(now), budget.endsAt);
+  return doorbell.waitUntil(host, next);
 }
 
 function endOf(end: WorkflowEnd): TurnEnd {
@@ -112,17 +118,19 @@ function endOf(end: WorkflowEnd): TurnEnd {
 
 /**
  * While a person has suspended the instance (rule f): what runs is let go on, and recorded as it ends;
- * nothing is delivered, no event is taken, and nothing starts. Timers and timeouts that come due meanwhile
- * are recorded after the resume, behind the events that have come. Returns the turn's end, once nothing runs.
+ * nothing is delivered, no event is taken, and nothing starts; messages that are due leave. Timers and
+ * timeouts that come due meanwhile are recorded after the resume, behind the events that have come. Returns
+ * the turn's end, once nothing runs.
  */
 async function hold(turn: TurnOptions): Promise<TurnEnd | null> {
-  const { host, execution, budget } = turn;
+  const { host, execution, budget, courier } = turn;
   const now = host.now();
   execution.record(budget);
   execution.expire(now);
   if (execution.runner.running === 0) return { kind: "waiting", due: Number.POSITIVE_INFINITY };
   if (budget.spent(now)) return { kind: "yielded" };
-  await turn.doorbell.waitUntil(host, Math.min(execution.nextLook(), budget.endsAt));
+  courier.send(now);
+  await look(turn, now);
   return null;
 }
 

@@ -136,7 +136,8 @@ const isOpen = ({ state }: StepSummary): boolean =>
 
 function waitingRow(row: StepSummary): WaitingFor {
   const attempts = isAttempted(row.kind);
-  const next = row.due === null ? row.attempt : row.attempt + 1;
+  const goesOn = row.due === null || row.state === "sent"; // the due of a child is its timeout
+  const next = goesOn ? row.attempt : row.attempt + 1;
   return {
     kind: row.kind,
     name: nameOf(row.step),

@@ -1,16 +1,22 @@
 /**
- * Which messages of other instances were applied (W8). A sender numbers its messages and sends each until it
- * is acknowledged before it sends the next, so its last number tells of all.
+ * Which messages of other instances were answered for good (W8): applied, or refused. A sender numbers its
+ * messages and sends each until it is answered before it sends the next, so its last number tells of all.
  */
 import { LIMITS } from "../core/limits.ts";
 import { createInboxTable, hasInbox } from "./schema.ts";
 import type { Sql } from "./sql.ts";
 
-const SELECT_LAST = "SELECT number FROM inbox WHERE sender = ?";
-const UPSERT = "INSERT OR REPLACE INTO inbox (sender, number, at) VALUES (?, ?, ?)";
+const SELECT_LAST = "SELECT number, refusal FROM inbox WHERE sender = ?";
+const UPSERT = "INSERT OR REPLACE INTO inbox (sender, number, refusal, at) VALUES (?, ?, ?, ?)";
 const DELETE_OLD = "DELETE FROM inbox WHERE at < ?";
 /** How often old senders are forgotten: each time all rows are looked at. */
 const SWEEP_MILLIS = 3_600_000;
+
+/** What became of a message. */
+export interface Noted {
+  /** Why it was refused, as JSON; null where it was applied. */
+  readonly refusal: string | null;
+}
 
 export class InboxStore {
   readonly #sql: Sql;
@@ -21,16 +27,17 @@ export class InboxStore {
     this.#sql = sql;
   }
 
-  /** Whether this message of that execution was applied before. */
-  has(sender: string, number: number): boolean {
+  /** What became of this message of that execution, if it came before; of one before the last nobody asks. */
+  find(sender: string, number: number): Noted | undefined {
     this.#exists ||= hasInbox(this.#sql);
-    if (!this.#exists) return false;
-    const [row] = this.#sql.all<{ number: number }>(SELECT_LAST, sender);
-    return row !== undefined && number <= row.number;
+    if (!this.#exists) return undefined;
+    const [row] = this.#sql.all<Noted & { number: number }>(SELECT_LAST, sender);
+    if (row === undefined || number > row.number) return undefined;
+    return { refusal: number === row.number ? row.refusal : null };
   }
 
-  /** Notes that it was applied. */
-  note(sender: string, number: number, at: number): void {
+  /** Notes what became of it. */
+  note(sender: string, number: number, { refusal }: Noted, at: number): void {
     this.#exists ||= hasInbox(this.#sql);
     if (!this.#exists) createInboxTable(this.#sql);
     this.#exists = true;
@@ -38,7 +45,7 @@ export class InboxStore {
       this.#sql.run(DELETE_OLD, at - LIMITS.inboxMillis);
       this.#sweptAt = at;
     }
-    this.#sql.run(UPSERT, sender, number, at);
+    this.#sql.run(UPSERT, sender, number, refusal, at);
   }
 
   /** The storage was erased. */

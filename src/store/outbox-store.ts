@@ -18,7 +18,7 @@ const UPDATE_RETRY = "UPDATE outbox SET attempt = ?, due = ? WHERE number = ?";
 const ACKNOWLEDGE = `UPDATE outbox SET due = NULL, content = '', payload = NULL WHERE number = ?1
   AND number = (SELECT MAX(number) FROM outbox)`;
 const DELETE_ACKNOWLEDGED = "DELETE FROM outbox WHERE number = ? AND due IS NOT NULL";
-const DELETE_BEFORE = "DELETE FROM outbox WHERE due IS NULL AND number < ?";
+const DELETE_ACKNOWLEDGED_LAST = "DELETE FROM outbox WHERE number = ? AND due IS NULL";
 
 /** A message as the outbox knows it, without its content. */
 export interface OutgoingRow {
@@ -85,7 +85,7 @@ export class OutboxStore {
       due,
     );
     const number = added?.number ?? 0;
-    this.#sql.run(DELETE_BEFORE, number);
+    this.#sql.run(DELETE_ACKNOWLEDGED_LAST, number - 1);
     return number;
   }
 

@@ -90,10 +90,14 @@ const OUTBOX_TABLE = `CREATE TABLE IF NOT EXISTS outbox (
   due INTEGER
 )`;
 
-/** The last message of each sender, which is an execution of another instance. */
+/**
+ * The last message of each sender, which is an execution of another instance. `refusal` is a failure as JSON,
+ * where the message was refused.
+ */
 const INBOX_TABLE = `CREATE TABLE IF NOT EXISTS inbox (
   sender TEXT PRIMARY KEY,
   number INTEGER NOT NULL,
+  refusal TEXT,
   at INTEGER NOT NULL
 ) WITHOUT ROWID`;
 

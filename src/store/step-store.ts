@@ -40,6 +40,8 @@ const SELECT_LAST_OF = `SELECT ${SUMMARY} FROM step WHERE kind = 'activity' AND 
   ORDER BY id DESC LIMIT 1`;
 const MEASURE_BUFFERED = `SELECT COUNT(*) AS count, COALESCE(SUM(${cellBytes("result")}), 0) AS bytes
   FROM step WHERE seq IS NULL AND kind = 'event' AND state = 'buffered'`;
+const SELECT_BUFFERED_NAMES = `SELECT DISTINCT step FROM step
+  WHERE seq IS NULL AND kind = 'event' AND state = 'buffered'`;
 
 const INSERT = `INSERT INTO step (seq, step, kind, state, asked, attempt, due, input, result, failure,
   last_processed_id, progress, child, started_at, at)
@@ -74,12 +76,14 @@ const GIVE_BACK = `UPDATE step SET seq = NULL, state = 'buffered', step = event.
   json_extract(value, '$.name') AS name FROM json_each(?)) AS event WHERE step.seq = event.seq`;
 const SET_STATE = "UPDATE step SET state = ?, at = ? WHERE id = ?";
 const UNMARK = "UPDATE step SET state = 'open', at = ? WHERE seq IS NULL AND state = 'running'";
+/** An event that nobody took, or that was refused, bears a name which may be that of a step. */
 const SELECT_ONE = `SELECT ${SUMMARY} FROM step WHERE seq IS NULL AND step = ?
-  AND state NOT IN ('buffered', 'cancelled')`;
+  AND state NOT IN ('buffered', 'failed', 'cancelled')`;
 const SELECT_CHILDREN =
   "SELECT step, kind, state, child FROM step WHERE child IS NOT NULL ORDER BY id";
-const UPDATE_SENT =
-  "UPDATE step SET state = 'sent', attempt = ?, due = ?, child = ?, at = ? WHERE id = ?";
+/** The failure of the try before goes: it tells a step that waits for its next one from one under way. */
+const UPDATE_SENT = `UPDATE step SET state = 'sent', attempt = ?, due = ?, failure = NULL, child = ?, at = ?
+  WHERE id = ?`;
 const UPDATE_ARRIVED =
   "UPDATE step SET state = 'arrived', due = NULL, result = ?, failure = ?, at = ? WHERE id = ?";
 const NOTE_UNSENT =
@@ -214,6 +218,11 @@ export class StepStore {
     return this.#buffered;
   }
 
+  /** The names of the events that are kept, each once. */
+  bufferedNames(): string[] {
+    return this.#sql.all<{ step: string }>(SELECT_BUFFERED_NAMES).map(({ step }) => step);
+  }
+
   /** Keeps an event until a step waits for it; returns its id. */
   bufferEvent(name: string, payload: Encoded, at: number): number {
     const { count, bytes } = this.buffered();
@@ -341,6 +350,7 @@ export class StepStore {
   /** Keeps an answer, or a child's result, until a turn gives it its place. */
   setArrived(id: number, arrived: Pick<NewStepRow, "result" | "failure" | "at">): void {
     const { result, failure, at } = arrived;
+    this.#forget(RESULT_OF_ONE, id); // one before it, where changed code has begun the step again
     this.#sql.run(UPDATE_ARRIVED, this.#cell(result), failure, at, id);
   }
 

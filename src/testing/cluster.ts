@@ -211,5 +211,6 @@ function isStuck(object: InProcessObject): boolean {
   const row = new InstanceStore(object.sql).read();
   if (new OutboxStore(object.sql).pending().length > 0) return true;
   if (row === undefined || isTerminal(row.status)) return false;
-  return storedDue(row, new StepStore(object.sql).open()) !== null;
+  const steps = new StepStore(object.sql);
+  return storedDue(row, steps.open(), steps.bufferedNames()) !== null;
 }

@@ -3,11 +3,11 @@ import { activity } from "../../src/core/activity.ts";
 import { CancelledError } from "../../src/core/failure.ts";
 import { workflow } from "../../src/core/workflow.ts";
 import { checkHistory } from "../../src/engine/check-history.ts";
-import type { InProcessObject } from "../../src/testing/in-process-object.ts";
+import { InProcessObject } from "../../src/testing/in-process-object.ts";
 import { ask } from "../../src/testing/network.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 import { codeOf } from "../core/thrown.ts";
-import { crashesAt, ID, started } from "./harness.ts";
+import { crashesAt, ID, startCommand, started } from "./harness.ts";
 
 const cancel = (object: InProcessObject, reason: string | null = null) =>
   ask(object, (commands) => commands.cancel(ID, { reason }));
@@ -90,6 +90,18 @@ describe("a cancelled instance", () => {
     const object = started(workflow("Late", () => ran.push("ran")));
     expect(cancel(object)).toMatchObject({ status: "Terminated", error: { code: "CANCELLED" } });
     expect(object.alarm).toBeNull();
+    await object.run();
+    expect(ran).toEqual([]);
+  });
+
+  test("ends at once where it was suspended before its code had begun", async () => {
+    const ran: string[] = [];
+    const late = workflow("Late", () => ran.push("ran"));
+    const object = new InProcessObject({ workflows: [late] });
+    const startAt = object.clock.now() + 30 * 86_400_000;
+    object.commands.start(startCommand(late, undefined, { startAt }));
+    object.commands.suspend(ID, { reason: null });
+    expect(cancel(object)).toMatchObject({ status: "Terminated", error: { code: "CANCELLED" } });
     await object.run();
     expect(ran).toEqual([]);
   });

@@ -15,6 +15,15 @@ const double = activity("Double", (n: number) => 2 * n);
 const doubled = workflow("Doubled", (ctx, n: number) => ctx.call(double, n));
 const waits = workflow("Waits", (ctx) => ctx.waitForEvent<string>("go"));
 
+/** A schema that nothing fits. */
+const nothing = {
+  "~standard": {
+    version: 1 as const,
+    vendor: "test",
+    validate: () => ({ issues: [{ message: "is something" }] }),
+  },
+};
+
 const cluster = (workflows: readonly AnyWorkflow[], options: Partial<ClusterOptions> = {}) =>
   new Cluster({ workflows, ...options });
 
@@ -89,6 +98,18 @@ describe("ctx.call of a workflow", () => {
     instance.crash();
     expect(instance.document().waitingFor).toEqual([shown]);
     expect(instance.history()).toMatchObject([{ state: "running", instanceId: "w" }]);
+  });
+
+  test("shows a child with a timeout the same from memory and from its rows", async () => {
+    const options = { id: "w", timeout: "1 hour" } as const;
+    const waiting = workflow("Waiting", (ctx) => ctx.call(waits, undefined, options));
+    const simulated = cluster([waiting, waits]);
+    const instance = await simulated.start(waiting);
+    await simulated.advance("1 minute");
+    const { waitingFor } = instance.document();
+    expect(waitingFor).toMatchObject([{ kind: "child", attempt: 1, due: expect.any(String) }]);
+    instance.crash();
+    expect(instance.document().waitingFor).toEqual(waitingFor);
   });
 
   test("lets falsy values through, both ways", async () => {
@@ -299,6 +320,27 @@ describe("ctx.call of a workflow", () => {
     expect(two.output()).toBe("went");
   });
 
+  test("takes over, with its next try, a failed child that was restarted by hand", async () => {
+    const child = workflow("Child", async (ctx) => {
+      const how = await ctx.waitForEvent("how");
+      if (how === "fail") throw new Error("as asked");
+      return how;
+    });
+    const retry = { maxAttempts: 2, firstInterval: "1 minute" } as const;
+    const retrying = workflow("Retrying", (ctx) => ctx.call(child, undefined, { id: "c", retry }));
+    const simulated = cluster([retrying, child]);
+    const instance = await simulated.start(retrying);
+    await simulated.advance("1 second");
+    simulated.instance("c").send("how", "fail");
+    await simulated.advance("1 second");
+    simulated.instance("c").restart();
+    await simulated.advance("2 minutes");
+    expect(instance.document().waitingFor).toMatchObject([{ attempt: 2 }]);
+    simulated.instance("c").send("how", "well");
+    await simulated.run();
+    expect(instance.output()).toBe("well");
+  });
+
   test("asks its child to end where the code cancels the step", async () => {
     const racing = workflow("Racing", async (ctx) => {
       const first = await ctx.race({
@@ -440,6 +482,23 @@ describe("the end of a parent", () => {
     await simulated.advance("2 days");
     for (const object of simulated.objects) expect(object.alarm).toBeNull();
   });
+
+  test.each(["terminate", "cancel"] as const)(
+    "that was terminated alone: its children are still reached by a recursive %s",
+    async (verb) => {
+      const calling = workflow("Calling", (ctx) => ctx.call(waits, undefined, { id: "w" }));
+      const simulated = cluster([calling, waits]);
+      const instance = await simulated.start(calling);
+      await simulated.advance("1 second");
+      instance.terminate();
+      await simulated.advance("1 second");
+      expect(simulated.instance("w").document().status).toBe("Running");
+      instance[verb]("them too", { recursive: true });
+      await simulated.advance("1 second");
+      const { status, error } = simulated.instance("w").document();
+      expect([status, error?.message]).toEqual(["Terminated", "them too"]);
+    },
+  );
 
   test("by a recursive cancel lets each of them clean up", async () => {
     const cleaned: string[] = [];
@@ -698,4 +757,81 @@ test("what an instance has sent and got leaves nothing behind", async () => {
     { number: 20, due: null, content: "" },
   ]);
   expect(sql.all("SELECT * FROM inbox")).toHaveLength(20);
+});
+
+test("a child's result is not mistaken for a refused event of the same name", async () => {
+  const parent = workflow("Parent", async (ctx) => {
+    const child = ctx.call(waits, undefined, { id: "w" });
+    void ctx.waitForEvent("Waits", { schema: nothing });
+    return child;
+  });
+  const simulated = cluster([parent, waits], { faults: { evicted: () => true } });
+  const instance = await simulated.start(parent, undefined, { id: "p" });
+  instance.send("Waits", "does not fit");
+  await simulated.advance("1 minute");
+  simulated.instance("w").send("go", "went");
+  await simulated.run();
+  expect(instance.output()).toBe("went");
+});
+
+describe("a child that newer code no longer asks for, and still newer code does", () => {
+  const withChild = workflow("Parent", async (ctx) => {
+    await ctx.waitForEvent("begin");
+    const result = await ctx.call(waits, undefined, { id: "w", timeout: "1 hour" });
+    await ctx.waitForEvent("end");
+    return result;
+  });
+  const without = workflow("Parent", async (ctx) => {
+    await ctx.waitForEvent("begin");
+    await ctx.waitForEvent("other");
+  });
+
+  test.each(["before", "after"] as const)(
+    "is the same one, and runs once, where it ends %s that",
+    async (when) => {
+      const simulated = cluster([withChild, waits]);
+      const instance = await simulated.start(withChild);
+      const deploy = async (definition: AnyWorkflow) => {
+        simulated.deploy([definition, waits]);
+        instance.suspend();
+        instance.resume();
+        await simulated.advance("1 minute");
+      };
+      instance.send("begin");
+      await simulated.advance("1 minute");
+      const { executionId } = simulated.instance("w").document();
+      await deploy(without);
+      if (when === "before") simulated.instance("w").send("go", "went");
+      await deploy(withChild);
+      if (when === "after") simulated.instance("w").send("go", "went");
+      await simulated.advance("1 minute");
+      const step = instance.history().find(({ kind }) => kind === "child");
+      expect(step).toMatchObject({ state: "done", attempts: 1, result: "went" });
+      expect(simulated.instance("w").document().executionId).toBe(executionId);
+    },
+  );
+
+  test("that waited for its next try waits for it on", async () => {
+    const failing = workflow("Failing", () => {
+      throw new Error("as ever");
+    });
+    const retry = { maxAttempts: 2, firstInterval: "1 hour", maxInterval: "1 hour" } as const;
+    const retrying = workflow("Parent", async (ctx) => {
+      await ctx.waitForEvent("begin");
+      return ctx.call(failing, undefined, { id: "f", timeout: "1 day", retry });
+    });
+    const simulated = cluster([retrying, failing]);
+    const instance = await simulated.start(retrying);
+    instance.send("begin");
+    for (const definition of [retrying, without, retrying]) {
+      simulated.deploy([definition, failing]);
+      instance.suspend();
+      instance.resume();
+      await simulated.advance("10 minutes");
+    }
+    expect(instance.document().waitingFor).toMatchObject([{ attempt: 2, kind: "child" }]);
+    await simulated.run();
+    const step = instance.history().find(({ kind }) => kind === "child");
+    expect(step).toMatchObject({ state: "failed", attempts: 2 });
+  });
 });

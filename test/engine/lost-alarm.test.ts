@@ -1,6 +1,7 @@
 /** The platform gives an alarm up after six retries: the next request brings the instance back. */
 import { expect, test } from "vitest";
 import { activity } from "../../src/core/activity.ts";
+import { encode } from "../../src/core/payload.ts";
 import { type AnyWorkflow, workflow } from "../../src/core/workflow.ts";
 import { ID, started } from "./harness.ts";
 
@@ -58,10 +59,33 @@ test("a chain lost between two short steps goes on with the next one", async () 
   expect(object.commands.get(ID)).toMatchObject({ status: "Completed", output: "done" });
 });
 
+test.each([undefined, "1 day"] as const)(
+  "an event whose alarm was lost is taken at the next request, by a wait with the timeout %s",
+  async (timeout) => {
+    let losing = false;
+    const waiting = workflow("Waiting", (ctx) =>
+      ctx.waitForEvent("go", timeout === undefined ? {} : { timeout }),
+    );
+    const object = started(waiting, undefined, { faults: { alarmLost: () => losing } });
+    await object.run(object.clock.now() + 1_000);
+    losing = true;
+    object.commands.sendEvent(ID, { event: "other", payload: encode(1, "it") });
+    object.commands.sendEvent(ID, { event: "go", payload: encode("went", "it") });
+    await object.run(object.clock.now() + 1_000);
+    expect(object.alarm).toBeNull();
+    losing = false;
+    object.crash();
+    object.commands.get(ID);
+    await object.run(object.clock.now() + 1_000);
+    expect(object.commands.get(ID)).toMatchObject({ status: "Completed", output: "went" });
+  },
+);
+
 test("a request to one that only waits for an event sets no alarm", async () => {
   const waiting = workflow("Waiting", (ctx) => ctx.waitForEvent("go"));
   const object = started(waiting);
   await object.run();
+  object.commands.sendEvent(ID, { event: "other", payload: encode(1, "it") });
   object.crash();
   object.commands.get(ID);
   await object.run();

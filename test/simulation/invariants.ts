@@ -96,7 +96,8 @@ export function isCovered(event: TraceEvent, object: InProcessObject, bereft: bo
   if (event.kind !== "commit" || object.ringing || bereft) return [];
   const row = new InstanceStore(object.sql).read();
   if (row === undefined || isTerminal(row.status)) return [];
-  const due = storedDue(row, new StepStore(object.sql).open());
+  const steps = new StepStore(object.sql);
+  const due = storedDue(row, steps.open(), steps.bufferedNames());
   const heads = new OutboxStore(object.sql).pending();
   if (heads.length > 0 && object.alarm === null) {
     return [`W3: a message is to be sent to ${heads[0]?.target}, and no alarm is set`];

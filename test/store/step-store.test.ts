@@ -412,3 +412,17 @@ test("rows without a large text cost no statement more than they are", () => {
   steps.deleteAll();
   expect(statements).toHaveLength(5);
 });
+
+test("an answer that takes the place of another leaves no parts of it", () => {
+  const split = new StepStore(sql, new PartStore(sql, 8));
+  const id = split.insert(stepRow({ state: "sent" }));
+  const long = (text: string) => `["${text.repeat(20)}"]`;
+  for (const text of ["a", "b"]) {
+    split.setArrived(id, { result: long(text), failure: null, at: 10 });
+  }
+  expect(
+    partsOf(sql)
+      .map(({ text }) => text)
+      .join(""),
+  ).toBe(long("b"));
+});

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { NonRetryableError } from "../../src/core/failure.ts";
 import { Cluster } from "../../src/testing/cluster.ts";
 import { explore } from "../../src/testing/explore.ts";
+import type { CrashMoment, Faults } from "../../src/testing/faults.ts";
 import { mock } from "../../src/testing/mock.ts";
 import { shipOrder, shipParcel } from "../../src/workflows/ship-order.ts";
 import { post } from "../../src/workflows/web.ts";
@@ -79,5 +80,70 @@ describe("child workflows: ShipOrder", () => {
       compare: (shipments) => shipments.map(({ warehouse }) => warehouse),
     });
     expect(failures, report).toEqual([]);
+  });
+});
+
+/** Ships an order; loses all objects at that moment of the cluster, counted from 1. Returns how many there are. */
+async function shipped(
+  losesAt: number,
+  isMoment: (moment: CrashMoment) => boolean,
+  faults: Faults = {},
+): Promise<number> {
+  let moments = 0;
+  let losing = false;
+  const web: Cluster = new Cluster({
+    workflows: [shipOrder, shipParcel],
+    activities: [posting()],
+    faults: {
+      ...faults,
+      crash: (name, moment) => {
+        if (losing || !isMoment(moment) || ++moments !== losesAt) return false;
+        losing = true;
+        for (const object of web.objects) if (object.name !== name) object.crash();
+        losing = false;
+        return true;
+      },
+    },
+  });
+  const instance = await web.start(shipOrder, input, { id: "order" });
+  await web.run();
+  const shipments = instance.output();
+  expect(shipments.map(({ warehouse }) => warehouse)).toEqual(warehouses);
+  expect(web.effects.map(({ what }) => what).toSorted()).toEqual(
+    warehouses.map((url) => `book ${url}`),
+  );
+  expect(web.stuck()).toEqual([]);
+  return moments;
+}
+
+const MOMENTS: Record<string, (moment: CrashMoment) => boolean> = {
+  "before a commit": (moment) => moment.kind === "commit" && moment.when === "before",
+  "after a commit": (moment) => moment.kind === "commit" && moment.when === "after",
+  "in a wait": (moment) => moment.kind === "await",
+};
+const RESTARTS: Record<string, Faults> = {
+  "the process restarts": { processLost: () => true },
+  "the platform waits 2 s": { processLost: () => false },
+  "messages are lost": lossy(),
+};
+
+function lossy(): Faults {
+  let sent = 0;
+  return {
+    message: () => ({
+      lost: ++sent % 3 === 0,
+      unanswered: sent % 3 === 1,
+      doubled: sent % 2 === 0,
+    }),
+  };
+}
+
+describe.each(Object.keys(RESTARTS))("all objects of an order die, %s", (restart) => {
+  test.each(Object.keys(MOMENTS))("%s", async (when) => {
+    const isMoment = MOMENTS[when] ?? (() => false);
+    const all = await shipped(0, isMoment, RESTARTS[restart]);
+    expect(all).toBeGreaterThan(20);
+    for (let moment = 2; moment <= all; moment++)
+      await shipped(moment, isMoment, RESTARTS[restart]);
   });
 });
