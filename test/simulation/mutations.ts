@@ -281,8 +281,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "forget which messages of other instances were applied",
     file: "store/inbox-store.ts",
-    find: "return row !== undefined && number <= row.number;",
-    replace: "return false;",
+    find: "if (row === undefined || number > row.number) return undefined;",
+    replace: "if (row !== null) return undefined;",
   },
   {
     fault: "let messages overtake one that was not answered",
@@ -293,7 +293,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "take a message for answered that nobody has answered",
     file: "engine/courier.ts",
-    find: "if (answer === null || (!answer.ok && answer.retryable)) this.#again(row);",
+    find: "if (again) this.#again(row);",
     replace: "if (answer === null) this.#done(row, content, { ok: true });",
   },
   {
