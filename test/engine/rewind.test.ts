@@ -688,7 +688,10 @@ describe("a rewind of a parent", () => {
       return "slow";
     });
     const pair = workflow("Pair", (ctx) =>
-      Promise.all([ctx.call(slow, undefined, { parentClose: "terminate" }), ctx.call(charge, "o")]),
+      Promise.all([
+        ctx.call(slow, undefined, { parentClose: "terminate" }),
+        ctx.sleep("1 minute").then(() => ctx.call(charge, "o")), // by then the child sleeps
+      ]),
     );
     const { cluster, payments, called } = shop(pair);
     cluster.deploy([pair, slow]);
