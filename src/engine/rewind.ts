@@ -14,9 +14,10 @@ import type { InstanceStatus, RewoundStep } from "../core/documents.ts";
 import { decodeFailure, type Failure } from "../core/failure.ts";
 import { nameOf, type StepIdentity } from "../core/names.ts";
 import { decode } from "../core/payload.ts";
+import type { Ask } from "../core/step.ts";
 import { type StoredText, textOf } from "../core/stored-text.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
-import type { Child, InstanceRow, StepRow } from "../store/rows.ts";
+import type { Child, InstanceRow, NewStepRow, StepRow } from "../store/rows.ts";
 import type { Engine } from "./engine.ts";
 import { rowCompletion } from "./export-history.ts";
 import { type Replay, type ReplayedAsk, replay } from "./replay.ts";
@@ -39,9 +40,16 @@ export interface RewindPlan {
   readonly asked: ReadonlyMap<StepIdentity, ReplayedAsk>;
   /** Children that had not ended when the execution did, and messages whose answer it did not wait for. */
   readonly interrupted: readonly StepRow[];
+  /** Timers, and waits with a timeout, that the code is in when it has come that far; with their rows, if any. */
+  readonly waits: readonly Wait[];
   readonly mark: StepRow | undefined;
   /** The `seq` of what was recorded last. */
   readonly last: number;
+}
+
+interface Wait {
+  readonly ask: Ask;
+  readonly row: StepRow | undefined;
 }
 
 /** What a rewind goes back to: rows that are taken back whatever the code does, of which this is the first. */
@@ -61,13 +69,15 @@ export async function planRewind(
 ): Promise<RewindPlan> {
   const past = new Past(engine, row, workflow);
   const target = await findTarget(past, request);
-  const { undone, asked } =
-    target === null ? { undone: [], asked: new Map() } : await past.without(target);
+  const { undone, asked, cancelled } =
+    target === null ? await past.whole() : await past.without(target);
   const gone = new Set(undone);
+  const stays = (step: StepRow) => !gone.has(step);
   return {
     undone: undone.sort((a, b) => (a.asked ?? 0) - (b.asked ?? 0)),
     asked,
-    interrupted: past.open.filter((step) => step.state === "cancelled" && !gone.has(step)),
+    interrupted: past.open.filter((step) => step.state === "cancelled" && stays(step)),
+    waits: waitsOf(past.all.filter(stays), asked, cancelled),
     mark: past.ended.find(({ kind }) => kind === "rewind"),
     last: past.ended.at(-1)?.seq ?? 0,
   };
@@ -106,12 +116,14 @@ export function applyRewind(
       .map((message) => message.executionId === row.executionId && message.step),
   );
   const given: { seq: number; name: string }[] = [];
+  const reopened = new Set<StepIdentity>();
   for (const step of plan.undone) {
     const redo = HAS_ATTEMPTS.has(step.kind) ? raise(step) : 0;
     const ask = plan.asked.get(step.step);
     if (step.kind === "event" && step.state === "done") {
       given.push({ seq: step.seq ?? 0, name: nameOf(step.step) });
     } else if (staysOpen(step, ask)) {
+      reopened.add(step.step);
       rewinds.reopen({ id: step.id, due: dueOf(step, at), child: childAgain(step, redo) }, at);
     } else steps.delete(step.id);
   }
@@ -126,6 +138,11 @@ export function applyRewind(
       if (unanswered.has(step.step)) steps.setState(step.id, "sent", at);
       else steps.setArrived(step.id, { result: null, failure, at });
     }
+  }
+  for (const { ask, row } of plan.waits) {
+    const left = row?.due == null ? undefined : Math.max(0, row.due - row.at);
+    if (row !== undefined && left !== undefined) rewinds.setDue(row.id, at + left, at);
+    else if (row === undefined && !reopened.has(ask.identity)) steps.insert(openWait(ask, at));
   }
   rewinds.forgetSecondCancel();
   const { to, reason } = request;
@@ -157,16 +174,53 @@ const isSame = (recorded: StoredText | null, asked: string | null): boolean =>
   recorded === null || asked === null ? recorded === asked : textOf(recorded) === asked;
 
 /** What is waited for again is waited for as long as the first time. */
-function dueOf({ kind, input }: StepRow, at: number): number | null {
+function dueOf({ kind, input }: Pick<StepRow, "kind" | "input">, at: number): number | null {
   if ((kind !== "timer" && kind !== "event") || input === null) return null;
   const given = decode(textOf(input));
   if (given instanceof Date) return given.getTime();
   return typeof given === "number" ? at + given : null;
 }
 
+/**
+ * What the code waits for with a clock, and has waited for before the end or would have. Such a clock stands
+ * still while the instance has ended: else it would be over before what is done again had its chance.
+ */
+function waitsOf(
+  left: readonly StepRow[],
+  asked: ReadonlyMap<StepIdentity, ReplayedAsk>,
+  cancelled: ReadonlySet<StepIdentity>,
+): Wait[] {
+  const rows = new Map(left.map((step) => [step.step, step]));
+  return [...asked.values()].flatMap(({ ask }) => {
+    const row = rows.get(ask.identity);
+    const over = cancelled.has(ask.identity) || (row !== undefined && row.seq !== null);
+    return over || !hasClock(ask) ? [] : [{ ask, row }];
+  });
+}
+
+/** Whether it waits for a length of time, and not for a moment, or for ever. */
+const hasClock = ({ request: { kind }, input }: Ask): boolean =>
+  (kind === "timer" || kind === "event") && input !== null && typeof decode(input) === "number";
+
+function openWait({ identity, ordinal, request: { kind }, input }: Ask, at: number): NewStepRow {
+  const due = dueOf({ kind, input }, at);
+  return {
+    ...{ seq: null, step: identity, kind, state: "open", asked: ordinal, attempt: 0, due, input },
+    ...{ result: null, failure: null, lastProcessedId: null, progress: null, child: null },
+    ...{ startedAt: null, at },
+  };
+}
+
 /** A child that failed, or was ended with its parent, goes on from where it was, too. */
 function childAgain({ child }: StepRow, redo: number): Child | null {
   return child === null ? null : { ...(JSON.parse(child) as Child), redo, rewinds: true };
+}
+
+/** What is undone, and what the code asks for, and has cancelled, without it. */
+interface Left {
+  readonly undone: StepRow[];
+  readonly asked: ReadonlyMap<StepIdentity, ReplayedAsk>;
+  readonly cancelled: ReadonlySet<StepIdentity>;
 }
 
 /** What is recorded of an execution, and what its code makes of parts of it. */
@@ -214,14 +268,18 @@ class Past {
     return { ...replayed, misfit };
   }
 
+  /** Where nothing is taken back. */
+  async whole(): Promise<Left> {
+    const { driver, asked } = await this.replay(new Set());
+    if (driver.divergence !== undefined) throw driver.divergence;
+    return { undone: [], asked, cancelled: new Set(driver.takeCancelled()) };
+  }
+
   /**
    * What follows from taking the target back. A step that comes to bear the name of another one, because
    * fewer of its name come before it, is undone with those that come after it.
    */
-  async without({ seq, rows }: Target): Promise<{
-    undone: StepRow[];
-    asked: ReadonlyMap<StepIdentity, ReplayedAsk>;
-  }> {
+  async without({ seq, rows }: Target): Promise<Left> {
     const gone = new Set(rows);
     for (;;) {
       const { driver, asked, misfit } = await this.replay(gone);
@@ -232,7 +290,7 @@ class Past {
         for (const step of changed) gone.add(step);
         if (changed.length > 0) continue;
         for (const step of left) if (!asked.has(step.step)) gone.add(step);
-        return { undone: [...gone], asked };
+        return { undone: [...gone], asked, cancelled: new Set(driver.takeCancelled()) };
       }
       if (misfit === undefined || !mayFollow(misfit, seq)) throw driver.divergence;
       for (const step of this.all) {

@@ -21,6 +21,7 @@ const SELECT_MARK_CELLS = "SELECT input, result FROM step WHERE kind = 'rewind'"
 const REOPEN = `UPDATE step SET seq = NULL, state = 'open', attempt = 0, due = ?, result = NULL,
   failure = NULL, child = ?, started_at = NULL, at = ? WHERE id = ?`;
 const SELECT_SPLIT_RESULT = `SELECT result FROM step WHERE id = ? AND ${isSplit("result")}`;
+const SET_DUE = "UPDATE step SET due = ?, at = ? WHERE id = ?";
 const SET_CHILD = "UPDATE step SET child = ? WHERE id = ?";
 
 /** A step that is to be done again from its row. */
@@ -75,6 +76,10 @@ export class RewindStore {
   reopen({ id, due, child }: ReopenedStep, at: number): void {
     this.#forget(this.#sql.all(SELECT_SPLIT_RESULT, id));
     this.#sql.run(REOPEN, due, childText(child), at, id);
+  }
+
+  setDue(id: number, due: number, at: number): void {
+    this.#sql.run(SET_DUE, due, at, id);
   }
 
   setChild(id: number, child: Child): void {

@@ -66,7 +66,7 @@ const FORGET_REFUSED = `DELETE FROM step WHERE id IN (SELECT id FROM step
  * of it: changed code may open it again.
  */
 const CANCEL_OPEN = `UPDATE step SET state = 'cancelled', at = ?
-  WHERE seq IS NULL AND state NOT IN ('buffered', 'failed')`;
+  WHERE seq IS NULL AND state NOT IN ('buffered', 'failed', 'cancelled')`;
 const CANCEL_ONE = "UPDATE step SET state = 'cancelled', at = ? WHERE id = ?";
 /** The rows of events keep their id, and with it their place in the order. */
 const GIVE_BACK = `UPDATE step SET seq = NULL, state = 'buffered', step = event.name, asked = NULL,

@@ -1,0 +1,92 @@
+/** A rewind and time, children and fan-outs: what a clock, another instance or a branch beside it makes of it. */
+import { describe, expect, test } from "vitest";
+import { activity } from "../../src/core/activity.ts";
+import { type AnyWorkflow, workflow } from "../../src/core/workflow.ts";
+import { Cluster, type ClusterOptions } from "../../src/testing/cluster.ts";
+import { type Mock, mock } from "../../src/testing/mock.ts";
+
+const work = activity("work", { retry: { maxAttempts: 1 } }, (text: string) => text);
+const note = activity("note", (text: string) => text);
+
+/** A cluster in which work on `failing` fails, and what was called. */
+function site(workflows: readonly AnyWorkflow[], options: Partial<ClusterOptions> = {}) {
+  const failing = new Set<string>();
+  const called: string[] = [];
+  const activities: Mock[] = [
+    mock(work, (text) => {
+      called.push(`work ${text}`);
+      if (failing.has(text)) throw new Error(`${text} is down`);
+      return text;
+    }),
+    mock(note, (text) => {
+      called.push(`note ${text}`);
+      return text;
+    }),
+  ];
+  return { cluster: new Cluster({ workflows, activities, ...options }), failing, called };
+}
+
+describe("the time while an instance has ended", () => {
+  test.each(["at once", "after a while"])(
+    "does not count for a deadline beside a step that failed %s",
+    async (when) => {
+      const raced = workflow("Raced", (ctx) =>
+        ctx.race({
+          worked: async (signal) => {
+            if (when !== "at once") await ctx.sleep("10 minutes", { key: "first", signal });
+            return ctx.call(work, "a", { signal });
+          },
+          late: (signal) => ctx.sleep("1 hour", { signal }),
+        }),
+      );
+      const { cluster, failing, called } = site([raced]);
+      failing.add("a");
+      const instance = await cluster.start(raced);
+      await cluster.run();
+      expect(instance.document().status).toBe("Failed");
+      failing.clear();
+      await cluster.advance("1 day");
+      instance.rewind();
+      await cluster.run();
+      expect(instance.output()).toEqual({ winner: "worked", value: "a" });
+      expect(called).toEqual(["work a", "work a"]);
+    },
+  );
+
+  test("does not count for a wait that a terminate has interrupted, however often", async () => {
+    const waiting = workflow("Waiting", async (ctx) => {
+      await ctx.call(note, "x");
+      return ctx.waitForEvent("go", { timeout: "1 hour" }).catch(() => "late");
+    });
+    const { cluster } = site([waiting]);
+    const instance = await cluster.start(waiting);
+    await cluster.advance("10 minutes");
+    for (const turns of [true, false, true]) {
+      instance.terminate();
+      await cluster.advance("1 day");
+      instance.rewind();
+      if (turns) await cluster.advance("10 minutes");
+    }
+    expect(instance.document().status).toBe("Running");
+    await cluster.advance("29 minutes");
+    expect(instance.document().status).toBe("Running");
+    await cluster.advance("2 minutes");
+    expect(instance.output()).toBe("late");
+  });
+
+  test("counts for a sleep until a moment", async () => {
+    const until = workflow("Until", async (ctx, moment: Date) => {
+      await ctx.sleepUntil(moment);
+      return ctx.now;
+    });
+    const { cluster } = site([until]);
+    const moment = new Date(cluster.clock.now() + 3_600_000);
+    const instance = await cluster.start(until, moment);
+    await cluster.advance("10 minutes");
+    instance.terminate();
+    await cluster.advance("40 minutes");
+    instance.rewind();
+    await cluster.run();
+    expect(instance.output()).toEqual(moment);
+  });
+});
