@@ -76,7 +76,9 @@ export async function planRewind(
   return {
     undone: undone.sort((a, b) => (a.asked ?? 0) - (b.asked ?? 0)),
     asked,
-    interrupted: past.open.filter((step) => step.state === "cancelled" && stays(step)),
+    interrupted: past.open.filter(
+      (step) => step.state === "cancelled" && stays(step) && !cancelled.has(step.step),
+    ),
     waits: waitsOf(past.all.filter(stays), asked, cancelled),
     mark: past.ended.find(({ kind }) => kind === "rewind"),
     last: past.ended.at(-1)?.seq ?? 0,
@@ -131,7 +133,7 @@ export function applyRewind(
   for (const step of plan.interrupted) {
     if (step.kind === "child") {
       const child = childAgain(step, step.child === null ? 0 : raise(step));
-      if (child !== null) rewinds.setChild(step.id, child);
+      if (child !== null) rewinds.beginAgain(step.id, child);
     } else if (step.kind === "send") {
       // It is not to be sent twice.
       const failure = step.failure === null ? null : textOf(step.failure);

@@ -90,3 +90,53 @@ describe("the time while an instance has ended", () => {
     expect(instance.output()).toEqual(moment);
   });
 });
+
+const slow = workflow("Slow", async (ctx, text: string) => {
+  await ctx.call(note, text);
+  await ctx.sleep("1 hour");
+  return `slow ${text}`;
+});
+
+describe("a child that was ended with its parent", () => {
+  test("goes on where it was though its step has a timeout", async () => {
+    const parent = workflow("Parent", (ctx) =>
+      ctx.call(slow, "x", { id: "child", timeout: "1 day", parentClose: "terminate" }),
+    );
+    const { cluster, called } = site([parent, slow]);
+    const instance = await cluster.start(parent);
+    await cluster.advance("1 minute");
+    instance.terminate();
+    await cluster.advance("2 days");
+    expect(cluster.instance("child").document().status).toBe("Terminated");
+    instance.rewind();
+    await cluster.run();
+    expect(instance.output()).toBe("slow x");
+    expect(called).toEqual(["note x"]);
+  });
+
+  test("goes on where it was in its second try as well", async () => {
+    const flaky = workflow("Flaky", async (ctx, text: string) => {
+      await ctx.call(work, text);
+      await ctx.sleep("1 hour");
+      return "done";
+    });
+    const parent = workflow("Parent", (ctx) =>
+      ctx.call(flaky, "x", {
+        ...{ id: "child", parentClose: "terminate" },
+        retry: { maxAttempts: 2, firstInterval: "10 seconds" },
+      }),
+    );
+    const { cluster, called, failing } = site([parent, flaky]);
+    failing.add("x");
+    const instance = await cluster.start(parent);
+    await cluster.advance("1 second");
+    failing.clear();
+    await cluster.advance("1 minute");
+    instance.terminate();
+    await cluster.run();
+    instance.rewind();
+    await cluster.run();
+    expect(instance.output()).toBe("done");
+    expect(called).toEqual(["work x", "work x"]);
+  });
+});
