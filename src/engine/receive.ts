@@ -9,6 +9,7 @@ import { textOf } from "../core/stored-text.ts";
 import type { InstanceRow } from "../store/rows.ts";
 import { askChildren, outcomeOf, tellParent } from "./children.ts";
 import { cancelInstance, rewindInstance, terminateInstance } from "./control.ts";
+import { redoOf } from "./correspondence.ts";
 import type { Engine } from "./engine.ts";
 import { acceptEvent } from "./events.ts";
 import {
@@ -63,11 +64,15 @@ function startChild(engine: Engine, id: string, start: StartChild): void {
   if (parent.attempt === start.parent.attempt) {
     // It was started for this try before: its step was opened again since, and may have missed the result.
     if (isTerminal(existing.status)) tellParent(engine, existing, outcomeOf(endOf(existing)));
-  } else if (isTerminal(existing.status) && !start.rewinds) {
-    engine.steps.deleteAll();
+  } else if (!start.rewinds && (isTerminal(existing.status) || isUndone(parent, start.parent))) {
+    engine.forsake(existing, null);
     begin(engine, id, start);
   } else adopt(engine, existing, start);
 }
+
+/** Whether a rewind has undone the step that it was started for: what it makes of its input counts no more. */
+const isUndone = (before: ParentReference, { attempt }: ParentReference): boolean =>
+  redoOf(before.attempt) !== redoOf(attempt);
 
 /** Another try of its parent's step waits for it; where that is a rewind, it goes on from where it failed. */
 function adopt(

@@ -140,3 +140,31 @@ describe("a child that was ended with its parent", () => {
     expect(called).toEqual(["work x", "work x"]);
   });
 });
+
+describe("a child that runs on when its step is undone", () => {
+  test.each(["called", "started"])("gives way to the one that is %s anew", async (how) => {
+    let version = 1;
+    const parent = workflow("Parent", async (ctx) => {
+      const text = await ctx.run("text", () => `x${version}`);
+      const child =
+        how === "called"
+          ? ctx.call(slow, text, { id: "child" })
+          : ctx.start(slow, text, { id: "child" });
+      await ctx.call(work, "a");
+      return child;
+    });
+    const { cluster, failing, called } = site([parent, slow]);
+    failing.add("a");
+    const instance = await cluster.start(parent);
+    await cluster.advance("1 minute");
+    expect(cluster.instance("child").document().status).toBe("Running");
+    failing.clear();
+    version = 2;
+    instance.rewind({ to: "text" });
+    await cluster.run();
+    if (how === "called") expect(instance.output()).toBe("slow x2");
+    expect(cluster.instance("child").output()).toBe("slow x2");
+    expect(called.filter((name) => name.startsWith("note"))).toEqual(["note x1", "note x2"]);
+    expect(cluster.stuck()).toEqual([]);
+  });
+});
