@@ -54,6 +54,7 @@ interface Wait {
 
 /** What a rewind goes back to: rows that are taken back whatever the code does, of which this is the first. */
 interface Target {
+  readonly first: StepRow;
   readonly seq: number;
   readonly rows: ReadonlySet<StepRow>;
 }
@@ -314,19 +315,22 @@ function isLaterNamesake(step: StepRow, other: StepRow): boolean {
   return counted(other) && counted(step) && (step.asked ?? 0) >= (other.asked ?? 0);
 }
 
-async function findTarget(past: Past, { to, from }: RewindRequest): Promise<Target | null> {
-  const { ended } = past;
-  if (to !== null) return takenBack(past, ended.find(({ step }) => step === to) ?? null);
-  switch (from.status) {
-    case "Completed":
-      return takenBack(past, ended.find(hasFailed) ?? null);
-    case "Terminated": {
-      const asked = from.error !== null && decodeFailure(from.error).code === "CANCELLED";
-      return takenBack(past, (asked && ended.findLast(({ kind }) => kind === "cancel")) || null);
-    }
-    default:
-      return failedOf(past, from.error);
-  }
+async function findTarget(past: Past, request: RewindRequest): Promise<Target | null> {
+  const { to, from } = request;
+  if (to === null && from.status === "Failed") return failedOf(past, from.error);
+  const first = firstTakenBack(past.ended, request);
+  return first === undefined ? null : takenBack(past, first);
+}
+
+/** The step that is asked for; the first one to fail, of one that has completed; the request to cancel it. */
+function firstTakenBack(
+  ended: readonly StepRow[],
+  { to, from }: RewindRequest,
+): StepRow | undefined {
+  if (to !== null) return ended.find(({ step }) => step === to);
+  if (from.status === "Completed") return ended.find(hasFailed);
+  const cancelled = from.error !== null && decodeFailure(from.error).code === "CANCELLED";
+  return cancelled ? ended.findLast(({ kind }) => kind === "cancel") : undefined;
 }
 
 /**
@@ -341,19 +345,48 @@ async function failedOf(past: Past, error: string | null): Promise<Target | null
     (error === null ? undefined : culpritOf(decodeFailure(error), ended)) ??
     (failsAgain ? ended.findLast(hasFailed) : undefined);
   if (culprit === undefined) return null;
-  if (driver.divergence !== undefined) return takenBack(past, culprit);
-  const failures = ended.filter((step) => step === culprit || hasFailed(step));
+  const target = takenBack(past, culprit);
+  return driver.divergence === undefined ? withThoseBeside(past, target, asked) : target;
+}
+
+/**
+ * The target with those that failed before it and of which nothing came but the end: nothing was asked for
+ * at once, and without them the code asks for all that it asked for. That is tried with all of them, and with
+ * those since anything was asked for last; else it stays as it is.
+ */
+async function withThoseBeside(
+  past: Past,
+  target: Target,
+  asked: ReadonlyMap<StepIdentity, ReplayedAsk>,
+): Promise<Target> {
+  const isFailure = failureLike(target.first);
+  const failures = past.ended.filter(isFailure);
   const failed = new Set(failures.map(({ step }) => step));
-  let kept = 0; // the last delivery after which the code has asked for what did not fail
-  for (const [step, { after }] of asked) if (!failed.has(step)) kept = Math.max(kept, after);
-  return takenBack(
-    past,
-    failures.find((step) => step === culprit || (step.seq ?? 0) > kept) ?? null,
-  );
+  const others = [...asked].filter(([step, { after }]) => !failed.has(step) && after < target.seq);
+  const dealtWith = new Set(others.map(([, { after }]) => after));
+  const kept = others.reduce((last, [, { after }]) => Math.max(last, after), 0);
+  for (const since of new Set([0, kept])) {
+    const beside = failures.filter(({ seq }) => {
+      const at = seq ?? 0;
+      return at > since && at < target.seq && !dealtWith.has(at);
+    });
+    if (beside.length === 0) break;
+    const rows = new Set([...beside, ...target.rows]);
+    const { driver, asked: still } = await past.replay(rows);
+    const goesOn = driver.divergence === undefined && others.every(([step]) => still.has(step));
+    if (goesOn) return { ...target, seq: beside[0]?.seq ?? target.seq, rows };
+  }
+  return target;
 }
 
 /** A wait that was not met in time is an outcome like others; it is gone back to where it is named. */
 const hasFailed = ({ state, kind }: StepRow): boolean => state === "failed" && kind !== "event";
+
+/** Whether a step has failed as that one has: beside a wait that timed out, others did. */
+const failureLike =
+  ({ kind, state }: StepRow) =>
+  (step: StepRow): boolean =>
+    hasFailed(step) || (kind === "event" && state === "failed" && step.state === "failed");
 
 /** The failed step that an error, or one of its causes, is of. */
 function culpritOf(error: Failure, ended: readonly StepRow[]): StepRow | undefined {
@@ -371,11 +404,11 @@ function culpritOf(error: Failure, ended: readonly StepRow[]): StepRow | undefin
 }
 
 /** The row, with the failures and the requests to cancel that were recorded after it. */
-function takenBack({ ended }: Past, first: StepRow | null): Target | null {
-  if (first === null) return null;
+function takenBack({ ended }: Past, first: StepRow): Target {
   const seq = first.seq ?? 0;
+  const isFailure = failureLike(first);
   const later = ended.filter(
-    (step) => (step.seq ?? 0) >= seq && (hasFailed(step) || step.kind === "cancel"),
+    (step) => (step.seq ?? 0) >= seq && (isFailure(step) || step.kind === "cancel"),
   );
-  return { seq, rows: new Set([first, ...later]) };
+  return { first, seq, rows: new Set([first, ...later]) };
 }

@@ -168,3 +168,79 @@ describe("a child that runs on when its step is undone", () => {
     expect(cluster.stuck()).toEqual([]);
   });
 });
+
+describe("failures side by side", () => {
+  /** Each item's two steps, one after the other; an item that fails does not keep others from theirs. */
+  const fan = workflow("Fan", async (ctx, cleansUp: boolean) => {
+    const settled = await Promise.allSettled(
+      ["1", "2", "3", "4"].map(async (item) => {
+        await ctx.call(work, `a${item}`, { key: `a${item}` });
+        return ctx.call(work, `b${item}`, { key: `b${item}` });
+      }),
+    );
+    const failed = settled.filter(({ status }) => status === "rejected").length;
+    if (failed > 0 && cleansUp) await ctx.call(note, "clean up");
+    if (failed > 0) throw new Error(`${failed} failed`);
+    return settled.length;
+  });
+
+  test.each([true, false])(
+    "run again together, whatever others did in between (cleans up: %s)",
+    async (cleansUp) => {
+      const { cluster, failing, called } = site([fan]);
+      failing.add("a1").add("b3");
+      const instance = await cluster.start(fan, cleansUp);
+      await cluster.run();
+      expect(instance.document().error?.message).toBe("2 failed");
+      failing.clear();
+      const before = called.length;
+      instance.rewind();
+      await cluster.run();
+      expect(instance.output()).toBe(4);
+      expect(called.slice(before).sort()).toEqual(["work a1", "work b1", "work b3"]);
+    },
+  );
+
+  test("run again together, and not those that an earlier part of the code had let pass", async () => {
+    const parts = workflow("Parts", async (ctx) => {
+      await Promise.allSettled(["a", "b"].map((text) => ctx.call(work, text, { key: text })));
+      await ctx.call(note, "went on");
+      const second = ["c", "d"].map((text) => ctx.call(work, text, { key: text }));
+      const failed = (await Promise.allSettled(second)).filter(
+        ({ status }) => status === "rejected",
+      );
+      if (failed.length > 0) throw new Error(`${failed.length} failed`);
+      return "all";
+    });
+    const { cluster, failing, called } = site([parts]);
+    for (const text of ["a", "c", "d"]) failing.add(text);
+    const instance = await cluster.start(parts);
+    await cluster.run();
+    failing.clear();
+    const before = called.length;
+    instance.rewind();
+    await cluster.run();
+    expect(instance.output()).toBe("all");
+    expect(called.slice(before)).toEqual(["work c", "work d"]);
+  });
+
+  test("are waited for again together where they are waits that timed out", async () => {
+    const waits = workflow("Waits", async (ctx) => {
+      const settled = await Promise.allSettled([
+        ctx.waitForEvent("a", { timeout: "1 hour" }),
+        ctx.waitForEvent("b", { timeout: "2 hours" }),
+      ]);
+      for (const one of settled) if (one.status === "rejected") throw one.reason;
+      return "both";
+    });
+    const { cluster } = site([waits]);
+    const instance = await cluster.start(waits);
+    await cluster.run();
+    expect(instance.document().error?.message).toMatch(/"a"/);
+    instance.rewind();
+    await cluster.advance("1 minute");
+    for (const name of ["a", "b"]) instance.send(name);
+    await cluster.run();
+    expect(instance.output()).toBe("both");
+  });
+});
