@@ -11,7 +11,7 @@ import type { Sql } from "./sql.ts";
 const SELECT_INSTANCE = `SELECT id, execution_id AS executionId, workflow, version, status,
   ${atHand("input")}, ${atHand("output")}, error, tags, parent, due, suspensions, held_at AS heldAt,
   custom_status AS customStatus, created_at AS createdAt, started_at AS startedAt,
-  updated_at AS updatedAt, completed_at AS completedAt, round, rewind FROM instance`;
+  updated_at AS updatedAt, completed_at AS completedAt, round, rewind, rewinds FROM instance`;
 
 const REPLACE_INSTANCE = `INSERT OR REPLACE INTO instance (one, id, execution_id, workflow, version,
   status, input, output, error, tags, parent, due, suspensions, held_at, custom_status,
@@ -41,7 +41,8 @@ const SET_REWINDING = `UPDATE instance SET status = ?, output = NULL, error = NU
   suspensions = 0, updated_at = ?, completed_at = NULL, rewind = ?`;
 
 /** What its code set as a status may be of a part that is undone: the replay sets it again. */
-const SET_REWOUND = "UPDATE instance SET rewind = NULL, custom_status = NULL";
+const SET_REWOUND =
+  "UPDATE instance SET rewind = NULL, rewinds = rewinds + 1, custom_status = NULL";
 
 const SET_CONTINUED = `UPDATE instance SET execution_id = ?, version = ?, status = 'Running', input = ?,
   output = NULL, error = NULL, due = ?, suspensions = 0, started_at = ?, updated_at = ?, round = round + 1`;

@@ -244,3 +244,21 @@ describe("failures side by side", () => {
     expect(instance.output()).toBe("both");
   });
 });
+
+test("pages of a history of before and after a rewind are not put together", async () => {
+  const chain = workflow("Chain", async (ctx) => {
+    for (const text of ["1", "2", "3", "4"]) await ctx.call(work, text);
+  });
+  const { cluster } = site([chain]);
+  const instance = await cluster.start(chain, undefined, { id: "chain" });
+  await cluster.run();
+  const { commands } = cluster.object("chain");
+  const page = (cursor: string | null) => commands.history("chain", cursor, 3);
+  const { cursor: before } = page(null);
+  instance.rewind({ to: "work#2" });
+  await cluster.run();
+  expect(() => page(before)).toThrow(/without a cursor/);
+  const { items, cursor } = page(null);
+  const steps = [...items, ...page(cursor).items].map(({ step }) => step);
+  expect(steps.sort()).toEqual(["(rewind)", "work", "work#2", "work#3", "work#4"]);
+});

@@ -27,6 +27,7 @@ const ROW: InstanceRow = {
   updatedAt: 100,
   completedAt: null,
   rewind: null,
+  rewinds: 0,
 };
 
 function stored(row: InstanceRow = ROW) {
