@@ -38,7 +38,7 @@ export interface RewindPlan {
   readonly undone: readonly StepRow[];
   /** What the code asks for without them. */
   readonly asked: ReadonlyMap<StepIdentity, ReplayedAsk>;
-  /** Children that had not ended when the execution did, and messages whose answer it did not wait for. */
+  /** Children that had not ended when the execution did, and events and starts whose answer it did not wait for. */
   readonly interrupted: readonly StepRow[];
   /** Timers, and waits with a timeout, that the code is in when it has come that far; with their rows, if any. */
   readonly waits: readonly Wait[];
@@ -135,8 +135,8 @@ export function applyRewind(
     if (step.kind === "child") {
       const child = childAgain(step, step.child === null ? 0 : raise(step));
       if (child !== null) rewinds.beginAgain(step.id, child);
-    } else if (step.kind === "send") {
-      // It is not to be sent twice.
+    } else if (step.kind === "send" || (step.kind === "start" && step.child !== null)) {
+      // It is not to be sent twice: where a child was started, it may have been purged since.
       const failure = step.failure === null ? null : textOf(step.failure);
       if (unanswered.has(step.step)) steps.setState(step.id, "sent", at);
       else steps.setArrived(step.id, { result: null, failure, at });

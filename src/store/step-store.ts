@@ -83,7 +83,7 @@ const UPDATE_SENT =
 const UPDATE_ARRIVED =
   "UPDATE step SET state = 'arrived', due = NULL, result = ?, failure = ?, at = ? WHERE id = ?";
 const NOTE_UNSENT =
-  "UPDATE step SET failure = ? WHERE step = ? AND kind = 'send' AND state = 'cancelled'";
+  "UPDATE step SET failure = ? WHERE step = ? AND kind IN ('send', 'start') AND state = 'cancelled'";
 const DELETE_ONE = "DELETE FROM step WHERE id = ?";
 const DELETE_STEPS = "DELETE FROM step WHERE state <> 'buffered'";
 const DELETE_ALL = "DELETE FROM step";
@@ -344,7 +344,7 @@ export class StepStore {
     this.#sql.run(UPDATE_ARRIVED, this.#cell(result), failure, at, id);
   }
 
-  /** Keeps why an event was not sent that its execution has not waited for. */
+  /** Keeps why an event was not sent, or a child not started, that its execution has not waited for. */
   noteUnsent(step: StepIdentity, failure: string): void {
     this.#sql.run(NOTE_UNSENT, failure, step);
   }

@@ -262,3 +262,42 @@ test("pages of a history of before and after a rewind are not put together", asy
   const steps = [...items, ...page(cursor).items].map(({ step }) => step);
   expect(steps.sort()).toEqual(["(rewind)", "work", "work#2", "work#3", "work#4"]);
 });
+
+describe("a child that was started as the code failed", () => {
+  const broken = workflow("Parent", async (ctx) => {
+    ctx.start(slow, "x", { id: "child" });
+    throw new TypeError("a bug");
+  });
+  const mended = workflow("Parent", async (ctx) => {
+    const { id } = await ctx.start(slow, "x", { id: "child" });
+    return id;
+  });
+
+  test("is not started again, though it was purged since", async () => {
+    const { cluster, called } = site([broken, slow]);
+    const instance = await cluster.start(broken);
+    await cluster.run();
+    expect(cluster.instance("child").output()).toBe("slow x");
+    cluster.instance("child").purge();
+    cluster.deploy([mended, slow]);
+    instance.rewind();
+    await cluster.run();
+    expect(instance.output()).toBe("child");
+    expect(called).toEqual(["note x"]);
+  });
+
+  test("tells why it could not be started", async () => {
+    const { cluster } = site([broken, slow]);
+    await cluster.start(slow, "other", { id: "child" });
+    const instance = await cluster.start(broken);
+    await cluster.run();
+    cluster.instance("child").purge();
+    cluster.deploy([mended, slow]);
+    instance.rewind();
+    await cluster.run();
+    expect(instance.document().error?.code).toBe("INSTANCE_EXISTS");
+    instance.rewind();
+    await cluster.run();
+    expect(instance.output()).toBe("child");
+  });
+});
