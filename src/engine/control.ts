@@ -106,9 +106,10 @@ export class Control {
     const workflow = engine.registry.find(row.workflow, row.version);
     if (workflow === undefined) throw versionMissing(row);
     const { status, error } = row;
-    const plan = await planRewind(engine, row, workflow, {
-      ...{ to, reason: null },
-      from: { status, error },
+    const request = { to, reason: null, from: { status, error } };
+    const plan = await planRewind(engine, row, workflow, request).catch((problem: unknown) => {
+      checkRewindable(engine, presentRow(engine, id), to); // what was read may have gone meanwhile
+      throw problem;
     });
     return { steps: stepsOf(plan) };
   }

@@ -301,3 +301,25 @@ describe("a child that was started as the code failed", () => {
     expect(instance.output()).toBe("child");
   });
 });
+
+test.each([
+  ["purged", "INSTANCE_NOT_FOUND"],
+  ["started anew", "INSTANCE_NOT_TERMINAL"],
+])("a preview of an instance that is %s meanwhile says so", async (how, code) => {
+  const long = "x".repeat(5_000); // read as it is needed
+  const chain = workflow("Chain", async (ctx) => {
+    for (const _ of [1, 2]) await ctx.call(note, long);
+    return ctx.call(work, "a");
+  });
+  const { cluster, failing } = site([chain]);
+  failing.add("a");
+  const instance = await cluster.start(chain, undefined, { id: "chain" });
+  await cluster.run();
+  const object = cluster.object("chain");
+  const preview = object.commands.previewRewind("chain", null);
+  const refused = expect(preview).rejects.toMatchObject({ code });
+  if (how === "purged") instance.purge();
+  else instance.restart();
+  await cluster.run();
+  await refused;
+});
