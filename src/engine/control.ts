@@ -177,13 +177,14 @@ export function rewindInstance(
   const at = engine.host.now();
   const { status: ended, error, startedAt, round } = row;
   const status = startedAt === null && round === 1 ? "Pending" : "Running";
+  const due = Math.max(at, row.due ?? at); // of one that was to start later
   const { to, reason } = asked;
   const request: RewindRequest = { to, reason, from: { status: ended, error } };
   const rewind = JSON.stringify(request);
   engine.rewinds.forgetUnheardCancel();
-  engine.instance.setRewinding({ status, due: at, updatedAt: at, rewind });
+  engine.instance.setRewinding({ status, due, updatedAt: at, rewind });
   engine.tell(row, "instance.rewinding", reason === null ? {} : { reason });
-  engine.poke(at);
+  engine.poke(due);
 }
 
 /** Asks the code to end. One that has not begun has nothing to clean up, and ends at once. */

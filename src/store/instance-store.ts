@@ -34,7 +34,9 @@ const SET_PARENT = "UPDATE instance SET parent = ?";
 
 const SET_CUSTOM_STATUS = "UPDATE instance SET custom_status = ?";
 
-const SET_ENDED = `UPDATE instance SET status = ?, output = ?, error = ?, due = NULL, held_at = NULL,
+/** One that has not begun keeps when it was to: a rewind may ask. */
+const SET_ENDED = `UPDATE instance SET status = ?, output = ?, error = ?,
+  due = CASE WHEN started_at IS NULL AND round = 1 AND suspensions = 0 THEN due END, held_at = NULL,
   updated_at = ?, completed_at = ?, rewind = NULL`;
 
 const SET_REWINDING = `UPDATE instance SET status = ?, output = NULL, error = NULL, due = ?,

@@ -323,3 +323,23 @@ test.each([
   await cluster.run();
   await refused;
 });
+
+test.each([
+  ["10 minutes", []],
+  ["1 day", ["note x"]],
+] as const)(
+  "one that was to start in an hour and was terminated for %s starts when it was to",
+  async (time, expected) => {
+    const { cluster, called } = site([slow]);
+    const startAt = new Date(cluster.clock.now() + 3_600_000);
+    const instance = await cluster.start(slow, "x", { startAt });
+    instance.terminate();
+    await cluster.advance(time);
+    instance.rewind();
+    expect(instance.document().status).toBe("Pending");
+    await cluster.advance("1 minute");
+    expect(called).toEqual(expected);
+    await cluster.run();
+    expect(instance.output()).toBe("slow x");
+  },
+);
