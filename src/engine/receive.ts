@@ -121,6 +121,9 @@ function control(engine: Engine, { verb, reason, recursive, force, parent }: Con
       if (recursive) askChildren(engine, row, { verb, reason });
       if (!ended) terminateInstance(engine, row, reason);
       return;
+    case "rewind":
+      if (row.status === "Terminated") rewindInstance(engine, row, { to: null, reason });
+      return;
     case "purge":
       if (!ended && !force) return;
       if (recursive) askChildren(engine, row, { verb, reason, force });

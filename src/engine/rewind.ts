@@ -18,6 +18,7 @@ import type { Ask } from "../core/step.ts";
 import { type StoredText, textOf } from "../core/stored-text.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
 import type { Child, InstanceRow, NewStepRow, StepRow } from "../store/rows.ts";
+import { reopenChildren } from "./children.ts";
 import type { Engine } from "./engine.ts";
 import { rowCompletion } from "./export-history.ts";
 import { type Replay, type ReplayedAsk, replay } from "./replay.ts";
@@ -142,6 +143,7 @@ export function applyRewind(
       else steps.setArrived(step.id, { result: null, failure, at });
     }
   }
+  reopenChildren(engine, row);
   for (const { ask, row } of plan.waits) {
     const left = row?.due == null ? undefined : Math.max(0, row.due - row.at);
     if (row !== undefined && left !== undefined) rewinds.setDue(row.id, at + left, at);

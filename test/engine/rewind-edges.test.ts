@@ -3,7 +3,9 @@ import { describe, expect, test } from "vitest";
 import { activity } from "../../src/core/activity.ts";
 import { type AnyWorkflow, workflow } from "../../src/core/workflow.ts";
 import { Cluster, type ClusterOptions } from "../../src/testing/cluster.ts";
+import type { Faults } from "../../src/testing/faults.ts";
 import { type Mock, mock } from "../../src/testing/mock.ts";
+import { atEachCommit } from "./harness.ts";
 
 const work = activity("work", { retry: { maxAttempts: 1 } }, (text: string) => text);
 const note = activity("note", (text: string) => text);
@@ -138,6 +140,57 @@ describe("a child that was ended with its parent", () => {
     await cluster.run();
     expect(instance.output()).toBe("done");
     expect(called).toEqual(["work x", "work x"]);
+  });
+});
+
+describe("a child that was only started", () => {
+  test.each(["terminate", "cancel"] as const)(
+    "and was closed with its parent by a %s goes on with it, at each commit at which it is lost",
+    async (parentClose) => {
+      const commits = await atEachCommit(async ({ commit, when }) => {
+        const parent = workflow("Parent", async (ctx) => {
+          await ctx.start(slow, "x", { id: "child", parentClose });
+          const done = await ctx.call(work, "a");
+          await ctx.sleep("2 hours");
+          return done;
+        });
+        const crash: Faults["crash"] = (object, moment) =>
+          object === "parent" &&
+          moment.kind === "commit" &&
+          moment.commit === commit &&
+          moment.when === when;
+        const { cluster, failing, called } = site([parent, slow], { faults: { crash } });
+        failing.add("a");
+        const instance = await cluster.start(parent, undefined, { id: "parent" });
+        await cluster.advance("10 minutes");
+        expect(cluster.instance("child").document().status).toBe("Terminated");
+        failing.clear();
+        instance.rewind();
+        await cluster.run();
+        expect(instance.output()).toBe("a");
+        expect(cluster.instance("child").output()).toBe("slow x");
+        expect(called.filter((name) => name === "note x")).toHaveLength(1);
+        return cluster.object("parent");
+      });
+      expect(commits).toBeGreaterThan(3);
+    },
+  );
+
+  test("and was ended by itself stays so", async () => {
+    const parent = workflow("Parent", async (ctx) => {
+      await ctx.start(slow, "x", { id: "child" });
+      return ctx.call(work, "a");
+    });
+    const { cluster, failing } = site([parent, slow]);
+    failing.add("a");
+    const instance = await cluster.start(parent);
+    await cluster.advance("10 minutes");
+    cluster.instance("child").terminate();
+    failing.clear();
+    instance.rewind();
+    await cluster.run();
+    expect(instance.output()).toBe("a");
+    expect(cluster.instance("child").document().status).toBe("Terminated");
   });
 });
 
