@@ -18,7 +18,8 @@ import type { Engine } from "./engine.ts";
 import { hold, lookNow, release } from "./holding.ts";
 import { type NewExecution, newInstance } from "./new-instance.ts";
 import { documentOf, presentRow } from "./present.ts";
-import { planRewind, type RewindRequest, stepsOf } from "./rewind.ts";
+import { planRewind, stepsOf } from "./rewind.ts";
+import type { RewindRequest } from "./rewind-target.ts";
 import { versionMissing } from "./suspension.ts";
 
 export interface ControlCommand {

@@ -352,13 +352,13 @@ const MUTATIONS: readonly Mutation[] = [
   },
   {
     fault: "keep what followed from a step that is rewound",
-    file: "engine/rewind.ts",
+    file: "engine/past.ts",
     find: "for (const step of left) if (!asked.has(step.step)) gone.add(step);",
     replace: "",
   },
   {
     fault: "keep results that came of another input than the code asks with after a rewind",
-    file: "engine/rewind.ts",
+    file: "engine/past.ts",
     find: "if (changed.length > 0) continue;",
     replace: "for (const step of changed) gone.delete(step);",
   },
