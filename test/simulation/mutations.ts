@@ -311,7 +311,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "take the result of a try that is over",
     file: "engine/execution.ts",
-    find: "if (step.sent && (attempt === null || attempt === attemptName(step.failed + 1))) {",
+    find: "if (step.sent && (attempt === null || attempt === present)) {",
     replace: "if (attempt === null || attempt.length > 0) {",
   },
   {
