@@ -2,6 +2,7 @@
 import type { ParentReference } from "../core/child.ts";
 import { decodeFailure, type Failure } from "../core/failure.ts";
 import { ENCODED_UNDEFINED } from "../core/payload.ts";
+import type { RecordKind } from "../core/step.ts";
 import type { InstanceEnd } from "../store/instance-store.ts";
 import type { Child, InstanceRow } from "../store/rows.ts";
 import { controlOf } from "./correspondence.ts";
@@ -36,8 +37,22 @@ export function closeChildren(engine: Engine, row: InstanceRow): void {
   }
 }
 
+/**
+ * The execution goes on after all: and so do the children that were to close with it. Those whose result it
+ * waits for are told by the start of their step's next try.
+ */
+export function reopenChildren(engine: Engine, row: InstanceRow): void {
+  for (const { step, kind, child } of livingChildren(engine)) {
+    if (kind !== "start" || child.parentClose === "abandon") continue;
+    const parent = { executionId: row.executionId, step };
+    const content = controlOf("rewind", "its parent was rewound", parent);
+    engine.post({ target: child.id, executionId: row.executionId, step: null, content });
+  }
+}
+
 interface KnownChild {
   readonly step: string;
+  readonly kind: RecordKind;
   readonly child: Child;
   /** It has ended, or was never started. */
   readonly over: boolean;
@@ -47,7 +62,7 @@ function allChildren(engine: Engine): KnownChild[] {
   if (!engine.outbox.exists) return []; // it has never started one
   return engine.steps.children().map(({ step, kind, state, child }) => {
     const over = state === "failed" || (kind === "child" && state === "done");
-    return { step, child: JSON.parse(child) as Child, over };
+    return { step, kind, child: JSON.parse(child) as Child, over };
   });
 }
 

@@ -18,7 +18,8 @@ import type { Engine } from "./engine.ts";
 import { hold, lookNow, release } from "./holding.ts";
 import { type NewExecution, newInstance } from "./new-instance.ts";
 import { documentOf, presentRow } from "./present.ts";
-import { planRewind, type RewindRequest, stepsOf } from "./rewind.ts";
+import { planRewind, stepsOf } from "./rewind.ts";
+import type { RewindRequest } from "./rewind-target.ts";
 import { versionMissing } from "./suspension.ts";
 
 export interface ControlCommand {
@@ -106,9 +107,10 @@ export class Control {
     const workflow = engine.registry.find(row.workflow, row.version);
     if (workflow === undefined) throw versionMissing(row);
     const { status, error } = row;
-    const plan = await planRewind(engine, row, workflow, {
-      ...{ to, reason: null },
-      from: { status, error },
+    const request = { to, reason: null, from: { status, error } };
+    const plan = await planRewind(engine, row, workflow, request).catch((problem: unknown) => {
+      checkRewindable(engine, presentRow(engine, id), to); // what was read may have gone meanwhile
+      throw problem;
     });
     return { steps: stepsOf(plan) };
   }
@@ -176,13 +178,14 @@ export function rewindInstance(
   const at = engine.host.now();
   const { status: ended, error, startedAt, round } = row;
   const status = startedAt === null && round === 1 ? "Pending" : "Running";
+  const due = Math.max(at, row.due ?? at); // of one that was to start later
   const { to, reason } = asked;
   const request: RewindRequest = { to, reason, from: { status: ended, error } };
   const rewind = JSON.stringify(request);
   engine.rewinds.forgetUnheardCancel();
-  engine.instance.setRewinding({ status, due: at, updatedAt: at, rewind });
+  engine.instance.setRewinding({ status, due, updatedAt: at, rewind });
   engine.tell(row, "instance.rewinding", reason === null ? {} : { reason });
-  engine.poke(at);
+  engine.poke(due);
 }
 
 /** Asks the code to end. One that has not begun has nothing to clean up, and ends at once. */

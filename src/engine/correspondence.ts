@@ -25,6 +25,9 @@ export const isCorrespondence = ({ kind }: StepRequest): boolean =>
 /** Which try of a step a message belongs to: those of before a rewind count no more. */
 export const attemptName = (redo: number, attempt: number): string => `${redo}.${attempt}`;
 
+/** Which doing of the step it is: the same before and after a try that failed. */
+export const redoOf = (name: string): string | undefined => name.split(".", 1)[0];
+
 export interface CorrespondenceOptions {
   readonly row: InstanceRow;
   readonly recorder: Recorder;

@@ -44,7 +44,8 @@ import { Leaving } from "./leaving.ts";
 import { type Answered, type MessageAnswer, type MessageContent, prepared } from "./message.ts";
 import { nextExecution, unheard } from "./next-round.ts";
 import { Reporter, told } from "./reporter.ts";
-import { applyRewind, planRewind, type RewindRequest, stepsOf } from "./rewind.ts";
+import { applyRewind, planRewind, stepsOf } from "./rewind.ts";
+import type { RewindRequest } from "./rewind-target.ts";
 import { nextLook, objectLost, versionMissing } from "./suspension.ts";
 import { type CodeEnd, runTurn, type TurnEnd } from "./turn.ts";
 

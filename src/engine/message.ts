@@ -33,7 +33,7 @@ export interface ChildResult {
 /** Asks something of a child. One that belongs to another step by now does not heed it. */
 export interface ControlChild {
   readonly kind: "control";
-  readonly verb: "cancel" | "terminate" | "purge";
+  readonly verb: "cancel" | "terminate" | "purge" | "rewind";
   readonly reason: string;
   readonly recursive: boolean;
   /** For a purge: whether one that has not ended is ended first. */

@@ -45,5 +45,6 @@ export function newInstance(
     completedAt: null,
     round: 1,
     rewind: null,
+    rewinds: 0,
   };
 }

@@ -11,6 +11,7 @@ import type { Noted } from "../store/inbox-store.ts";
 import type { InstanceRow } from "../store/rows.ts";
 import { askChildren, outcomeOf, tellParent } from "./children.ts";
 import { cancelInstance, rewindInstance, terminateInstance } from "./control.ts";
+import { redoOf } from "./correspondence.ts";
 import type { Engine } from "./engine.ts";
 import { acceptEvent } from "./events.ts";
 import {
@@ -81,11 +82,15 @@ function startChild(engine: Engine, id: string, start: StartChild): void {
   if (parent.attempt === start.parent.attempt) {
     // It was started for this try before: its step was opened again since, and may have missed the result.
     if (isTerminal(existing.status)) tellParent(engine, existing, outcomeOf(endOf(existing)));
-  } else if (isTerminal(existing.status) && !start.rewinds) {
-    engine.steps.deleteAll();
+  } else if (!start.rewinds && (isTerminal(existing.status) || isUndone(parent, start.parent))) {
+    engine.forsake(existing, null);
     begin(engine, id, start);
   } else adopt(engine, existing, start);
 }
+
+/** Whether a rewind has undone the step that it was started for: what it makes of its input counts no more. */
+const isUndone = (before: ParentReference, { attempt }: ParentReference): boolean =>
+  redoOf(before.attempt) !== redoOf(attempt);
 
 /** Another try of its parent's step waits for it; where that is a rewind, it goes on from where it failed. */
 function adopt(
@@ -133,6 +138,9 @@ function control(engine: Engine, { verb, reason, recursive, force, parent }: Con
     case "terminate":
       if (recursive) askChildren(engine, row, { verb, reason });
       if (!ended) terminateInstance(engine, row, reason);
+      return;
+    case "rewind":
+      if (row.status === "Terminated") rewindInstance(engine, row, { to: null, reason });
       return;
     case "purge":
       if (!ended && !force) return;

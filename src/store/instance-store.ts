@@ -11,7 +11,7 @@ import type { Sql } from "./sql.ts";
 const SELECT_INSTANCE = `SELECT id, execution_id AS executionId, workflow, version, status,
   ${atHand("input")}, ${atHand("output")}, error, tags, parent, due, suspensions, held_at AS heldAt,
   custom_status AS customStatus, created_at AS createdAt, started_at AS startedAt,
-  updated_at AS updatedAt, completed_at AS completedAt, round, rewind FROM instance`;
+  updated_at AS updatedAt, completed_at AS completedAt, round, rewind, rewinds FROM instance`;
 
 const REPLACE_INSTANCE = `INSERT OR REPLACE INTO instance (one, id, execution_id, workflow, version,
   status, input, output, error, tags, parent, due, suspensions, held_at, custom_status,
@@ -34,14 +34,17 @@ const SET_PARENT = "UPDATE instance SET parent = ?";
 
 const SET_CUSTOM_STATUS = "UPDATE instance SET custom_status = ?";
 
-const SET_ENDED = `UPDATE instance SET status = ?, output = ?, error = ?, due = NULL, held_at = NULL,
+/** One that has not begun keeps when it was to: a rewind may ask. */
+const SET_ENDED = `UPDATE instance SET status = ?, output = ?, error = ?,
+  due = CASE WHEN started_at IS NULL AND round = 1 AND suspensions = 0 THEN due END, held_at = NULL,
   updated_at = ?, completed_at = ?, rewind = NULL`;
 
 const SET_REWINDING = `UPDATE instance SET status = ?, output = NULL, error = NULL, due = ?,
   suspensions = 0, updated_at = ?, completed_at = NULL, rewind = ?`;
 
 /** What its code set as a status may be of a part that is undone: the replay sets it again. */
-const SET_REWOUND = "UPDATE instance SET rewind = NULL, custom_status = NULL";
+const SET_REWOUND =
+  "UPDATE instance SET rewind = NULL, rewinds = rewinds + 1, custom_status = NULL";
 
 const SET_CONTINUED = `UPDATE instance SET execution_id = ?, version = ?, status = 'Running', input = ?,
   output = NULL, error = NULL, due = ?, suspensions = 0, started_at = ?, updated_at = ?, round = round + 1`;

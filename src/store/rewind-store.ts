@@ -21,7 +21,10 @@ const SELECT_MARK_CELLS = "SELECT input, result FROM step WHERE kind = 'rewind'"
 const REOPEN = `UPDATE step SET seq = NULL, state = 'open', attempt = 0, due = ?, result = NULL,
   failure = NULL, child = ?, started_at = NULL, at = ? WHERE id = ?`;
 const SELECT_SPLIT_RESULT = `SELECT result FROM step WHERE id = ? AND ${isSplit("result")}`;
-const SET_CHILD = "UPDATE step SET child = ? WHERE id = ?";
+const SET_DUE = "UPDATE step SET due = ?, at = ? WHERE id = ?";
+/** Its due was its child's timeout, which begins with its next try. */
+const BEGIN_AGAIN = `UPDATE step SET attempt = 0, due = NULL, result = NULL, failure = NULL, child = ?,
+  started_at = NULL WHERE id = ?`;
 
 /** A step that is to be done again from its row. */
 export interface ReopenedStep {
@@ -77,8 +80,14 @@ export class RewindStore {
     this.#sql.run(REOPEN, due, childText(child), at, id);
   }
 
-  setChild(id: number, child: Child): void {
-    this.#sql.run(SET_CHILD, childText(child), id);
+  setDue(id: number, due: number, at: number): void {
+    this.#sql.run(SET_DUE, due, at, id);
+  }
+
+  /** Lets an interrupted step whose child is to go on have its first try anew. */
+  beginAgain(id: number, child: Child): void {
+    this.#forget(this.#sql.all(SELECT_SPLIT_RESULT, id));
+    this.#sql.run(BEGIN_AGAIN, childText(child), id);
   }
 
   /** Notes the rewind, in the place of the one before. */

@@ -39,6 +39,8 @@ export interface InstanceRow {
   readonly round: number;
   /** A rewind that the next turn is to carry out, as JSON; null where none is asked for. */
   readonly rewind: string | null;
+  /** How many rewinds of this instance's executions were carried out since it was started. */
+  readonly rewinds: number;
 }
 
 /**

@@ -25,7 +25,8 @@ const INSTANCE_TABLE = `CREATE TABLE IF NOT EXISTS instance (
   updated_at INTEGER NOT NULL,
   completed_at INTEGER,
   round INTEGER NOT NULL DEFAULT 1,
-  rewind TEXT
+  rewind TEXT,
+  rewinds INTEGER NOT NULL DEFAULT 0
 )`;
 
 /**

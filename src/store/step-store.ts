@@ -68,7 +68,7 @@ const FORGET_REFUSED = `DELETE FROM step WHERE id IN (SELECT id FROM step
  * of it: changed code may open it again.
  */
 const CANCEL_OPEN = `UPDATE step SET state = 'cancelled', at = ?
-  WHERE seq IS NULL AND state NOT IN ('buffered', 'failed')`;
+  WHERE seq IS NULL AND state NOT IN ('buffered', 'failed', 'cancelled')`;
 const CANCEL_ONE = "UPDATE step SET state = 'cancelled', at = ? WHERE id = ?";
 /** The rows of events keep their id, and with it their place in the order. */
 const GIVE_BACK = `UPDATE step SET seq = NULL, state = 'buffered', step = event.name, asked = NULL,
@@ -87,7 +87,7 @@ const UPDATE_SENT = `UPDATE step SET state = 'sent', attempt = ?, due = ?, failu
 const UPDATE_ARRIVED =
   "UPDATE step SET state = 'arrived', due = NULL, result = ?, failure = ?, at = ? WHERE id = ?";
 const NOTE_UNSENT =
-  "UPDATE step SET failure = ? WHERE step = ? AND kind = 'send' AND state = 'cancelled'";
+  "UPDATE step SET failure = ? WHERE step = ? AND kind IN ('send', 'start') AND state = 'cancelled'";
 const DELETE_ONE = "DELETE FROM step WHERE id = ?";
 const DELETE_STEPS = "DELETE FROM step WHERE state <> 'buffered'";
 const DELETE_ALL = "DELETE FROM step";
@@ -354,7 +354,7 @@ export class StepStore {
     this.#sql.run(UPDATE_ARRIVED, this.#cell(result), failure, at, id);
   }
 
-  /** Keeps why an event was not sent that its execution has not waited for. */
+  /** Keeps why an event was not sent, or a child not started, that its execution has not waited for. */
   noteUnsent(step: StepIdentity, failure: string): void {
     this.#sql.run(NOTE_UNSENT, failure, step);
   }

@@ -311,7 +311,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "take the result of a try that is over",
     file: "engine/execution.ts",
-    find: "if (step.sent && (attempt === null || attempt === attemptName(step.failed + 1))) {",
+    find: "if (step.sent && (attempt === null || attempt === present)) {",
     replace: "if (attempt === null || attempt.length > 0) {",
   },
   {
@@ -352,13 +352,13 @@ const MUTATIONS: readonly Mutation[] = [
   },
   {
     fault: "keep what followed from a step that is rewound",
-    file: "engine/rewind.ts",
+    file: "engine/past.ts",
     find: "for (const step of left) if (!asked.has(step.step)) gone.add(step);",
     replace: "",
   },
   {
     fault: "keep results that came of another input than the code asks with after a rewind",
-    file: "engine/rewind.ts",
+    file: "engine/past.ts",
     find: "if (changed.length > 0) continue;",
     replace: "for (const step of changed) gone.delete(step);",
   },

@@ -27,6 +27,7 @@ const ROW: InstanceRow = {
   updatedAt: 100,
   completedAt: null,
   rewind: null,
+  rewinds: 0,
 };
 
 function stored(row: InstanceRow = ROW) {
@@ -120,10 +121,17 @@ test("an instance that was dropped leaves no table, and may be written again", (
 });
 
 test.each(["Completed", "Failed", "Terminated"] as const)("an instance ends as %s", (status) => {
-  const { store } = stored();
+  const begun = { ...ROW, startedAt: 150 };
+  const { store } = stored(begun);
   store.setEnded({ status, output: "[3]", error: "{}", at: 700 });
   const ended = { status, output: "[3]", error: "{}", due: null, updatedAt: 700, completedAt: 700 };
-  expect({ ...store.read() }).toEqual({ ...ROW, ...ended });
+  expect({ ...store.read() }).toEqual({ ...begun, ...ended });
+});
+
+test("an instance that ends before it has begun keeps when it was to", () => {
+  const { store } = stored();
+  store.setEnded({ status: "Terminated", output: null, error: "{}", at: 200 });
+  expect(store.read()).toMatchObject({ status: "Terminated", due: 500 });
 });
 
 test("what was rolled back was never there", () => {

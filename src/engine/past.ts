@@ -1,0 +1,120 @@
+/** What is recorded of an execution that is to be rewound, and what its code makes of parts of it. */
+import type { ParentReference } from "../core/child.ts";
+import { nameOf, type StepIdentity } from "../core/names.ts";
+import { type StoredText, textOf } from "../core/stored-text.ts";
+import type { AnyWorkflow } from "../core/workflow.ts";
+import type { InstanceRow, StepRow } from "../store/rows.ts";
+import type { Engine } from "./engine.ts";
+import { rowCompletion } from "./export-history.ts";
+import { type Replay, type ReplayedAsk, replay } from "./replay.ts";
+
+/** What a rewind goes back to. */
+export interface Target {
+  /** The step that it is said to be. */
+  readonly step: StepRow;
+  /** Rows that are taken back whatever the code does, and the `seq` of the first of them. */
+  readonly rows: ReadonlySet<StepRow>;
+  readonly seq: number;
+}
+
+/** What is undone, and what the code asks for, and has cancelled, without it. */
+export interface Left {
+  readonly undone: StepRow[];
+  readonly asked: ReadonlyMap<StepIdentity, ReplayedAsk>;
+  readonly cancelled: ReadonlySet<StepIdentity>;
+}
+
+export class Past {
+  /** In the order of delivery. */
+  readonly ended: readonly StepRow[];
+  readonly open: readonly StepRow[];
+  readonly all: readonly StepRow[];
+  readonly #engine: Engine;
+  readonly #row: InstanceRow;
+  readonly #workflow: AnyWorkflow;
+
+  constructor(engine: Engine, row: InstanceRow, workflow: AnyWorkflow) {
+    this.#engine = engine;
+    this.#row = row;
+    this.#workflow = workflow;
+    this.ended = engine.steps.ended();
+    this.open = engine.steps
+      .unended()
+      .filter(({ state, kind }) => state !== "buffered" && kind !== "cancel");
+    this.all = [...this.ended, ...this.open];
+  }
+
+  /** What the code does where these rows are not there, and the row at which it no longer fits. */
+  async replay(
+    gone: ReadonlySet<StepRow>,
+  ): Promise<Replay & { readonly misfit: StepRow | undefined }> {
+    const { id: instanceId, executionId, version, input, startedAt, createdAt } = this.#row;
+    const parent =
+      this.#row.parent === null ? null : (JSON.parse(this.#row.parent) as ParentReference);
+    const left = (step: StepRow) => !gone.has(step);
+    const rows = new Map(this.all.filter(left).map((step) => [step.step, step]));
+    let compared: StepRow | undefined;
+    const execution = {
+      ...{ instanceId, executionId, version, parent, input: textOf(input) },
+      startedAt: startedAt ?? createdAt,
+      history: this.ended.filter(left).map(rowCompletion),
+      recorded: (identity: StepIdentity) => {
+        compared = rows.get(identity);
+        return compared;
+      },
+    };
+    const replayed = await replay(this.#workflow, execution, () => this.#engine.pause());
+    const misfit = replayed.driver.divergence === undefined ? undefined : compared;
+    return { ...replayed, misfit };
+  }
+
+  /** Where nothing is taken back. */
+  async whole(): Promise<Left> {
+    const { driver, asked } = await this.replay(new Set());
+    if (driver.divergence !== undefined) throw driver.divergence;
+    return { undone: [], asked, cancelled: new Set(driver.takeCancelled()) };
+  }
+
+  /**
+   * What follows from taking the target back. A step that comes to bear the name of another one, because
+   * fewer of its name come before it, is undone with those that come after it.
+   */
+  async without({ seq, rows }: Target): Promise<Left> {
+    const gone = new Set(rows);
+    for (;;) {
+      const { driver, asked, misfit } = await this.replay(gone);
+      if (driver.divergence === undefined) {
+        const left = this.all.filter((step) => !gone.has(step) && mayFollow(step, seq));
+        // A key stands for any input, but what came of another one is not what came of this.
+        const changed = left.filter((step) => differs(step, asked.get(step.step)));
+        for (const step of changed) gone.add(step);
+        if (changed.length > 0) continue;
+        for (const step of left) if (!asked.has(step.step)) gone.add(step);
+        return { undone: [...gone], asked, cancelled: new Set(driver.takeCancelled()) };
+      }
+      if (misfit === undefined || !mayFollow(misfit, seq)) throw driver.divergence;
+      for (const step of this.all) {
+        if (step === misfit || isLaterNamesake(step, misfit)) gone.add(step);
+      }
+    }
+  }
+}
+
+/** Whether a step may have seen what is taken back: it had not ended before. */
+const mayFollow = ({ seq, kind, state }: StepRow, taken: number): boolean =>
+  (seq === null || seq >= taken) && kind !== "rewind" && kind !== "cancel" && state !== "orphaned";
+
+/** Whether a step without a key comes after another one of its name. */
+function isLaterNamesake(step: StepRow, other: StepRow): boolean {
+  const name = nameOf(other.step);
+  const counted = ({ step: identity }: StepRow) =>
+    identity === name || identity.startsWith(`${name}#`);
+  return counted(other) && counted(step) && (step.asked ?? 0) >= (other.asked ?? 0);
+}
+
+const differs = ({ input }: StepRow, asked: ReplayedAsk | undefined): boolean =>
+  asked !== undefined && !isSame(input, asked.ask.input);
+
+/** Whether two inputs are the same, as far as they are known. */
+export const isSame = (recorded: StoredText | null, asked: string | null): boolean =>
+  recorded === null || asked === null ? recorded === asked : textOf(recorded) === asked;
