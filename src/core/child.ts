@@ -13,7 +13,10 @@ export type ParentClose = "abandon" | "cancel" | "terminate";
 export interface StartOptions {
   /** Identifies the step beside its name; give one in loops over data. Unique per name. */
   readonly key?: string;
-  /** The child's id. Derived from this execution and step if left out, and so free. */
+  /**
+   * The child's id. Derived from this execution and step if left out, and so free. One of a child that has ended
+   * is taken, unless an earlier execution of this instance, before a restart or `continueAsNew`, started it.
+   */
   readonly id?: string;
   readonly tags?: { readonly [name: string]: string };
   /** What becomes of it when this execution ends; `"abandon"`, it goes on, if left out. */

@@ -78,8 +78,11 @@ function startChild(engine: Engine, id: string, start: StartChild): void {
     return;
   }
   const parent = parentOf(existing);
-  if (!isSameStep(parent, start.parent)) throw taken(existing, start.parent);
-  if (parent.attempt === start.parent.attempt) {
+  if (isOfPastExecution(parent, start.parent) && isTerminal(existing.status)) {
+    engine.forsake(existing, null);
+    begin(engine, id, start);
+  } else if (!isSameStep(parent, start.parent)) throw taken(existing, start.parent);
+  else if (parent.attempt === start.parent.attempt) {
     // It was started for this try before: its step was opened again since, and may have missed the result.
     if (isTerminal(existing.status)) tellParent(engine, existing, outcomeOf(endOf(existing)));
   } else if (!start.rewinds && (isTerminal(existing.status) || isUndone(parent, start.parent))) {
@@ -87,6 +90,10 @@ function startChild(engine: Engine, id: string, start: StartChild): void {
     begin(engine, id, start);
   } else adopt(engine, existing, start);
 }
+
+/** Whether it was started by an earlier execution of that parent, which was restarted or has gone on as new. */
+const isOfPastExecution = (before: ParentReference | null, { id, executionId }: ParentReference) =>
+  before?.id === id && before.executionId !== executionId;
 
 /** Whether a rewind has undone the step that it was started for: what it makes of its input counts no more. */
 const isUndone = (before: ParentReference, { attempt }: ParentReference): boolean =>

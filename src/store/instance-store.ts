@@ -37,7 +37,7 @@ const SET_CUSTOM_STATUS = "UPDATE instance SET custom_status = ?";
 /** One that has not begun keeps when it was to: a rewind may ask. */
 const SET_ENDED = `UPDATE instance SET status = ?, output = ?, error = ?,
   due = CASE WHEN started_at IS NULL AND round = 1 AND suspensions = 0 THEN due END, held_at = NULL,
-  updated_at = ?, completed_at = ?, rewind = NULL`;
+  updated_at = ?, completed_at = ?`;
 
 const SET_REWINDING = `UPDATE instance SET status = ?, output = NULL, error = NULL, due = ?,
   suspensions = 0, updated_at = ?, completed_at = NULL, rewind = ?`;

@@ -550,6 +550,38 @@ describe("ctx.start", () => {
     expect(instance.output()).toEqual({ id, executionId });
   });
 
+  test("takes the place of one that an earlier execution of its parent had started, and that has ended", async () => {
+    const fixed = workflow("Fixed", async (ctx, round: number): Promise<unknown> => {
+      const got = await ctx.call(doubled, round, { id: "fixed-child" });
+      return round < 3 ? ctx.continueAsNew(round + 1) : got;
+    });
+    const simulated = cluster([fixed, doubled, waits]);
+    const instance = await simulated.start(fixed, 1);
+    await simulated.run();
+    expect(instance.output()).toBe(6);
+    instance.restart();
+    await simulated.run();
+    expect(instance.output()).toBe(6);
+  });
+
+  test("does not take the place of one that still runs, or that another step has started", async () => {
+    const rival = workflow("Rival", async (ctx, started: boolean): Promise<unknown> => {
+      if (!started) {
+        await ctx.start(waits, undefined, { id: "busy" });
+        await ctx.call(doubled, 1, { id: "ended" });
+        await ctx.call(doubled, 2, { id: "ended" });
+      }
+      return ctx.call(waits, undefined, { id: "busy" });
+    });
+    const simulated = cluster([rival, doubled, waits]);
+    const instance = await simulated.start(rival, false);
+    await simulated.run();
+    expect(instance.document().error?.message).toContain('"ended"');
+    const other = await simulated.start(rival, true);
+    await simulated.run();
+    expect(other.document().error?.message).toContain('"busy"');
+  });
+
   test("fails with INSTANCE_EXISTS where the id is taken", async () => {
     const simulated = cluster([starting, waits]);
     await simulated.start(waits, undefined, { id: "w" });

@@ -559,6 +559,19 @@ describe("a rewind in the middle of things", () => {
     expect(instance.history().some(({ kind }) => kind === "rewind")).toBe(false);
   });
 
+  test("that a terminate has overtaken goes back to the failed step when it is asked for again", async () => {
+    const { cluster, instance, payments, called } = await failedSale();
+    instance.rewind();
+    instance.terminate();
+    await cluster.run();
+    payments.down = false;
+    expect((await instance.previewRewind()).map(({ step }) => step)).toEqual(["charge"]);
+    instance.rewind();
+    await cluster.run();
+    expect(instance.output()).toEqual(["o-1 paid", "ship o-1"]);
+    expect(called).toEqual(["reserve o-1", "ship o-1"]);
+  });
+
   test("waits for a suspended instance to be resumed, and tells of code that does not fit", async () => {
     const { cluster, instance, payments } = await failedSale();
     payments.down = false;
