@@ -116,6 +116,8 @@ export class Engine {
   /** A request came before the first turn: it may be what brought the object back after a crash. */
   #requested = false;
   #broken = 0;
+  /** How often something has ended, or stilled, what goes on here. */
+  #disturbances = 0;
   readonly #leaving: Leaving;
 
   constructor(options: EngineOptions) {
@@ -305,6 +307,7 @@ export class Engine {
 
   /** Nothing is to wake the instance any more, but for attempts that still run. */
   still(): void {
+    this.#disturbances++;
     if (this.#turning) this.#doorbell.ring();
     else if ((this.#execution?.runner.running ?? 0) === 0) this.#setAlarm(null);
   }
@@ -323,6 +326,7 @@ export class Engine {
 
   /** Drops the memory of the execution; its attempts are stopped. */
   drop(reason: WaymarkError): void {
+    this.#disturbances++;
     this.#execution?.runner.stopAll(reason);
     this.#execution = null;
     this.#doorbell.ring();
@@ -454,7 +458,7 @@ export class Engine {
   async #rewind({ rewinding: row, workflow }: Rewinding): Promise<void> {
     const request = JSON.parse(row.rewind ?? "null") as RewindRequest;
     try {
-      const plan = await planRewind(this, row, workflow, request);
+      const plan = await planRewind(this, row, workflow, request, this.#undisturbed());
       if (!this.#rewindsStill(row)) return;
       applyRewind(this, row, plan, request);
       const again = stepsOf(plan).length;
@@ -463,8 +467,19 @@ export class Engine {
       this.tell(row, "instance.rewound", { ...asked, again });
     } catch (error) {
       if (!(error instanceof WaymarkError)) throw error;
+      if (error.code === "ATTEMPT_STOPPED") return; // and the rows are looked at again
       if (this.#rewindsStill(row)) this.#suspend(row, error);
     }
+  }
+
+  /** A pause, after which what was begun before it goes on only where no request has made it void. */
+  #undisturbed(): () => Promise<void> {
+    const before = this.#disturbances;
+    return async () => {
+      await this.pause();
+      if (this.#disturbances === before) return;
+      throw new WaymarkError("ATTEMPT_STOPPED", "another request has come meanwhile");
+    };
   }
 
   #rewindsStill({ executionId, rewind }: InstanceRow): boolean {

@@ -4,7 +4,7 @@ import { nameOf, type StepIdentity } from "../core/names.ts";
 import { type StoredText, textOf } from "../core/stored-text.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
 import type { InstanceRow, StepRow } from "../store/rows.ts";
-import type { Engine } from "./engine.ts";
+import type { StepStore } from "../store/step-store.ts";
 import { rowCompletion } from "./export-history.ts";
 import { type Replay, type ReplayedAsk, replay } from "./replay.ts";
 
@@ -29,16 +29,22 @@ export class Past {
   readonly ended: readonly StepRow[];
   readonly open: readonly StepRow[];
   readonly all: readonly StepRow[];
-  readonly #engine: Engine;
+  readonly #pause: () => Promise<void>;
   readonly #row: InstanceRow;
   readonly #workflow: AnyWorkflow;
 
-  constructor(engine: Engine, row: InstanceRow, workflow: AnyWorkflow) {
-    this.#engine = engine;
+  /** @param pause resolves when every promise job that can run has run; it throws to give up */
+  constructor(
+    steps: StepStore,
+    row: InstanceRow,
+    workflow: AnyWorkflow,
+    pause: () => Promise<void>,
+  ) {
+    this.#pause = pause;
     this.#row = row;
     this.#workflow = workflow;
-    this.ended = engine.steps.ended();
-    this.open = engine.steps
+    this.ended = steps.ended();
+    this.open = steps
       .unended()
       .filter(({ state, kind }) => state !== "buffered" && kind !== "cancel");
     this.all = [...this.ended, ...this.open];
@@ -63,7 +69,7 @@ export class Past {
         return compared;
       },
     };
-    const replayed = await replay(this.#workflow, execution, () => this.#engine.pause());
+    const replayed = await replay(this.#workflow, execution, this.#pause);
     const misfit = replayed.driver.divergence === undefined ? undefined : compared;
     return { ...replayed, misfit };
   }

@@ -51,8 +51,9 @@ export async function planRewind(
   row: InstanceRow,
   workflow: AnyWorkflow,
   request: RewindRequest,
+  pause = () => engine.pause(),
 ): Promise<RewindPlan> {
-  const past = new Past(engine, row, workflow);
+  const past = new Past(engine.steps, row, workflow, pause);
   const target = await findTarget(past, request);
   const { undone, asked, cancelled } =
     target === null ? await past.whole() : await past.without(target);

@@ -9,10 +9,11 @@ import type { Sql } from "./sql.ts";
 const SELECT_ENDED = `SELECT id FROM step WHERE step = ? AND seq IS NOT NULL AND kind <> 'rewind'`;
 const SELECT_FAILED = `SELECT id FROM step WHERE state = 'failed' AND seq IS NOT NULL
   AND kind <> 'event' LIMIT 1`;
-const DELETE_UNHEARD_CANCEL = "DELETE FROM step WHERE kind = 'cancel' AND seq IS NULL";
+const DELETE_UNHEARD_CANCEL =
+  "DELETE FROM step WHERE kind = 'cancel' AND seq IS NULL RETURNING result";
 /** The first request stands. */
-const DELETE_SECOND_CANCEL = `${DELETE_UNHEARD_CANCEL}
-  AND EXISTS (SELECT 1 FROM step WHERE kind = 'cancel' AND seq IS NOT NULL)`;
+const DELETE_SECOND_CANCEL = `DELETE FROM step WHERE kind = 'cancel' AND seq IS NULL
+  AND EXISTS (SELECT 1 FROM step WHERE kind = 'cancel' AND seq IS NOT NULL) RETURNING result`;
 const DELETE_MARK = "DELETE FROM step WHERE kind = 'rewind'";
 const INSERT_MARK = `INSERT INTO step (seq, step, kind, state, attempt, input, result, at)
   VALUES (?, '${REWIND}', 'rewind', 'done', ?, ?, ?, ?)`;
@@ -67,12 +68,12 @@ export class RewindStore {
 
   /** Forgets a request to cancel that has not reached the code. */
   forgetUnheardCancel(): void {
-    this.#sql.run(DELETE_UNHEARD_CANCEL);
+    this.#forget(this.#sql.all(DELETE_UNHEARD_CANCEL));
   }
 
   /** Forgets a request to cancel that came while one before it was still to be judged, and stays. */
   forgetSecondCancel(): void {
-    this.#sql.run(DELETE_SECOND_CANCEL);
+    this.#forget(this.#sql.all(DELETE_SECOND_CANCEL));
   }
 
   reopen({ id, due, child }: ReopenedStep, at: number): void {

@@ -149,8 +149,7 @@ export function hearsRequests(object: InProcessObject): string[] {
 
 /** W6 (f): while a person has suspended the instance, nothing reaches its code. */
 export function maySee(object: InProcessObject): string[] {
-  const row = new InstanceStore(object.sql).read();
-  const held = row?.heldAt != null && row.rewind === null; // else it is replayed, to see what is to be undone
+  const held = new InstanceStore(object.sql).read()?.heldAt != null;
   return held ? [`W6: something is delivered to ${object.name}, which is suspended`] : [];
 }
 
