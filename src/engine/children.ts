@@ -71,7 +71,9 @@ export function tellParent(engine: Engine, row: InstanceRow, outcome: Answered):
 export function outcomeOf({ status, output, error }: Omit<InstanceEnd, "at">): Answered {
   if (status === "Completed") return { ok: true, result: output ?? ENCODED_UNDEFINED };
   const failure = failureOf(error);
-  const final = status === "Terminated" || failure.code === "NON_RETRYABLE";
+  const { code } = failure;
+  const final =
+    status === "Terminated" || code === "NON_RETRYABLE" || code === "COMPENSATION_FAILED";
   return { ok: false, failure, final };
 }
 
