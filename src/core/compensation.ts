@@ -32,12 +32,13 @@ export interface UndoneStep<Input = unknown, Output = unknown> {
   readonly error: Failure;
 }
 
-/** An activity that undoes a step of these types; it need not look at all that it is told. */
-export type UndoActivity<Input = unknown, Output = unknown> = Activity<
-  UndoneStep<Input, Output>,
-  // biome-ignore lint/suspicious/noExplicitAny: what an undo returns is only recorded
-  any
->;
+/** An activity that undoes a step of these types; it need not look at all that it is told, or at anything. */
+export type UndoActivity<Input = unknown, Output = unknown> =
+  | Activity<UndoneStep<Input, Output>, Ignored>
+  | Activity<undefined, Ignored>;
+
+// biome-ignore lint/suspicious/noExplicitAny: what an undo returns is only recorded
+type Ignored = any;
 
 /** What `ctx.call` takes beside its other options. */
 export interface Undoable<Input, Output> {

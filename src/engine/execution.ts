@@ -76,7 +76,8 @@ export class Execution {
   /** Event waits, newest last. */
   #waits: OpenStep[] = [];
   #events: BufferedEvent[] = [];
-  #cancelRequest: CancelRequest | null = null;
+  /** Requests to end that have not reached the code: one to cancel, and one to terminate, at most. */
+  readonly #cancelRequests: CancelRequest[] = [];
   readonly #check: EventCheck;
   #caughtUp = false;
   /** It is told that what has begun is undone. */
@@ -131,7 +132,8 @@ export class Execution {
   }
 
   #load(step: StepRow): void {
-    if (step.kind === "cancel") this.requestCancel(step.id, step.result ?? "");
+    if (step.kind === "cancel")
+      this.requestCancel({ id: step.id, step: step.step, payload: step.result ?? "" });
     else if (step.state === "buffered") this.buffer(step.id, step.step, step.result ?? "");
     else this.#unasked.set(step.step, step);
     if (step.state === "running") this.#marked++;
@@ -154,8 +156,8 @@ export class Execution {
   }
 
   /** Takes a stored request to cancel. */
-  requestCancel(id: number, payload: StoredText): void {
-    this.#cancelRequest = { id, payload };
+  requestCancel(request: CancelRequest): void {
+    this.#cancelRequests.push(request);
   }
 
   get caughtUp(): boolean {
@@ -455,11 +457,14 @@ export class Execution {
     return "refused";
   }
 
-  /** Lets a request to cancel reach the code, where there is one and nothing else is left to deliver. */
+  /**
+   * Lets a request to end reach the code, where there is one and nothing else is left to deliver. What
+   * compensates a failure is not to be cancelled: the instance ends after it.
+   */
   takeCancel(now: number): boolean {
-    if (this.#cancelRequest === null || this.driver.compensating) return false;
-    this.#recorder.cancelAll(this.#cancelRequest, now);
-    this.#cancelRequest = null;
+    if (this.#cancelRequests.length === 0 || this.driver.compensating) return false;
+    const request = this.#cancelRequests.shift();
+    if (request !== undefined) this.#recorder.cancelAll(request, now);
     return true;
   }
 

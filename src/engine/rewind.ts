@@ -5,6 +5,8 @@
  * replayed over what is left, as far as that goes. What it asks for there has not seen the outcome that was
  * taken back, and keeps its result; what it does not ask for followed from that outcome, and is undone.
  *
+ * - A step whose undo was made is taken back as well, for its effect is gone. What compensated is not asked
+ *   for any more, and goes. A rewind to an undo itself keeps all else, and goes on to compensate.
  * - The plan is made of a replay, and carried out in one commit, in the turn that begins the execution
  *   again (W2, W3). Until then the instance's row says that it is to be rewound; a crash makes the same plan.
  * - Numbers in the order of delivery are not given again: the mark of the rewind has the next one.
@@ -12,7 +14,7 @@
 import type { ParentReference } from "../core/child.ts";
 import type { InstanceStatus, RewoundStep } from "../core/documents.ts";
 import { decodeFailure, type Failure } from "../core/failure.ts";
-import { nameOf, type StepIdentity } from "../core/names.ts";
+import { nameOf, type StepIdentity, undoneBy } from "../core/names.ts";
 import { decode } from "../core/payload.ts";
 import { type StoredText, textOf } from "../core/stored-text.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
@@ -48,6 +50,8 @@ export interface RewindPlan {
 interface Target {
   readonly seq: number;
   readonly rows: ReadonlySet<StepRow>;
+  /** Whether a row stays though the code does not come to ask for it. */
+  readonly keeps?: (step: StepRow) => boolean;
 }
 
 /**
@@ -218,7 +222,7 @@ class Past {
    * What follows from taking the target back. A step that comes to bear the name of another one, because
    * fewer of its name come before it, is undone with those that come after it.
    */
-  async without({ seq, rows }: Target): Promise<{
+  async without({ seq, rows, keeps = () => false }: Target): Promise<{
     undone: StepRow[];
     asked: ReadonlyMap<StepIdentity, ReplayedAsk>;
   }> {
@@ -231,7 +235,7 @@ class Past {
         const changed = left.filter((step) => differs(step, asked.get(step.step)));
         for (const step of changed) gone.add(step);
         if (changed.length > 0) continue;
-        for (const step of left) if (!asked.has(step.step)) gone.add(step);
+        for (const step of left) if (!asked.has(step.step) && !keeps(step)) gone.add(step);
         return { undone: [...gone], asked };
       }
       if (misfit === undefined || !mayFollow(misfit, seq)) throw driver.divergence;
@@ -254,7 +258,48 @@ function isLaterNamesake(step: StepRow, other: StepRow): boolean {
   return counted(other) && counted(step) && (step.asked ?? 0) >= (other.asked ?? 0);
 }
 
-async function findTarget(past: Past, { to, from }: RewindRequest): Promise<Target | null> {
+async function findTarget(past: Past, request: RewindRequest): Promise<Target | null> {
+  const { to, from } = request;
+  const compensation = to === null ? null : await compensationOf(past, to);
+  if (compensation !== null) return compensation;
+  const target = await endTarget(past, request);
+  // One that was terminated while it compensated goes on with that.
+  return target === null && from.status === "Terminated" ? null : withUndone(past, target);
+}
+
+/**
+ * What compensates may be done again by itself: nothing follows from an undo, and what follows from a step of
+ * a function is of functions. All undos that failed are made again with the one that is named.
+ */
+async function compensationOf(past: Past, to: StepIdentity): Promise<Target | null> {
+  const { asked } = await past.replay(new Set());
+  if (asked.get(to)?.compensates !== true) return null;
+  const first = past.ended.find(({ step }) => step === to);
+  if (first === undefined) return null;
+  const undoes = undoneBy(to) !== null;
+  const again = past.ended.filter(
+    (step) => step === first || (undoes && isUndo(step) && step.state === "failed"),
+  );
+  const keeps = undoes ? () => true : (step: StepRow) => isUndo(step) && step.state === "done";
+  return { seq: firstSeq(again), rows: new Set(again), keeps };
+}
+
+/** The effects of steps whose undo was made are gone: they are done again, whatever they had come to. */
+function withUndone({ all, ended }: Past, target: Target | null): Target | null {
+  const undos = ended.filter((step) => isUndo(step) && step.state === "done");
+  const undone = new Set(undos.map(({ step }) => undoneBy(step)));
+  const rows = all.filter(({ step }) => undone.has(step));
+  if (rows.length === 0) return target;
+  const seq = Math.min(target?.seq ?? Number.POSITIVE_INFINITY, firstSeq(rows), firstSeq(undos));
+  return { seq, rows: new Set([...(target?.rows ?? []), ...rows]) };
+}
+
+const isUndo = ({ step }: StepRow): boolean => undoneBy(step) !== null;
+
+const firstSeq = (rows: readonly StepRow[]): number =>
+  rows.reduce((first, { seq }) => Math.min(first, seq ?? first), Number.POSITIVE_INFINITY);
+
+async function endTarget(past: Past, { to, from }: RewindRequest): Promise<Target | null> {
   const { ended } = past;
   if (to !== null) return takenBack(past, ended.find(({ step }) => step === to) ?? null);
   switch (from.status) {
@@ -285,15 +330,21 @@ async function failedOf(past: Past, error: string | null): Promise<Target | null
   const failures = ended.filter((step) => step === culprit || hasFailed(step));
   const failed = new Set(failures.map(({ step }) => step));
   let kept = 0; // the last delivery after which the code has asked for what did not fail
-  for (const [step, { after }] of asked) if (!failed.has(step)) kept = Math.max(kept, after);
+  for (const [step, { after, compensates }] of asked) {
+    if (!failed.has(step) && !compensates) kept = Math.max(kept, after);
+  }
   return takenBack(
     past,
     failures.find((step) => step === culprit || (step.seq ?? 0) > kept) ?? null,
   );
 }
 
-/** A wait that was not met in time is an outcome like others; it is gone back to where it is named. */
-const hasFailed = ({ state, kind }: StepRow): boolean => state === "failed" && kind !== "event";
+/**
+ * A wait that was not met in time is an outcome like others; it is gone back to where it is named. An undo that
+ * failed is not what the execution has failed of.
+ */
+const hasFailed = (step: StepRow): boolean =>
+  step.state === "failed" && step.kind !== "event" && !isUndo(step);
 
 /** The failed step that an error, or one of its causes, is of. */
 function culpritOf(error: Failure, ended: readonly StepRow[]): StepRow | undefined {

@@ -12,7 +12,7 @@ const SELECT_FAILED = `SELECT id FROM step WHERE state = 'failed' AND seq IS NOT
 const DELETE_UNHEARD_CANCEL = "DELETE FROM step WHERE kind = 'cancel' AND seq IS NULL";
 /** The first request stands. */
 const DELETE_SECOND_CANCEL = `${DELETE_UNHEARD_CANCEL}
-  AND EXISTS (SELECT 1 FROM step WHERE kind = 'cancel' AND seq IS NOT NULL)`;
+  AND step IN (SELECT step FROM step WHERE kind = 'cancel' AND seq IS NOT NULL)`;
 const DELETE_MARK = "DELETE FROM step WHERE kind = 'rewind'";
 const INSERT_MARK = `INSERT INTO step (seq, step, kind, state, attempt, input, result, at)
   VALUES (?, '${REWIND}', 'rewind', 'done', ?, ?, ?, ?)`;

@@ -437,3 +437,292 @@ test("an execution whose history is too large undoes what it has begun, over a c
     expect(new Set(undone)).toEqual(new Set(["flight"]));
   }
 });
+
+describe("a request to end an instance", () => {
+  const waiting = workflow("Waiting", async (ctx) => {
+    await ctx.call(book, "flight", { undo: cancel });
+    await ctx.waitForEvent("go");
+    return "went";
+  });
+
+  /** A cluster in which a trip waits, with its flight booked; each undo takes a minute. */
+  async function waits(options: Partial<ClusterOptions> = {}) {
+    const undone: string[] = [];
+    const slowly = mock(cancel, async ({ input, error }, ctx) => {
+      await ctx.sleep("1 minute");
+      if (!ctx.signal.aborted) undone.push(`${input}: ${error.message}`);
+    });
+    const cluster = new Cluster({ workflows: [waiting], activities: [slowly], ...options });
+    const instance = await cluster.start(waiting, undefined, { id: "trip" });
+    await cluster.advance("1 second");
+    return { cluster, instance, undone };
+  }
+
+  test("to cancel it undoes what has begun, where the code lets the error through", async () => {
+    const { cluster, instance, undone } = await waits();
+    instance.cancel("the customer called");
+    await cluster.run();
+    expect(undone).toEqual(["flight: the customer called"]);
+    expect(instance.document()).toMatchObject({
+      status: "Terminated",
+      error: { code: "CANCELLED", message: "the customer called" },
+    });
+  });
+
+  test("to cancel it does not reach what undoes, and a terminate ends that at once", async () => {
+    const { cluster, instance, undone } = await waits();
+    instance.cancel("first");
+    await cluster.advance("10 seconds");
+    instance.cancel("second");
+    await cluster.advance("10 seconds");
+    expect(instance.document()).toMatchObject({
+      status: "Running",
+      waitingFor: [{ kind: "activity", step: "undo/book" }],
+    });
+    instance.terminate("enough");
+    await cluster.run();
+    expect(undone).toEqual([]);
+    expect(instance.document()).toMatchObject({
+      status: "Terminated",
+      error: { message: "enough" },
+    });
+  });
+
+  test("that comes first while it compensates a failure does not keep it from that", async () => {
+    const failing = workflow("Failing", async (ctx) => {
+      await ctx.call(book, "flight", { undo: cancel });
+      throw new Error("as planned");
+    });
+    const { cluster, undone } = await waits({ workflows: [failing, waiting] });
+    const instance = await cluster.start(failing, undefined, { id: "failing" });
+    await cluster.advance("10 seconds");
+    instance.cancel("too late");
+    instance.crash();
+    await cluster.run();
+    expect(undone).toContain("flight: as planned");
+    expect(instance.document()).toMatchObject({
+      status: "Failed",
+      error: { message: "as planned" },
+    });
+  });
+
+  test("to terminate it undoes nothing, unless that is asked for", async () => {
+    const { cluster, instance, undone } = await waits();
+    instance.terminate("at once");
+    await cluster.run();
+    expect(undone).toEqual([]);
+  });
+
+  test("to terminate it and compensate cannot be caught, and survives any crash", async () => {
+    const stubborn = workflow("Stubborn", async (ctx) => {
+      await ctx.call(book, "flight", { undo: cancel });
+      for (;;) await ctx.waitForEvent("go").catch(() => {});
+    });
+    await atEachCommit(async (point) => {
+      const { undone, cancelling } = ledger();
+      const faults = losing(point);
+      const cluster = new Cluster({ workflows: [stubborn], activities: [cancelling], faults });
+      const instance = await cluster.start(stubborn, undefined, { id: "trip" });
+      await cluster.advance("1 minute");
+      instance.terminate("enough", { compensate: true });
+      instance.terminate("again", { compensate: true });
+      await cluster.run();
+      expect(new Set(undone)).toEqual(new Set(["flight"]));
+      expect(instance.document()).toMatchObject({
+        status: "Terminated",
+        error: { type: "Terminated", message: "enough" },
+      });
+      expect(await checkHistory(stubborn, instance.export())).toMatchObject({ fits: true });
+      return cluster.object("trip");
+    });
+  });
+
+  test("to terminate it with its children and compensate has them compensate, too", async () => {
+    const parent = workflow("Parent", (ctx) => ctx.call(waiting, undefined, { id: "child" }));
+    const { cancelling, undone } = ledger();
+    const cluster = new Cluster({ workflows: [parent, waiting], activities: [cancelling] });
+    const instance = await cluster.start(parent);
+    await cluster.advance("1 minute");
+    instance.terminate("enough", { recursive: true, compensate: true });
+    await cluster.run();
+    expect(undone).toEqual(["flight"]);
+    expect(cluster.instance("child").document().status).toBe("Terminated");
+  });
+});
+
+describe("a child workflow", () => {
+  const child = workflow("Child", async (ctx, what: string) => {
+    await ctx.sleep("1 minute");
+    return `${what} done`;
+  });
+  const undoChild = activity("undo child", (_: UndoneStep<string, string>) => {});
+
+  test("is undone by an activity, too, also where it was not over", async () => {
+    const told: unknown[] = [];
+    const parent = workflow("Parent", async (ctx, seconds: number) => {
+      const first = ctx.call(child, "one", { id: "one", undo: undoChild });
+      await ctx.sleep(seconds * 1_000);
+      void first;
+      throw new Error("as planned");
+    });
+    for (const [seconds, result, status] of [
+      [120, "one done", "Completed"],
+      [30, undefined, "Terminated"],
+    ] as const) {
+      told.length = 0;
+      const cluster = new Cluster({
+        workflows: [parent, child],
+        activities: [mock(undoChild, (undo) => void told.push([undo.input, undo.result]))],
+      });
+      await cluster.start(parent, seconds);
+      await cluster.run();
+      expect(told).toEqual([["one", result]]);
+      expect(cluster.instance("one").document().status).toBe(status);
+    }
+  });
+
+  test("that has failed to compensate is not started again", async () => {
+    const failing = workflow("Failing", async (ctx) => {
+      await ctx.call(book, "flight", { undo: cancel });
+      throw new Error("as planned");
+    });
+    const parent = workflow("Parent", (ctx) =>
+      ctx.call(failing, undefined, { retry: { maxAttempts: 3 } }),
+    );
+    let tried = 0;
+    const stuck = mock(cancel, () => {
+      tried++;
+      throw new NonRetryableError("no");
+    });
+    const cluster = new Cluster({ workflows: [parent, failing], activities: [stuck] });
+    const instance = await cluster.start(parent);
+    await cluster.run();
+    expect(tried).toBe(1);
+    expect(instance.document()).toMatchObject({
+      error: { code: "CHILD_FAILED", cause: { code: "COMPENSATION_FAILED" } },
+    });
+  });
+});
+
+describe("a rewind of what has compensated", () => {
+  function agency() {
+    const state = { funds: false, hotelAnswers: true };
+    const booked: string[] = [];
+    const undone: string[] = [];
+    const keys: string[] = [];
+    const activities = [
+      mock(book, (what, ctx) => {
+        booked.push(what);
+        keys.push(ctx.idempotencyKey);
+        return { number: `${what} ${booked.length}` };
+      }),
+      mock(cancel, ({ input, result }, ctx) => {
+        if (input === "hotel" && !state.hotelAnswers) throw new NonRetryableError("no answer");
+        undone.push(`${input} ${result?.number}`);
+        keys.push(ctx.idempotencyKey);
+      }),
+      mock(pay, () => {
+        if (!state.funds) throw new NonRetryableError("no funds");
+        return "paid";
+      }),
+    ];
+    return { state, booked, undone, keys, activities };
+  }
+
+  test("does the steps again whose undo was made, with other keys", async () => {
+    const { state, booked, undone, keys, activities } = agency();
+    const { cluster, instance } = await ran(trip, ["flight", "hotel"], activities);
+    expect(undone).toEqual(["hotel hotel 2", "flight flight 1"]);
+    instance.rewind();
+    await cluster.run();
+    expect(instance.document().status).toBe("Failed");
+    expect(undone.slice(2)).toEqual(["hotel hotel 4", "flight flight 3"]);
+    state.funds = true;
+    instance.rewind();
+    await cluster.run();
+    expect(instance.output()).toBe("paid");
+    expect(booked).toEqual(["flight", "hotel", "flight", "hotel", "flight", "hotel"]);
+    expect(new Set(keys).size).toBe(keys.length);
+    expect(instance.history().map(({ step }) => step)).not.toContain("undo/book");
+    expect(await checkHistory(trip, instance.export())).toMatchObject({ fits: true, unasked: [] });
+  });
+
+  test("comes to the same when its object is lost at any commit", async () => {
+    await atEachCommit(async (point) => {
+      const { state, booked, undone, activities } = agency();
+      const faults = losing(point);
+      const { cluster, instance } = await ran(trip, ["flight", "hotel"], activities, { faults });
+      state.funds = true;
+      instance.rewind();
+      await cluster.run();
+      expect(instance.output()).toBe("paid");
+      expect(new Set(booked)).toEqual(new Set(["flight", "hotel"]));
+      expect(new Set(undone).size).toBeGreaterThanOrEqual(2);
+      return cluster.object("trip");
+    });
+  });
+
+  test("to an undo that failed makes that one again, and keeps all else", async () => {
+    const { state, booked, undone, activities } = agency();
+    state.hotelAnswers = false;
+    const { cluster, instance } = await ran(trip, ["flight", "hotel", "car"], activities);
+    expect(instance.document()).toMatchObject({ error: { code: "COMPENSATION_FAILED" } });
+    state.hotelAnswers = true;
+    expect(await instance.previewRewind({ to: "undo/book#2" })).toMatchObject([
+      { step: "undo/book#2", state: "failed" },
+    ]);
+    instance.rewind({ to: "undo/book#2" });
+    await cluster.run();
+    expect(instance.document()).toMatchObject({
+      status: "Failed",
+      error: { code: "ACTIVITY_FAILED" },
+    });
+    expect(booked).toHaveLength(3);
+    expect(undone).toEqual(["car car 3", "flight flight 1", "hotel hotel 2"]);
+    expect(await checkHistory(trip, instance.export())).toMatchObject({ fits: true });
+  });
+
+  test("goes on to compensate where that was terminated in its middle", async () => {
+    const slow = mock(cancel, async ({ input }, ctx) => {
+      await ctx.sleep("1 minute");
+      if (!ctx.signal.aborted) undone.push(input);
+    });
+    const undone: string[] = [];
+    const cluster = new Cluster({ workflows: [trip], activities: [broke, slow] });
+    const instance = await cluster.start(trip, ["flight", "hotel"], { id: "trip" });
+    await cluster.advance("90 seconds");
+    instance.terminate();
+    await cluster.run();
+    expect(undone).toEqual(["hotel"]);
+    instance.rewind();
+    await cluster.run();
+    expect(undone).toEqual(["hotel", "flight"]);
+    expect(instance.document()).toMatchObject({
+      status: "Failed",
+      error: { code: "ACTIVITY_FAILED" },
+    });
+  });
+
+  test("of a cancelled one does what was undone again", async () => {
+    const waits = workflow("Waits", async (ctx) => {
+      const { number } = await ctx.call(book, "flight", { undo: cancel });
+      await ctx.waitForEvent("go");
+      return number;
+    });
+    for (const how of ["cancel", "terminate"] as const) {
+      const { undone, activities } = agency();
+      const cluster = new Cluster({ workflows: [waits], activities });
+      const instance = await cluster.start(waits);
+      await cluster.advance("1 second");
+      instance[how]("by mistake", { compensate: true });
+      await cluster.run();
+      expect(undone).toEqual(["flight flight 1"]);
+      expect(instance.document().status).toBe("Terminated");
+      instance.rewind();
+      await cluster.advance("1 second");
+      instance.send("go");
+      await cluster.run();
+      expect(instance.output()).toBe("flight 2");
+    }
+  });
+});
