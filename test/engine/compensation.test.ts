@@ -726,3 +726,139 @@ describe("a rewind of what has compensated", () => {
     }
   });
 });
+
+describe("while it compensates", () => {
+  /** Each undo takes a minute of the clock. */
+  function slowly() {
+    const undone: string[] = [];
+    const slow = mock(cancel, async ({ input }, ctx) => {
+      await ctx.sleep("1 minute");
+      if (!ctx.signal.aborted) undone.push(input);
+    });
+    return { undone, slow };
+  }
+
+  async function compensating(things = ["flight", "hotel", "car"]) {
+    const { undone, slow } = slowly();
+    const cluster = new Cluster({ workflows: [trip], activities: [broke, slow] });
+    const instance = await cluster.start(trip, things, { id: "trip" });
+    await cluster.advance("90 seconds");
+    expect(undone).toEqual(["car"]);
+    return { cluster, instance, undone };
+  }
+
+  test("an instance that is suspended starts no further undo until it is resumed", async () => {
+    const { cluster, instance, undone } = await compensating();
+    instance.suspend();
+    await cluster.advance("10 minutes");
+    expect(undone).toEqual(["car", "hotel"]);
+    instance.crash();
+    instance.resume();
+    await cluster.run();
+    expect(undone).toEqual(["car", "hotel", "flight"]);
+    expect(instance.document().status).toBe("Failed");
+  });
+
+  test("its history fits its code, and says what is undone next", async () => {
+    const { instance } = await compensating();
+    expect(await checkHistory(trip, instance.export())).toMatchObject({
+      fits: true,
+      unasked: [],
+      next: ["undo/book#2"],
+    });
+  });
+
+  test("a deployment goes on with the undos of its code, and makes none again", async () => {
+    const { cluster, instance, undone } = await compensating();
+    const other: string[] = [];
+    const cancelOther = activity("cancel other", ({ input }: UndoneStep<string, Booking>) => {
+      other.push(input);
+    });
+    const changed = workflow("Trip", async (ctx, things: readonly string[]) => {
+      for (const what of things) {
+        await ctx.call(book, what, what === "hotel" ? {} : { undo: cancelOther });
+      }
+      return ctx.call(pay, things.length);
+    });
+    cluster.deploy([changed]);
+    await cluster.run();
+    expect(undone).toEqual(["car"]);
+    expect(other).toEqual(["flight"]);
+    expect(instance.history().find(({ step }) => step === "undo/book#2")?.state).not.toBe("done");
+    expect(instance.document()).toMatchObject({
+      status: "Failed",
+      error: { code: "ACTIVITY_FAILED" },
+    });
+  });
+
+  test("turns end and go on as ever", async () => {
+    const { undone, cancelling } = ledger();
+    const things = Array.from({ length: 25 }, (_, index) => `thing ${index}`);
+    const turn = { steps: 3 };
+    const { instance } = await ran(trip, things, [broke, cancelling], { turn });
+    expect(undone).toEqual(things.toReversed());
+    expect(instance.document().status).toBe("Failed");
+  });
+
+  test("the log tells that it does", async () => {
+    const { cancelling } = ledger();
+    const { cluster } = await ran(trip, ["flight"], [broke, cancelling]);
+    const told = cluster.trace.flatMap((event) =>
+      event.kind === "log" ? [event.event.event] : [],
+    );
+    expect(told.filter((event) => event.startsWith("instance."))).toEqual([
+      "instance.started",
+      "instance.compensating",
+      "instance.failed",
+    ]);
+  });
+});
+
+test("the next round undoes nothing of the one before", async () => {
+  const { undone, cancelling } = ledger();
+  const rounds = workflow("Rounds", async (ctx, round: number) => {
+    await ctx.call(book, `round ${round}`, { undo: cancel });
+    if (round < 3) return ctx.continueAsNew(round + 1);
+    throw new Error("as planned");
+  });
+  await ran(rounds, 1, [cancelling]);
+  expect(undone).toEqual(["round 3"]);
+});
+
+test("what continues as new with an input that cannot be stored is undone", async () => {
+  const { undone, cancelling } = ledger();
+  const odd = workflow("Odd", async (ctx, _: unknown) => {
+    await ctx.call(book, "flight", { undo: cancel });
+    return ctx.continueAsNew(() => "no value");
+  });
+  const { instance } = await ran(odd, undefined, [cancelling]);
+  expect(undone).toEqual(["flight"]);
+  expect(instance.document()).toMatchObject({ error: { code: "PAYLOAD_UNSUPPORTED" } });
+});
+
+test("an input and a result that are each as large as a value may be reach the undo", async () => {
+  const large = 16_000_000;
+  const told: number[] = [];
+  const copy = activity("copy", (text: string) => text);
+  const forget = activity("forget", ({ input, result }: UndoneStep<string, string>) => {
+    told.push(input.length, result?.length ?? 0);
+  });
+  const copying = workflow("Copying", async (ctx) => {
+    await ctx.call(copy, "x".repeat(large), { undo: forget });
+    throw new Error("as planned");
+  });
+  await ran(copying, undefined, []);
+  expect(told).toEqual([large, large]);
+});
+
+test("a step of the code may be named as an undo is", async () => {
+  const { undone, cancelling } = ledger();
+  const undoBook = activity("undo book", () => "not that one");
+  const twin = workflow("Twin", async (ctx) => {
+    await ctx.call(book, "flight", { undo: cancel });
+    await ctx.call(undoBook);
+    throw new Error("as planned");
+  });
+  await ran(twin, undefined, [cancelling]);
+  expect(undone).toEqual(["flight"]);
+});
