@@ -15,6 +15,12 @@ export type {
   StartOptions,
 } from "./core/child.ts";
 export type {
+  Compensation,
+  UndoActivity,
+  Undoable,
+  UndoneStep,
+} from "./core/compensation.ts";
+export type {
   CallOptions,
   ContinueOptions,
   StepOptions,
@@ -25,11 +31,12 @@ export type { HistoryItem, HistoryPage, InstanceDocument } from "./core/document
 export type { Duration } from "./core/duration.ts";
 export type { ErrorCode } from "./core/errors.ts";
 export { ERROR_CODES, isWaymarkError, WaymarkError } from "./core/errors.ts";
-export type { Failure } from "./core/failure.ts";
+export type { FailedCompensation, Failure } from "./core/failure.ts";
 export {
   ActivityFailedError,
   CancelledError,
   ChildFailedError,
+  CompensationFailedError,
   NonRetryableError,
   PreemptedError,
   RetryAfterError,

@@ -2,6 +2,7 @@
 import { type ActivityContext, type AnyActivity, activity } from "./activity.ts";
 import { decideStage } from "./activity-status.ts";
 import type { ChildOptions, ParentClose, StartOptions } from "./child.ts";
+import { type Compensation, checkUndo, type Undoable } from "./compensation.ts";
 import type { CallOptions, ContinueOptions, StepOptions, WaitOptions } from "./context.ts";
 import type { Driver } from "./driver.ts";
 import { type Duration, durationMillis } from "./duration.ts";
@@ -20,7 +21,7 @@ export function callActivity(
   stages: readonly string[],
   definition: AnyActivity,
   value: unknown,
-  options: CallOptions,
+  options: CallOptions & Undoable<never, never>,
 ): Promise<unknown> {
   const { name } = definition;
   const input = encode(value, `the input of "${name}"`);
@@ -37,7 +38,9 @@ export function callActivity(
   if (timeout !== undefined) durationMillis(timeout);
   const stageStatus = staged?.status ?? null;
   const request = { kind: "activity", activity: definition, retry, timeout, stageStatus } as const;
-  return driver.ask({ name, key: options.key, input, request, signal: options.signal });
+  const { key, signal, undo } = options;
+  checkUndo(undo, name);
+  return driver.ask({ name, key, input, request, signal, undo });
 }
 
 /** A workflow and its input, as a child that is waited for, or only started. */
@@ -46,9 +49,10 @@ export function askChild(
   kind: "child" | "start",
   { name, version }: AnyWorkflow,
   value: unknown,
-  options: ChildOptions & StartOptions,
+  options: ChildOptions & StartOptions & Undoable<never, never>,
 ): Promise<unknown> {
-  const { key, id, tags = {}, startAt, parentClose = "abandon", timeout, signal } = options;
+  const { key, id, tags = {}, startAt, parentClose = "abandon", timeout, signal, undo } = options;
+  checkUndo(undo, name);
   const retry = mergeRetries({ maxAttempts: 1 }, options.retry);
   checkRetry(retry, `the call of "${name}"`);
   if (timeout !== undefined) durationMillis(timeout);
@@ -59,7 +63,7 @@ export function askChild(
   const child = { kind, workflow: name, version, id, tags, startAt: at, parentClose } as const;
   const request: ChildRequest = { ...child, retry, timeout };
   const input = encode(value, `the input of "${name}"`);
-  return driver.ask({ name, key, input, request, signal });
+  return driver.ask({ name, key, input, request, signal, undo });
 }
 
 const PARENT_CLOSES: readonly ParentClose[] = ["abandon", "cancel", "terminate"];
@@ -159,6 +163,7 @@ export function continueAsNew(
   input: unknown,
   { version }: ContinueOptions = {},
 ): Promise<never> {
+  if (driver.compensating) return Promise.reject(goesNowhere());
   try {
     if (version !== undefined && version !== "latest") throw noSuchVersion(version);
     const encoded = encode(input, "the input of continueAsNew");
@@ -166,6 +171,14 @@ export function continueAsNew(
   } catch (error) {
     return driver.finish({ ok: false, error });
   }
+}
+
+const goesNowhere = (): WaymarkError =>
+  new WaymarkError("DEFINITION_INVALID", "what compensates a failure cannot continue as new");
+
+export function onCompensate(driver: Driver, compensate: Compensation): void {
+  if (typeof compensate === "function") driver.onCompensate(compensate);
+  else throw new WaymarkError("DEFINITION_INVALID", "ctx.onCompensate takes a function");
 }
 
 const noSuchVersion = (version: unknown): WaymarkError =>

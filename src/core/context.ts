@@ -10,9 +10,11 @@ import {
   callActivity,
   continueAsNew,
   encodeStatus,
+  onCompensate,
   runInline,
 } from "./asks.ts";
 import type { ChildOptions, Parent, ParentReference, StartedChild, StartOptions } from "./child.ts";
+import type { Compensation, Undoable } from "./compensation.ts";
 import type { Driver } from "./driver.ts";
 import { fetchMethod } from "./durable-fetch.ts";
 import type { Duration } from "./duration.ts";
@@ -51,9 +53,9 @@ export interface WaitOptions<Payload = unknown> extends StepOptions {
 }
 
 /** The arguments of a call: the input may be left out where the activity takes none. */
-export type CallArguments<Input> = undefined extends Input
-  ? [input?: Input, options?: CallOptions]
-  : [input: Input, options?: CallOptions];
+export type CallArguments<Input, Output = unknown> = undefined extends Input
+  ? [input?: Input, options?: CallOptions & Undoable<Input, Output>]
+  : [input: Input, options?: CallOptions & Undoable<Input, Output>];
 
 export interface ContinueOptions {
   /** `latest` moves on to the newest registered version; without it the version stays. */
@@ -83,7 +85,8 @@ export interface WorkflowContext<Input = unknown> {
   /** Whether the code runs again over what is already recorded. */
   readonly replaying: boolean;
   /**
-   * Runs an activity and returns its result. A declared stage follows the stage rule.
+   * Runs an activity and returns its result. A declared stage follows the stage rule. With `undo`, it is
+   * undone where the execution fails later; see {@link Undoable}.
    *
    * @throws ActivityFailedError when it failed for good
    * @throws WaymarkError `PAYLOAD_UNSUPPORTED`, `PAYLOAD_TOO_LARGE`, `STEP_KEY_REUSED`, `STAGE_ORDER`
@@ -91,7 +94,7 @@ export interface WorkflowContext<Input = unknown> {
    */
   call<Input, Output>(
     activity: Activity<Input, Output>,
-    ...args: CallArguments<Input>
+    ...args: CallArguments<Input, NoInfer<Output>>
   ): Promise<Output>;
   /**
    * Runs a workflow as a child, an instance of its own, and returns what it returned. It outlives a crash of
@@ -104,7 +107,7 @@ export interface WorkflowContext<Input = unknown> {
    */
   call<Input, Output>(
     workflow: Workflow<Input, Output>,
-    ...args: ChildArguments<Input, ChildOptions>
+    ...args: ChildArguments<Input, ChildOptions & Undoable<Input, NoInfer<Output>>>
   ): Promise<Output>;
   /**
    * Starts a workflow as a child and does not wait for its end: the promise resolves once it is started.
@@ -229,6 +232,19 @@ export interface WorkflowContext<Input = unknown> {
    * finally { if (ctx.signal.aborted) await ctx.call(refund, order); }
    */
   readonly signal: AbortSignal;
+  /**
+   * Has a function called where the execution fails or is cancelled later, in its turn among the `undo`s of
+   * steps: the last registered first. It may ask for steps through `ctx`, and is replayed as all code is.
+   * It gets what the workflow has thrown. What it throws does not keep the others from being made.
+   *
+   * Register it before the step that it is for: after the call, a crash in between would lose nothing,
+   * but a step that failed might have had its effect all the same.
+   *
+   * @example
+   * ctx.onCompensate(() => ctx.call(releaseSeats, { order: order.id }));
+   * await ctx.run("hold seats", () => seats.hold(order));
+   */
+  onCompensate(compensate: Compensation): void;
   /** A number from 0 up to 1: the same on replay. Not for secrets. */
   random(): number;
   /** A version 4 UUID: the same on replay. Not for secrets. */
@@ -300,6 +316,7 @@ export function createContext(
     signal: driver.signal,
     continueAsNew: (input?: unknown, options?: ContinueOptions) =>
       continueAsNew(driver, input, options),
+    onCompensate: (compensate) => onCompensate(driver, compensate),
     random: () => driver.random(),
     uuid: () => driver.uuid(),
     setStatus: (value) => driver.setCustomStatus(encodeStatus(value)),

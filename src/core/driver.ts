@@ -10,13 +10,25 @@
  * A step whose signal the code aborts is cancelled then and there: its promise is rejected, and a result
  * that was recorded but not delivered is never delivered. A replay aborts at the same point. A request to
  * cancel the instance is a completion of its own, and does the same to all steps that are open.
+ *
+ * Where the function throws and has steps to undo, it has failed, but not ended. At the next call of
+ * `deliverNext`, when all that it still does has been done, the steps that are open are cancelled, and from
+ * there on only its compensations ask for steps: nothing that it awaited is ever settled.
  */
+import type { AnyActivity } from "./activity.ts";
+import { type Compensation, Compensations } from "./compensation.ts";
 import { WaymarkError } from "./errors.ts";
-import { ActivityFailedError, CancelledError, ChildFailedError, fromFailure } from "./failure.ts";
+import {
+  ActivityFailedError,
+  CancelledError,
+  ChildFailedError,
+  fromFailure,
+  TerminatedError,
+} from "./failure.ts";
 import { LIMITS } from "./limits.ts";
 import type { LogFields } from "./log.ts";
 import { countedIdentity, keyedIdentity, type StepIdentity } from "./names.ts";
-import { decode, type Encoded } from "./payload.ts";
+import { decode, type Encoded, encode } from "./payload.ts";
 import { randomFrom, uuidFrom } from "./random.ts";
 import { Signals } from "./signals.ts";
 import {
@@ -25,7 +37,10 @@ import {
   type Completion,
   type Continuation,
   type RecordedStep,
+  type StepKind,
   type StepRequest,
+  TERMINATE_REQUEST,
+  type UndoneInput,
 } from "./step.ts";
 import { type StoredText, textOf } from "./stored-text.ts";
 
@@ -60,6 +75,7 @@ interface Waiting {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
   readonly signal: AbortSignal | undefined;
+  readonly kind: StepKind;
 }
 
 /** What {@link Driver.ask} is told about a step. */
@@ -70,6 +86,10 @@ export interface AskOptions {
   readonly request: StepRequest;
   /** Cancels the step when it aborts. */
   readonly signal?: AbortSignal | undefined;
+  /** Undoes it, should the execution fail. */
+  readonly undo?: AnyActivity | undefined;
+  /** That of an undo, which follows from the step that it undoes. */
+  readonly identity?: StepIdentity;
 }
 
 export class Driver {
@@ -96,6 +116,10 @@ export class Driver {
   /** All that was delivered has had its effect: the code waits. */
   #quiet = false;
   #end: WorkflowEnd | undefined;
+  readonly #compensations = new Compensations();
+  /** What the function has thrown, where there is something to undo. */
+  #failed: { readonly error: unknown } | undefined;
+  #compensating = false;
   #divergence: WaymarkError | undefined;
   #logs: WorkflowLogLine[] = [];
   #customStatus: Encoded | undefined;
@@ -109,18 +133,91 @@ export class Driver {
     this.#replaying = options.resumed;
   }
 
-  /** Calls the function. Its synchronous part runs now; the rest as results are delivered. */
-  start(run: () => unknown): void {
+  /**
+   * Calls the function. Its synchronous part runs now; the rest as results are delivered.
+   *
+   * @param workflow whose function it is
+   */
+  start(run: () => unknown, workflow = "the workflow"): void {
     new Promise((resolve) => resolve(run())).then(
       (output) => {
-        this.#end ??= { ok: true, output };
+        this.#conclude(this.#checked(output, workflow));
         this.#noteStraying();
       },
       (error: unknown) => {
-        this.#end ??= { ok: false, error };
+        this.#conclude({ ok: false, error });
         this.#noteStraying();
       },
     );
+  }
+
+  /** An output that cannot be stored fails the execution: it must be known while steps can be undone. */
+  #checked(output: unknown, workflow: string): WorkflowEnd {
+    if (this.#compensations.empty) return { ok: true, output };
+    try {
+      encode(output, `the output of "${workflow}"`);
+      return { ok: true, output };
+    } catch (error) {
+      return { ok: false, error };
+    }
+  }
+
+  #conclude(end: WorkflowEnd): void {
+    if (this.#end !== undefined || this.#failed !== undefined) return;
+    if (end.ok || this.#compensations.empty) this.#end = end;
+    else this.#failed = { error: end.error };
+  }
+
+  /** Ends the execution with an error that its code does not get; what is to be undone is undone first. */
+  fail(error: unknown): void {
+    if (this.#divergence === undefined) this.#conclude({ ok: false, error });
+  }
+
+  /** Whether the function has failed, and what it has begun is being undone. */
+  get compensating(): boolean {
+    return this.#compensating;
+  }
+
+  /** Whether anything is to be undone where the execution fails, or was. */
+  get compensates(): boolean {
+    return this.#compensating || !this.#compensations.empty;
+  }
+
+  /** The code asks for that to be done where the execution fails. What comes too late counts no more. */
+  onCompensate(compensate: Compensation): void {
+    if (this.#end !== undefined || this.#failed !== undefined) return;
+    this.#noteStraying();
+    this.#compensations.addFunction(compensate);
+  }
+
+  /** The row of a step that has an undo is written, and its attempt starts. */
+  begun(identity: StepIdentity): void {
+    this.#compensations.begin(identity);
+  }
+
+  /** From here on nobody but a compensation asks for a step. */
+  #compensate(error: unknown): void {
+    this.#compensating = true;
+    this.#quiet = false;
+    for (const [identity, { signal, kind }] of this.#waiting) {
+      if (signal !== undefined) this.#signals.forget(signal, identity);
+      if (kind === "start" || kind === "send") continue; // it is on its way, whoever waits for it
+      this.#cancelled.push(identity);
+      // What becomes of a child that has no undo is for its `parentClose` to say.
+      if (!this.#compensations.undoes(identity)) this.#byRequest.add(identity);
+    }
+    this.#waiting.clear();
+    for (const completion of this.undelivered) this.#compensations.learn(completion);
+    const ask = (identity: StepIdentity, undo: AnyActivity, undoes: UndoneInput) => {
+      const { retry = {}, timeout } = undo.options;
+      const attempts = { activity: undo, retry, timeout, stageStatus: null, undoes };
+      const request = { kind: "activity", ...attempts } as const;
+      return this.ask({ name: identity, key: undefined, input: null, request, identity });
+    };
+    void this.#compensations.run(error, ask).then((end) => {
+      this.#end ??= { ok: false, error: end };
+      this.#noteStraying();
+    });
   }
 
   #noteStraying(): void {
@@ -134,7 +231,7 @@ export class Driver {
    */
   finish(end: WorkflowEnd): Promise<never> {
     if (this.#divergence === undefined && this.#end === undefined) {
-      this.#end = end;
+      this.#conclude(end);
       this.#noteStraying();
     }
     return new Promise(() => {});
@@ -219,7 +316,8 @@ export class Driver {
    */
   ask(options: AskOptions): Promise<unknown> {
     if (this.#end !== undefined || this.#divergence !== undefined) return new Promise(() => {});
-    if (this.#ordinal >= LIMITS.steps) {
+    if (this.#failed !== undefined && !this.#compensating) return new Promise(() => {});
+    if (this.#ordinal >= (this.#compensating ? 2 : 1) * LIMITS.steps) {
       throw new WaymarkError(
         "STEPS_EXCEEDED",
         `an execution may have ${LIMITS.steps} steps; this one asked for another, "${options.name}". ` +
@@ -227,16 +325,22 @@ export class Driver {
       );
     }
     this.#noteStraying();
-    const identity = this.#identify(options.name, options.key);
+    const identity = options.identity ?? this.#identify(options.name, options.key);
     const divergence = this.#compare(identity, options);
     if (divergence !== undefined) {
       this.#divergence = divergence;
       return new Promise(() => {});
     }
-    const { input, request, signal } = options;
-    this.#asked.push({ identity, ordinal: ++this.#ordinal, input, request });
+    const { input, request, signal, undo } = options;
+    const undoable = undo !== undefined && !this.#compensating;
+    const asked = { identity, ordinal: ++this.#ordinal, input, request };
+    this.#asked.push(undoable ? { ...asked, undoable } : asked);
+    if (undoable) {
+      const begun = this.#options.recorded(identity) !== undefined;
+      this.#compensations.addUndo(identity, undo, input, begun);
+    }
     const promise = new Promise<unknown>((resolve, reject) => {
-      this.#waiting.set(identity, { resolve, reject, signal });
+      this.#waiting.set(identity, { resolve, reject, signal, kind: request.kind });
     });
     promise.catch(() => {}); // a race's loser may fail with nobody left to hear it
     if (signal?.aborted) {
@@ -317,6 +421,10 @@ export class Driver {
    */
   deliverNext(): boolean {
     if (this.#end !== undefined || this.#divergence !== undefined) return false;
+    if (this.#failed !== undefined && !this.#compensating) {
+      this.#compensate(this.#failed.error);
+      return true;
+    }
     for (let next = this.#belated.pop(); next !== undefined; next = this.#belated.pop()) {
       if (this.#deliver(next)) return true;
       this.#aside.set(next.step, next);
@@ -338,11 +446,14 @@ export class Driver {
       this.#pass(completion); // time has passed since what came before it
       return true;
     }
+    if (completion.step === TERMINATE_REQUEST) {
+      this.#pass(completion);
+      this.fail(new TerminatedError(reasonOf(completion)));
+      return true;
+    }
     if (completion.kind === "cancel") {
       this.#pass(completion);
-      this.#cancelAll(
-        outcome.ok ? String(decode(textOf(outcome.result))) : outcome.failure.message,
-      );
+      this.#cancelAll(reasonOf(completion));
       return true;
     }
     const waiting = this.#waiting.get(completion.step);
@@ -350,6 +461,7 @@ export class Driver {
     this.#waiting.delete(completion.step);
     if (waiting.signal !== undefined) this.#signals.forget(waiting.signal, completion.step);
     this.#pass(completion);
+    this.#compensations.learn(completion);
     if (outcome.ok)
       waiting.resolve(decode(textOf(outcome.result))); // first needed here
     else waiting.reject(failureError(completion, outcome));
@@ -390,7 +502,7 @@ export class Driver {
     return asked;
   }
 
-  /** Whether a request to cancel the instance, and not the code, has cancelled the step. */
+  /** Whether a request to cancel the instance, or its failure, has cancelled the step, and not the code. */
   isCancelledByRequest(identity: StepIdentity): boolean {
     return this.#byRequest.has(identity);
   }
@@ -402,6 +514,10 @@ export class Driver {
     return cancelled;
   }
 }
+
+/** Why somebody wants the instance to end. */
+const reasonOf = ({ outcome }: Completion): string =>
+  outcome.ok ? String(decode(textOf(outcome.result))) : outcome.failure.message;
 
 function failureError(
   completion: Completion,

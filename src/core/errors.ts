@@ -72,6 +72,7 @@ export const ERROR_CODES = {
   CHILD_FAILED: entry(500, "A child workflow did not complete"),
   CHILD_TIMEOUT: entry(500, "A child workflow took longer than its timeout", true),
   CHILD_REPLACED: entry(500, "Another execution took the place of a child workflow"),
+  COMPENSATION_FAILED: entry(500, "The workflow failed, and not all of its steps could be undone"),
   // Attempts
   ACTIVITY_FAILED: entry(500, "An activity failed for good"),
   ATTEMPT_TIMEOUT: entry(500, "An attempt took longer than its timeout", true),

@@ -160,6 +160,50 @@ export class CancelledError extends WaymarkError {
   }
 }
 
+/** What could not be undone, and why. */
+export interface FailedCompensation {
+  /** The identity of the step whose undo failed; `(onCompensate)` for a function. */
+  readonly step: string;
+  readonly message: string;
+}
+
+/**
+ * What an execution fails with that could not undo all it has begun: its own error is the `cause`. The rest
+ * was undone. A child that fails with it is not tried again: somebody must see to what is left first.
+ */
+export class CompensationFailedError extends WaymarkError {
+  override readonly name = "CompensationFailedError";
+  /** How many compensations failed. */
+  readonly count: number;
+  /** The first of them, in the order in which they were made; at most 10. */
+  readonly notUndone: readonly FailedCompensation[];
+
+  constructor(cause: unknown, failed: readonly { what: string; error: unknown }[]) {
+    const steps = failed.slice(0, LIMITS.failedCompensations).map(({ what }) => what);
+    const { message } = toFailure(cause);
+    const more = failed.length > steps.length ? ` and ${failed.length - steps.length} more` : "";
+    super("COMPENSATION_FAILED", `${message} (and not undone: ${steps.join(", ")}${more})`, {
+      cause,
+    });
+    this.count = failed.length;
+    this.notUndone = failed.slice(0, LIMITS.failedCompensations).map(({ what, error }) => ({
+      step: what,
+      message: cut(toFailure(error).message, LIMITS.failedCompensationLength),
+    }));
+  }
+}
+
+/**
+ * What an execution ends with that was to be terminated, once it has undone its steps. No code of a workflow
+ * gets it.
+ */
+export class TerminatedError extends WaymarkError {
+  override readonly name = "Terminated";
+  constructor(reason: string) {
+    super("CANCELLED", reason);
+  }
+}
+
 /** Whether this is what a request to cancel the instance has brought to the code. */
 export const isCancelRequest = (error: unknown): error is CancelledError =>
   error instanceof CancelledError && error.by === "request";
@@ -168,6 +212,8 @@ export const isCancelRequest = (error: unknown): error is CancelledError =>
 export function toFailure(thrown: unknown): Failure {
   try {
     const failure = describe(thrown, 0);
+    const chain = thrown instanceof CompensationFailedError ? toFailure(thrown.cause) : null;
+    if (chain !== null) return { ...failure, cause: shortened(chain, LIMITS.failureChain) };
     if (!isStepFailure(thrown)) return failure;
     return { ...failure, cause: shortened(thrown.failure, LIMITS.failureChain) };
   } catch {

@@ -66,6 +66,10 @@ export const LIMITS = {
   failureChain: 20,
   /** Bytes of an error's own properties as stored; larger ones are left out. */
   failurePropertiesBytes: 8_192,
+  /** Compensations that failed, as their execution's error lists them; it counts them all. */
+  failedCompensations: 10,
+  /** Characters of the message that each of those has in the list. */
+  failedCompensationLength: 200,
   /** Events an instance keeps that nobody has waited for yet. */
   bufferedEvents: 1_000,
   /**

@@ -79,6 +79,15 @@ export function keyedIdentity(name: string, key: string): StepIdentity {
   );
 }
 
+/** The step that undoes another one: no name has a slash, so that it is no step of the code. */
+export const undoIdentity = (step: StepIdentity): StepIdentity => `${UNDO}${step}`;
+
+/** The step that one undoes; null where it undoes none. */
+export const undoneBy = (step: StepIdentity): StepIdentity | null =>
+  step.startsWith(UNDO) ? step.slice(UNDO.length) : null;
+
+const UNDO = "undo/";
+
 /** The name in an identity. A name holds neither mark, so the first one ends it. */
 export function nameOf(identity: StepIdentity): string {
   const end = identity.search(/[#:]/);

@@ -3,6 +3,7 @@
 import type { AnyActivity } from "./activity.ts";
 import type { ActivityStatus } from "./activity-status.ts";
 import type { ParentClose } from "./child.ts";
+import type { UndoneStep } from "./compensation.ts";
 import type { Duration } from "./duration.ts";
 import type { Failure } from "./failure.ts";
 import type { StepIdentity } from "./names.ts";
@@ -20,6 +21,9 @@ export type RecordKind = StepKind | "cancel" | "rewind";
 /** What a request to cancel is called in a history. No step's name has parentheses. */
 export const CANCEL_REQUEST = "(cancel)";
 
+/** What a request to terminate an instance, once it has undone its steps, is called in a history. */
+export const TERMINATE_REQUEST = "(terminate)";
+
 /** What the rewinds of an execution are called in its history: the last one is kept, with how many there were. */
 export const REWIND = "(rewind)";
 
@@ -32,6 +36,8 @@ export type StepRequest =
       readonly timeout: Duration | undefined;
       /** For a declared stage: the status the stage rule gave it. */
       readonly stageStatus: ActivityStatus | null;
+      /** For the undo of another step: what it is told of that one, in the place of an input. */
+      readonly undoes?: UndoneInput;
     }
   | { readonly kind: "timer"; readonly due: number }
   | ChildRequest
@@ -59,6 +65,12 @@ export interface ChildRequest {
   readonly timeout: Duration | undefined;
 }
 
+/** What the undo of a step is told of it: read for each attempt, as any input is. */
+export interface UndoneInput {
+  readonly step: StepIdentity;
+  readonly read: () => Omit<UndoneStep, "idempotencyKey">;
+}
+
 /** A step the code has asked for. */
 export interface Ask {
   readonly identity: StepIdentity;
@@ -67,6 +79,8 @@ export interface Ask {
   /** What the identity does not say and a replay must find unchanged; null where nothing. */
   readonly input: Encoded | null;
   readonly request: StepRequest;
+  /** It is undone where the execution fails: its row is written before it begins. */
+  readonly undoable?: boolean;
 }
 
 /** How a step ended. */

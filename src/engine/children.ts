@@ -14,15 +14,17 @@ export interface AskedOfChildren {
   readonly verb: ControlChild["verb"];
   readonly reason: string;
   readonly force?: boolean;
+  readonly compensate?: boolean | undefined;
 }
 
 /** Asks all children something, and theirs. */
 export function askChildren(engine: Engine, row: InstanceRow, asked: AskedOfChildren): void {
-  const { verb, reason, force = false } = asked;
+  const { verb, reason, force = false, compensate = false } = asked;
   const children = verb === "purge" ? allChildren(engine) : livingChildren(engine);
   for (const { step, child } of children) {
     const parent = { executionId: row.executionId, step };
-    const content = controlOf(verb, reason, parent, { recursive: true, force });
+    const how = { recursive: true, force, compensate };
+    const content = controlOf(verb, reason, parent, how);
     engine.post({ target: child.id, executionId: row.executionId, step: null, content });
   }
 }
@@ -86,7 +88,9 @@ export function tellParent(engine: Engine, row: InstanceRow, outcome: Answered):
 export function outcomeOf({ status, output, error }: Omit<InstanceEnd, "at">): Answered {
   if (status === "Completed") return { ok: true, result: output ?? ENCODED_UNDEFINED };
   const failure = failureOf(error);
-  const final = status === "Terminated" || failure.code === "NON_RETRYABLE";
+  const { code } = failure;
+  const final =
+    status === "Terminated" || code === "NON_RETRYABLE" || code === "COMPENSATION_FAILED";
   return { ok: false, failure, final };
 }
 

@@ -9,7 +9,7 @@ import { WaymarkError } from "../core/errors.ts";
 import { CancelledError, encodeFailure, engineFailure } from "../core/failure.ts";
 import type { StepIdentity } from "../core/names.ts";
 import { encode } from "../core/payload.ts";
-import { CANCEL_REQUEST } from "../core/step.ts";
+import { CANCEL_REQUEST, TERMINATE_REQUEST } from "../core/step.ts";
 import { textOf } from "../core/stored-text.ts";
 import type { InstanceRow } from "../store/rows.ts";
 import type { Answers } from "./answers.ts";
@@ -26,6 +26,8 @@ export interface ControlCommand {
   readonly reason: string | null;
   /** Also of its children, and theirs: for what ends an instance. */
   readonly recursive?: boolean | undefined;
+  /** For a terminate: what has begun is undone before the instance ends. */
+  readonly compensate?: boolean | undefined;
   readonly idempotency?: Idempotency | undefined;
 }
 
@@ -72,13 +74,16 @@ export class Control {
     });
   }
 
-  terminate(id: string, { reason, recursive, idempotency }: ControlCommand): InstanceDocument {
+  terminate(id: string, command: ControlCommand): InstanceDocument {
+    const { reason, recursive, compensate, idempotency } = command;
     return this.#once(id, idempotency, (row) => {
       const already = row.status === "Terminated";
       if (!already) checkRunning(row);
       const why = reason ?? "terminated by request";
-      if (recursive) askChildren(this.#engine, row, { verb: "terminate", reason: why });
-      if (!already) terminateInstance(this.#engine, row, why);
+      if (recursive) {
+        askChildren(this.#engine, row, { verb: "terminate", reason: why, compensate });
+      }
+      if (!already) terminateInstance(this.#engine, row, why, compensate);
     });
   }
 
@@ -200,16 +205,36 @@ export function cancelInstance(engine: Engine, row: InstanceRow, reason: string)
     engine.end(row, { status: "Terminated", output: null, error, at }, { reason });
     return;
   }
-  const payload = encode(reason, "the reason");
-  // One that a rewind is about to take back does not count: that is known when it is carried out.
-  const request = engine.steps.requestCancel(payload, at, row.rewind === null);
-  if (request === null) return;
-  engine.execution?.requestCancel(request, payload);
-  engine.tell(row, "instance.cancelling", { reason });
-  if (row.heldAt === null) engine.poke(at);
+  if (requestEnd(engine, row, CANCEL_REQUEST, reason)) {
+    engine.tell(row, "instance.cancelling", { reason });
+  }
 }
 
-export function terminateInstance(engine: Engine, row: InstanceRow, message: string): void {
+/** Keeps a request that a turn lets reach the code. Returns whether there was none before. */
+function requestEnd(engine: Engine, row: InstanceRow, step: string, reason: string): boolean {
+  const at = engine.host.now();
+  const payload = encode(reason, "the reason");
+  // One that a rewind is about to take back does not count: that is known when it is carried out.
+  const id = engine.steps.requestCancel(payload, at, row.rewind === null, step);
+  if (id === null) return false;
+  engine.execution?.requestCancel({ id, step, payload });
+  if (row.heldAt === null) engine.poke(at);
+  return true;
+}
+
+/** @param compensate whether what has begun is undone first, in a turn; one that has not begun ends at once */
+export function terminateInstance(
+  engine: Engine,
+  row: InstanceRow,
+  message: string,
+  compensate = false,
+): void {
+  if (compensate && row.status !== "Pending") {
+    if (requestEnd(engine, row, TERMINATE_REQUEST, message)) {
+      engine.tell(row, "instance.terminating", { reason: message });
+    }
+    return;
+  }
   const error = encodeFailure({ type: "Terminated", message });
   const at = engine.host.now();
   engine.end(row, { status: "Terminated", output: null, error, at }, { reason: message });

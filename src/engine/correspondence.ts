@@ -183,7 +183,12 @@ export function controlOf(
   verb: ControlChild["verb"],
   reason: string,
   parent: ControlChild["parent"],
-  { recursive = false, force = false }: { recursive?: boolean; force?: boolean } = {},
+  {
+    recursive = false,
+    force = false,
+    compensate = false,
+  }: { recursive?: boolean; force?: boolean; compensate?: boolean } = {},
 ): ControlChild {
-  return { kind: "control", verb, reason, recursive, force, parent };
+  const undoing = compensate ? { compensate } : {};
+  return { kind: "control", verb, reason, recursive, force, ...undoing, parent };
 }

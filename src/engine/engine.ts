@@ -11,7 +11,13 @@
  */
 import { isTerminal } from "../core/documents.ts";
 import { WaymarkError } from "../core/errors.ts";
-import { encodeFailure, engineFailure, isCancelRequest, toFailure } from "../core/failure.ts";
+import {
+  encodeFailure,
+  engineFailure,
+  isCancelRequest,
+  TerminatedError,
+  toFailure,
+} from "../core/failure.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { LogFields } from "../core/log.ts";
 import type { StepIdentity } from "../core/names.ts";
@@ -579,11 +585,10 @@ export class Engine {
       this.end(row, { status: "Completed", output: output.text, error: null, at });
       return;
     }
-    const failure = isCancelRequest(output.error)
-      ? engineFailure(output.error)
-      : toFailure(output.error);
+    const asked = isCancelRequest(output.error) || output.error instanceof TerminatedError;
+    const failure = asked ? engineFailure(output.error as WaymarkError) : toFailure(output.error);
     const error = encodeFailure(failure);
-    const status = isCancelRequest(output.error) ? "Terminated" : "Failed";
+    const status = asked ? "Terminated" : "Failed";
     this.end(row, { status, output: null, error, at }, told(failure));
   }
 

@@ -11,7 +11,7 @@ import { createContext } from "../core/context.ts";
 import { Driver } from "../core/driver.ts";
 import { WaymarkError } from "../core/errors.ts";
 import { CancelledError, decodeFailure, engineFailure } from "../core/failure.ts";
-import type { StepIdentity } from "../core/names.ts";
+import { type StepIdentity, undoneBy } from "../core/names.ts";
 import { decode } from "../core/payload.ts";
 import { type StoredText, textOf } from "../core/stored-text.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
@@ -76,9 +76,12 @@ export class Execution {
   /** Event waits, newest last. */
   #waits: OpenStep[] = [];
   #events: BufferedEvent[] = [];
-  #cancelRequest: CancelRequest | null = null;
+  /** Requests to end that have not reached the code: one to cancel, and one to terminate, at most. */
+  readonly #cancelRequests: CancelRequest[] = [];
   readonly #check: EventCheck;
   #caughtUp = false;
+  /** It is told that what has begun is undone. */
+  #undoing = false;
   #strayed = false;
   /** Marked attempts among the rows: where there are several, it is not known which is to blame. */
   #marked = 0;
@@ -129,7 +132,8 @@ export class Execution {
   }
 
   #load(step: StepRow): void {
-    if (step.kind === "cancel") this.requestCancel(step.id, step.result ?? "");
+    if (step.kind === "cancel")
+      this.requestCancel({ id: step.id, step: step.step, payload: step.result ?? "" });
     else if (step.state === "buffered") this.buffer(step.id, step.step, step.result ?? "");
     else this.#unasked.set(step.step, step);
     if (step.state === "running") this.#marked++;
@@ -143,7 +147,7 @@ export class Execution {
     const parent = row.parent === null ? null : (JSON.parse(row.parent) as ParentReference);
     const identity = { instanceId, executionId, parent, version, stages };
     const ctx = createContext(this.driver, identity, requestPerformer(host));
-    this.driver.start(() => workflow.run(ctx, decode(textOf(row.input))));
+    this.driver.start(() => workflow.run(ctx, decode(textOf(row.input))), workflow.name);
   }
 
   /** Takes a stored event that nobody waits for yet. */
@@ -152,8 +156,8 @@ export class Execution {
   }
 
   /** Takes a stored request to cancel. */
-  requestCancel(id: number, payload: StoredText): void {
-    this.#cancelRequest = { id, payload };
+  requestCancel(request: CancelRequest): void {
+    this.#cancelRequests.push(request);
   }
 
   get caughtUp(): boolean {
@@ -207,6 +211,7 @@ export class Execution {
    */
   adopt(): boolean {
     let ended = false;
+    const undoing: OpenStep[] = [];
     const cancelled = new Set(this.driver.takeCancelled());
     for (const ask of this.driver.takeAsked()) {
       if (this.#endedRows.delete(ask.identity)) continue; // delivered, about to be, or set aside
@@ -231,6 +236,7 @@ export class Execution {
       }
       step.suspect ||= this.#options.careful && !this.#caughtUp && !runsOutside(step);
       step.leaving = this.#options.leaving.of(ask.identity);
+      if (this.driver.compensating) undoing.push(step);
       if (!lost) this.#schedule(step);
       else if (this.runner.lost(step, this.#marked === 1)) {
         this.#forget(step);
@@ -238,7 +244,17 @@ export class Execution {
       } else this.#schedule(step);
     }
     if (cancelled.size > 0) this.#cancel(cancelled);
+    for (const step of undoing) this.#undoes(step);
     return ended;
+  }
+
+  /** What is undone may have an attempt that was just stopped, and is not over. */
+  #undoes(step: OpenStep): void {
+    const undone = undoneBy(step.ask.identity);
+    if (undone !== null) step.leaving ??= this.#options.leaving.of(undone);
+    if (this.#undoing) return;
+    this.#undoing = true;
+    if (this.#caughtUp) this.reporter.instance("instance.compensating");
   }
 
   /** Waits for what another instance answers. Returns whether its answer is here already. */
@@ -443,11 +459,14 @@ export class Execution {
     return "refused";
   }
 
-  /** Lets a request to cancel reach the code, where there is one and nothing else is left to deliver. */
+  /**
+   * Lets a request to end reach the code, where there is one and nothing else is left to deliver. What
+   * compensates a failure is not to be cancelled: the instance ends after it.
+   */
   takeCancel(now: number): boolean {
-    if (this.#cancelRequest === null) return false;
-    this.#recorder.cancelAll(this.#cancelRequest, now);
-    this.#cancelRequest = null;
+    if (this.#cancelRequests.length === 0 || this.driver.compensating) return false;
+    const request = this.#cancelRequests.shift();
+    if (request !== undefined) this.#recorder.cancelAll(request, now);
     return true;
   }
 
@@ -479,7 +498,7 @@ export class Execution {
       this.#recorder.mark(step, now);
       step.suspect = false;
     }
-    const outside = launchable.filter((step) => step.row === null && runsOutside(step));
+    const outside = launchable.filter((step) => step.row === null && hasRowFirst(step));
     for (const step of outside) {
       step.startedAt ??= now;
       this.#recorder.keepOpen(step, now);
@@ -493,6 +512,7 @@ export class Execution {
       }
     }
     for (const step of launchable) {
+      if (step.ask.undoable) this.driver.begun(step.ask.identity);
       if (isCorrespondence(step.ask.request)) this.#correspondence.begin(step, now);
       else this.runner.start(step);
       if (step.sent) this.#timed.add(step);
@@ -565,6 +585,10 @@ const isWaitFor =
   (event: string) =>
   ({ ask: { request } }: OpenStep) =>
     request.kind === "event" && request.event === event;
+
+/** What runs elsewhere, or is to be undone, is known before it begins: a child has its row with its message. */
+const hasRowFirst = (step: OpenStep): boolean =>
+  runsOutside(step) || (step.ask.undoable === true && !isCorrespondence(step.ask.request));
 
 const mayStart = (step: OpenStep, now: number): boolean =>
   step.leaving === null || step.leaving.attempt.settled || step.leaving.until <= now;

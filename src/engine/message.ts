@@ -38,6 +38,8 @@ export interface ControlChild {
   readonly recursive: boolean;
   /** For a purge: whether one that has not ended is ended first. */
   readonly force: boolean;
+  /** For a terminate: what has begun is undone first. */
+  readonly compensate?: boolean;
   readonly parent: Pick<ParentReference, "executionId" | "step">;
 }
 

@@ -15,6 +15,8 @@ export interface Target {
   /** Rows that are taken back whatever the code does, and the `seq` of the first of them. */
   readonly rows: ReadonlySet<StepRow>;
   readonly seq: number;
+  /** Whether a row stays though the code does not come to ask for it. */
+  readonly keeps?: (step: StepRow) => boolean;
 }
 
 /** What is undone, and what the code asks for, and has cancelled, without it. */
@@ -85,7 +87,7 @@ export class Past {
    * What follows from taking the target back. A step that comes to bear the name of another one, because
    * fewer of its name come before it, is undone with those that come after it.
    */
-  async without({ seq, rows }: Target): Promise<Left> {
+  async without({ seq, rows, keeps = () => false }: Target): Promise<Left> {
     const gone = new Set(rows);
     for (;;) {
       const { driver, asked, misfit } = await this.replay(gone);
@@ -95,7 +97,7 @@ export class Past {
         const changed = left.filter((step) => differs(step, asked.get(step.step)));
         for (const step of changed) gone.add(step);
         if (changed.length > 0) continue;
-        for (const step of left) if (!asked.has(step.step)) gone.add(step);
+        for (const step of left) if (!asked.has(step.step) && !keeps(step)) gone.add(step);
         return { undone: [...gone], asked, cancelled: new Set(driver.takeCancelled()) };
       }
       if (misfit === undefined || !mayFollow(misfit, seq)) throw driver.divergence;

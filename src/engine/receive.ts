@@ -133,7 +133,8 @@ function taken({ id, workflow, status }: InstanceRow, { step }: ParentReference)
   );
 }
 
-function control(engine: Engine, { verb, reason, recursive, force, parent }: ControlChild): void {
+function control(engine: Engine, asked: ControlChild): void {
+  const { verb, reason, recursive, force, compensate, parent } = asked;
   const row = engine.instance.read();
   if (row === undefined || !isSameStep(parentOf(row), parent)) return;
   const ended = isTerminal(row.status);
@@ -143,8 +144,8 @@ function control(engine: Engine, { verb, reason, recursive, force, parent }: Con
       if (!ended) cancelInstance(engine, row, reason);
       return;
     case "terminate":
-      if (recursive) askChildren(engine, row, { verb, reason });
-      if (!ended) terminateInstance(engine, row, reason);
+      if (recursive) askChildren(engine, row, { verb, reason, compensate });
+      if (!ended) terminateInstance(engine, row, reason, compensate);
       return;
     case "rewind":
       if (row.status === "Terminated") rewindInstance(engine, row, { to: null, reason });

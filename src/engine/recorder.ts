@@ -7,7 +7,7 @@ import { INITIAL_ID } from "../core/activity-status.ts";
 import type { Driver } from "../core/driver.ts";
 import { decodeFailure, encodeFailure, type Failure } from "../core/failure.ts";
 import { ENCODED_UNDEFINED, type Encoded } from "../core/payload.ts";
-import { CANCEL_REQUEST, type StepOutcome } from "../core/step.ts";
+import type { StepOutcome } from "../core/step.ts";
 import { byteLength, bytesOf, type StoredText } from "../core/stored-text.ts";
 import type { NewStepRow, StepRow } from "../store/rows.ts";
 import type { StepStore } from "../store/step-store.ts";
@@ -22,7 +22,10 @@ export interface BufferedEvent {
 }
 
 /** A request to cancel that has not reached the code. */
-export type CancelRequest = Omit<BufferedEvent, "name">;
+export interface CancelRequest extends Omit<BufferedEvent, "name"> {
+  /** What it is called in the history: `(cancel)`, or `(terminate)`. */
+  readonly step: string;
+}
 
 export class Recorder {
   readonly #steps: StepStore;
@@ -84,11 +87,11 @@ export class Recorder {
   }
 
   /** Records that a request to cancel reaches the code now. */
-  cancelAll({ id, payload }: CancelRequest, at: number): void {
+  cancelAll({ id, step, payload }: CancelRequest, at: number): void {
     const seq = ++this.#seq;
     this.#steps.takeCancel(id, seq, at);
     const outcome = { ok: true, result: payload } as const;
-    this.#driver.feed({ seq, step: CANCEL_REQUEST, kind: "cancel", at, outcome });
+    this.#driver.feed({ seq, step, kind: "cancel", at, outcome });
   }
 
   #feed(

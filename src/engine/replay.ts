@@ -28,6 +28,8 @@ export interface RecordedExecution {
 export interface ReplayedAsk {
   readonly ask: Ask;
   readonly after: number;
+  /** It was asked for to undo what had been done. */
+  readonly compensates: boolean;
 }
 
 /** What the code has come to. */
@@ -53,11 +55,13 @@ export async function replay(
   const identity = { instanceId, executionId, parent, version, stages };
   const ctx = createContext(driver, identity, neverPerformed);
   const asked = new Map<StepIdentity, ReplayedAsk>();
-  driver.start(() => workflow.run(ctx, decode(execution.input)));
+  driver.start(() => workflow.run(ctx, decode(execution.input)), workflow.name);
   do {
     await drained();
     for (const ask of driver.takeAsked()) {
-      asked.set(ask.identity, { ask, after: driver.delivered });
+      asked.set(ask.identity, {
+        ...{ ask, after: driver.delivered, compensates: driver.compensating },
+      });
     }
   } while (driver.deliverNext());
   return { driver, asked };

@@ -1,7 +1,7 @@
 /** What a rewind goes back to: the step that is asked for, or what the execution has ended with. */
 import type { InstanceStatus } from "../core/documents.ts";
 import { decodeFailure, type Failure } from "../core/failure.ts";
-import type { StepIdentity } from "../core/names.ts";
+import { type StepIdentity, undoneBy } from "../core/names.ts";
 import type { StepRow } from "../store/rows.ts";
 import type { Past, Target } from "./past.ts";
 import type { ReplayedAsk } from "./replay.ts";
@@ -17,6 +17,48 @@ export interface RewindRequest {
 
 /** Null where nothing is taken back. */
 export async function findTarget(past: Past, request: RewindRequest): Promise<Target | null> {
+  const { to, from } = request;
+  const compensation = to === null ? null : await compensationOf(past, to);
+  if (compensation !== null) return compensation;
+  const target = await endTarget(past, request);
+  // One that was terminated while it compensated goes on with that.
+  return target === null && from.status === "Terminated" ? null : withUndone(past, target);
+}
+
+/**
+ * What compensates may be done again by itself: nothing follows from an undo, and what follows from a step of
+ * a function is of functions. All undos that failed are made again with the one that is named.
+ */
+async function compensationOf(past: Past, to: StepIdentity): Promise<Target | null> {
+  const { asked } = await past.replay(new Set());
+  if (asked.get(to)?.compensates !== true) return null;
+  const first = past.ended.find(({ step }) => step === to);
+  if (first === undefined) return null;
+  const undoes = undoneBy(to) !== null;
+  const again = past.ended.filter(
+    (step) => step === first || (undoes && isUndo(step) && step.state === "failed"),
+  );
+  const keeps = undoes ? () => true : (step: StepRow) => isUndo(step) && step.state === "done";
+  return { step: first, seq: firstSeq(again), rows: new Set(again), keeps };
+}
+
+/** The effects of steps whose undo was made are gone: they are done again, whatever they had come to. */
+function withUndone({ all, ended }: Past, target: Target | null): Target | null {
+  const undos = ended.filter((step) => isUndo(step) && step.state === "done");
+  const undone = new Set(undos.map(({ step }) => undoneBy(step)));
+  const rows = all.filter(({ step }) => undone.has(step));
+  const [first] = rows;
+  if (first === undefined) return target;
+  const seq = Math.min(target?.seq ?? Number.POSITIVE_INFINITY, firstSeq(rows), firstSeq(undos));
+  return { step: target?.step ?? first, seq, rows: new Set([...(target?.rows ?? []), ...rows]) };
+}
+
+const isUndo = ({ step }: StepRow): boolean => undoneBy(step) !== null;
+
+const firstSeq = (rows: readonly StepRow[]): number =>
+  rows.reduce((first, { seq }) => Math.min(first, seq ?? first), Number.POSITIVE_INFINITY);
+
+async function endTarget(past: Past, request: RewindRequest): Promise<Target | null> {
   const { to, from } = request;
   if (to === null && from.status === "Failed") return failedOf(past, from.error);
   const first = firstTakenBack(past.ended, request);
@@ -63,7 +105,9 @@ async function withThoseBeside(
   const isFailure = failureLike(target.step);
   const failures = past.ended.filter(isFailure);
   const failed = new Set(failures.map(({ step }) => step));
-  const others = [...asked].filter(([step, { after }]) => !failed.has(step) && after < target.seq);
+  const others = [...asked].filter(
+    ([step, { after, compensates }]) => !failed.has(step) && !compensates && after < target.seq,
+  );
   const dealtWith = new Set(others.map(([, { after }]) => after));
   const kept = others.reduce((last, [, { after }]) => Math.max(last, after), 0);
   for (const since of new Set([0, kept])) {
@@ -80,8 +124,12 @@ async function withThoseBeside(
   return target;
 }
 
-/** A wait that was not met in time is an outcome like others; it is gone back to where it is named. */
-const hasFailed = ({ state, kind }: StepRow): boolean => state === "failed" && kind !== "event";
+/**
+ * A wait that was not met in time is an outcome like others; it is gone back to where it is named. An undo that
+ * failed is not what the execution has failed of.
+ */
+const hasFailed = (step: StepRow): boolean =>
+  step.state === "failed" && step.kind !== "event" && !isUndo(step);
 
 /** Whether a step has failed as that one has: beside a wait that timed out, others did. */
 const failureLike =

@@ -5,6 +5,8 @@
  * replayed over what is left, as far as that goes. What it asks for there has not seen the outcome that was
  * taken back, and keeps its result; what it does not ask for followed from that outcome, and is undone.
  *
+ * - A step whose undo was made is taken back as well, for its effect is gone. What compensated is not asked
+ *   for any more, and goes. A rewind to an undo itself keeps all else, and goes on to compensate.
  * - The plan is made of a replay, and carried out in one commit, in the turn that begins the execution
  *   again (W2, W3). Until then the instance's row says that it is to be rewound; a crash makes the same plan.
  * - Numbers in the order of delivery are not given again: the mark of the rewind has the next one.

@@ -4,6 +4,7 @@
  * back waits in `#arrivals` until the turn records it.
  */
 import { type ActivityStatus, parseActivityStatus } from "../core/activity-status.ts";
+import type { UndoneStep } from "../core/compensation.ts";
 import { durationMillis } from "../core/duration.ts";
 import { WaymarkError } from "../core/errors.ts";
 import {
@@ -17,7 +18,7 @@ import type { LogFields } from "../core/log.ts";
 import { nameOf, type StepIdentity } from "../core/names.ts";
 import { decode, type Encoded, encode } from "../core/payload.ts";
 import { nextAttemptAt } from "../core/retry.ts";
-import type { StepRequest } from "../core/step.ts";
+import type { StepRequest, UndoneInput } from "../core/step.ts";
 import { Attempt, type AttemptOutcome, type AttemptOwner, attemptStatus } from "./attempt.ts";
 import type { Breather } from "./breather.ts";
 import type { Doorbell } from "./doorbell.ts";
@@ -104,13 +105,23 @@ export class Runner implements AttemptOwner {
   async #call(step: OpenStep, attempt: Attempt, request: ActivityRequest): Promise<unknown> {
     const { host } = this.#options;
     const { input } = step.ask;
-    const given = input === null ? undefined : decode(input);
+    const { undoes } = request;
+    const given = undoes ? this.#undone(undoes) : input === null ? undefined : decode(input);
     const value = request.stageStatus === null ? given : attempt.status;
     return host.runActivity(request.activity, value, attempt.context(host.env));
   }
 
+  #undone({ step, read }: UndoneInput): UndoneStep {
+    return { ...read(), idempotencyKey: this.#keyOf(step) };
+  }
+
+  #keyOf(step: StepIdentity): string {
+    const { executionId, redo } = this.#options;
+    return `${executionId}:${encodeURIComponent(step)}:${redo(step)}`;
+  }
+
   #describe(step: OpenStep, request: ActivityRequest, now: number) {
-    const { instanceId, executionId, redo } = this.#options;
+    const { instanceId, executionId } = this.#options;
     const { identity } = step.ask;
     const name = nameOf(identity);
     const { stageStatus, timeout } = request;
@@ -123,7 +134,7 @@ export class Runner implements AttemptOwner {
       deadline: timeout === undefined ? null : now + durationMillis(timeout),
       instanceId,
       executionId,
-      idempotencyKey: `${executionId}:${encodeURIComponent(identity)}:${redo(identity)}`,
+      idempotencyKey: this.#keyOf(identity),
     };
   }
 

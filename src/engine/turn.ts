@@ -68,10 +68,17 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
     }
     if (driver.divergence !== undefined) return { kind: "suspended", error: driver.divergence };
     if (execution.strayed) return { kind: "suspended", error: stalledError() };
-    if (execution.overgrown) return { kind: "ended", end: { ok: false, error: overgrownError() } };
+    if (execution.overgrown && !driver.compensates && (execution.caughtUp || driver.end)) {
+      return { kind: "ended", end: { ok: false, error: overgrownError() } };
+    }
     if (driver.end !== undefined) return endOf(driver.end);
     if (driver.deliverNext()) {
       if (execution.caughtUp) budget.spendStep();
+      continue;
+    }
+    // A replay comes here as well, and knows by now what is to be undone.
+    if (execution.overgrown && !driver.compensating) {
+      driver.fail(overgrownError());
       continue;
     }
     const adopted = execution.adopt();

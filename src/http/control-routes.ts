@@ -10,6 +10,7 @@ import {
   purgeQuerySchema,
   restartBodySchema,
   rewindBodySchema,
+  terminateBodySchema,
 } from "./request-schemas.ts";
 import { type Route, route } from "./route.ts";
 import { documentResponse, jsonResponse } from "./shown.ts";
@@ -21,21 +22,24 @@ interface Verb {
   readonly summary: string;
   /** What is so when it is answered. */
   readonly description: string;
+  readonly takes?: typeof terminateBodySchema;
 }
 
-const controlRoute = ({ verb, summary, description }: Verb): Route =>
+const controlRoute = ({ verb, summary, description, takes }: Verb): Route =>
   route({
     method: "POST",
     path: `/v1/instances/{id}/${verb}`,
     operation: `${verb}Instance`,
     summary,
     parameters: { id: INSTANCE_ID },
-    body: controlBodySchema,
+    body: takes ?? controlBodySchema,
     successes: { 202: { description, schema: instanceSchema, example: INSTANCE_EXAMPLE } },
     errors: [...FOUND_ERRORS, "INSTANCE_TERMINAL", "INSTANCE_PURGED"],
     handle: async ({ scope, parameters, body, idempotency }) => {
       const { reason = null, recursive = false } = body;
-      const asked = { reason, ...(recursive ? { recursive } : {}) };
+      const compensate = "compensate" in body && body.compensate === true;
+      const also = { ...(recursive ? { recursive } : {}), ...(compensate ? { compensate } : {}) };
+      const asked = { reason, ...also };
       const document = await scope.service()[verb](parameters.id, asked, idempotency);
       return documentResponse(document, { status: 202 });
     },
@@ -139,7 +143,8 @@ export const CONTROL_ROUTES: readonly Route[] = [
   controlRoute({
     verb: "terminate",
     summary: "Ends an instance for good",
-    description: "It has ended",
+    description: "It has ended; with `compensate`, it ends once what it has begun is undone",
+    takes: terminateBodySchema,
   }),
   rewind,
   restart,

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import type { OnConflict } from "../core/documents.ts";
 import { LIMITS } from "../core/limits.ts";
+import { undoIdentity } from "../core/names.ts";
 import { wordsOf } from "./words.ts";
 
 /** Steps in a page of a history where the request does not say. */
@@ -66,6 +67,16 @@ export const controlBodySchema = z
   })
   .prefault({});
 
+export const terminateBodySchema = z
+  .strictObject({
+    ...controlBodySchema.unwrap().shape,
+    compensate: z
+      .boolean()
+      .describe("Whether what has begun is undone before it ends; at once if left out")
+      .optional(),
+  })
+  .prefault({});
+
 export const restartBodySchema = z
   .strictObject({
     reason: z.string().max(LIMITS.failureMessageLength).describe("Logged with it").optional(),
@@ -82,7 +93,7 @@ export const rewindBodySchema = z
     reason: z.string().max(LIMITS.failureMessageLength).describe("Kept in the history").optional(),
     to: z
       .string()
-      .max(LIMITS.nameLength + LIMITS.stepKeyLength + 1)
+      .max(undoIdentity("").length + LIMITS.nameLength + LIMITS.stepKeyLength + 1)
       .meta({ minLength: 1 })
       .describe("The step to go back to, as the history names it; what it ended with if left out")
       .optional(),

@@ -51,6 +51,8 @@ export interface ControlRequest {
   readonly reason: string | null;
   /** Also of its children, and theirs. */
   readonly recursive?: boolean;
+  /** For a terminate: what has begun is undone before the instance ends. */
+  readonly compensate?: boolean;
 }
 
 export interface PurgeRequest {

@@ -13,7 +13,7 @@ const DELETE_UNHEARD_CANCEL =
   "DELETE FROM step WHERE kind = 'cancel' AND seq IS NULL RETURNING result";
 /** The first request stands. */
 const DELETE_SECOND_CANCEL = `DELETE FROM step WHERE kind = 'cancel' AND seq IS NULL
-  AND EXISTS (SELECT 1 FROM step WHERE kind = 'cancel' AND seq IS NOT NULL) RETURNING result`;
+  AND step IN (SELECT step FROM step WHERE kind = 'cancel' AND seq IS NOT NULL) RETURNING result`;
 const DELETE_MARK = "DELETE FROM step WHERE kind = 'rewind'";
 const INSERT_MARK = `INSERT INTO step (seq, step, kind, state, attempt, input, result, at)
   VALUES (?, '${REWIND}', 'rewind', 'done', ?, ?, ?, ?)`;

@@ -25,7 +25,8 @@ const SUMMARY = `id, seq, step, kind, state, asked, attempt, due,
 /** A request to cancel that is not yet delivered is open, too: a turn is owed to it. */
 const SELECT_OPEN = `SELECT ${SUMMARY} FROM step
   WHERE seq IS NULL AND (state IN ('open', 'running', 'sent', 'arrived', 'orphaned') OR kind = 'cancel') ORDER BY id`;
-const SELECT_CANCEL = "SELECT id FROM step WHERE kind = 'cancel' AND (seq IS NULL OR ?)";
+const SELECT_CANCEL =
+  "SELECT id FROM step WHERE kind = 'cancel' AND step = ? AND (seq IS NULL OR ?)";
 const TAKE_CANCEL = "UPDATE step SET seq = ?, state = 'done', at = ? WHERE id = ?";
 const SELECT_ENDED = `SELECT ${COLUMNS} FROM step WHERE seq IS NOT NULL ORDER BY seq`;
 const SELECT_UNENDED = `SELECT ${COLUMNS} FROM step
@@ -290,13 +291,14 @@ export class StepStore {
    * Keeps a request to cancel the execution; null where there was one before.
    *
    * @param heard whether one that has reached the code counts, too
+   * @param step what it is called: one that terminates has a name of its own
    */
-  requestCancel(reason: Encoded, at: number, heard: boolean): number | null {
-    if (this.#sql.all(SELECT_CANCEL, heard ? 1 : 0).length > 0) return null;
+  requestCancel(reason: Encoded, at: number, heard: boolean, step = CANCEL_REQUEST): number | null {
+    if (this.#sql.all(SELECT_CANCEL, step, heard ? 1 : 0).length > 0) return null;
     return this.insert({
       ...BUFFERED_ROW,
       kind: "cancel",
-      step: CANCEL_REQUEST,
+      step,
       result: reason,
       at,
     });

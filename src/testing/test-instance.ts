@@ -112,9 +112,16 @@ export class TestInstance<Output = unknown> {
     this.#ask((commands) => commands.cancel(this.id, { reason, recursive }));
   }
 
-  /** @throws WaymarkError `INSTANCE_TERMINAL` */
-  terminate(reason: string | null = null, { recursive = false }: Recursion = {}): void {
-    this.#ask((commands) => commands.terminate(this.id, { reason, recursive }));
+  /**
+   * Ends it: at once, or with `compensate` in the next run, once what it has begun is undone.
+   *
+   * @throws WaymarkError `INSTANCE_TERMINAL`
+   */
+  terminate(
+    reason: string | null = null,
+    { recursive = false, compensate = false }: Recursion & { readonly compensate?: boolean } = {},
+  ): void {
+    this.#ask((commands) => commands.terminate(this.id, { reason, recursive, compensate }));
   }
 
   /**

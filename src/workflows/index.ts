@@ -1,6 +1,7 @@
 /** The workflows that this Worker ships: `src/worker.ts` runs them, `npm run check-history` checks them. */
 import type { AnyWorkflow } from "../core/workflow.ts";
 import { approval } from "./approval.ts";
+import { bookTrip } from "./book-trip.ts";
 import { callService } from "./call-service.ts";
 import { checkLinks } from "./check-links.ts";
 import { digest } from "./digest.ts";
@@ -19,4 +20,5 @@ export const workflows: readonly AnyWorkflow[] = [
   shipOrder,
   shipParcel,
   callService,
+  bookTrip,
 ];

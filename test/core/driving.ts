@@ -3,6 +3,7 @@ import { type AnyActivity, activity } from "../../src/core/activity.ts";
 import { createContext, type WorkflowContext } from "../../src/core/context.ts";
 import { Driver } from "../../src/core/driver.ts";
 import type { Failure } from "../../src/core/failure.ts";
+import { undoneBy } from "../../src/core/names.ts";
 import { type Encoded, encode } from "../../src/core/payload.ts";
 import type { Completion, RecordedStep, StepKind } from "../../src/core/step.ts";
 
@@ -78,6 +79,7 @@ export function driving(
   return { driver, ctx, settle, deliverAll };
 }
 
-function recordedOf({ kind = "activity", input }: Done): RecordedStep {
-  return { kind, input: kind === "run" ? null : (encode(input, "an input") as Encoded) };
+function recordedOf({ step, kind = "activity", input }: Done): RecordedStep {
+  const none = kind === "run" || undoneBy(step) !== null;
+  return { kind, input: none ? null : (encode(input, "an input") as Encoded) };
 }

@@ -46,6 +46,9 @@ const REQUESTS: Record<string, Request> = {
   resume: answering(202, (commands) => commands.resume(ID, asked)),
   cancel: answering(202, (commands) => commands.cancel(ID, asked)),
   terminate: answering(202, (commands) => commands.terminate(ID, asked)),
+  "terminate, compensate": answering(202, (commands) =>
+    commands.terminate(ID, { ...asked, compensate: true }),
+  ),
   rewind: answering(202, (commands) => commands.rewind(ID, { ...asked, to: null })),
   "rewind, to": answering(202, (commands) => commands.rewind(ID, { ...asked, to: "end" })),
   restart: answering(202, (commands) => commands.restart(ID, asked)),

@@ -73,7 +73,7 @@ describe("a rewind", () => {
 
   it("takes nothing else", async () => {
     const { send } = await surfaceWith("a");
-    const long = "x".repeat(LIMITS.nameLength + LIMITS.stepKeyLength + 2);
+    const long = "x".repeat("undo/".length + LIMITS.nameLength + LIMITS.stepKeyLength + 2);
     for (const body of [
       { id: "b" },
       { recursive: true },
@@ -83,6 +83,24 @@ describe("a rewind", () => {
     ]) {
       await problemIn(await send("POST", path, { body }), "BODY_INVALID");
     }
+  });
+});
+
+describe("a terminate", () => {
+  const path = "/v1/instances/a/terminate";
+
+  it("may ask that what has begun is undone first", async () => {
+    const { send, service } = await surfaceWith("a");
+    await send("POST", path, { body: { reason: "why", compensate: true } });
+    const asked = { reason: "why", compensate: true };
+    expect(service.onlyCall().arguments).toEqual(["a", asked, undefined]);
+  });
+
+  it("takes nothing but a boolean for that, and no other verb takes it", async () => {
+    const { send } = await surfaceWith("a");
+    await problemIn(await send("POST", path, { body: { compensate: "yes" } }), "BODY_INVALID");
+    const cancel = "/v1/instances/a/cancel";
+    await problemIn(await send("POST", cancel, { body: { compensate: true } }), "BODY_INVALID");
   });
 });
 

@@ -269,8 +269,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "forget a request to cancel when memory is lost",
     file: "engine/execution.ts",
-    find: 'if (step.kind === "cancel") this.requestCancel(step.id, step.result ?? "");',
-    replace: 'if (step.kind === "cancel") return;',
+    find: 'this.requestCancel({ id: step.id, step: step.step, payload: step.result ?? "" });',
+    replace: "return;",
   },
   {
     fault: "reject the steps of a cancelled instance, and leave their rows open",

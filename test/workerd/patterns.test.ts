@@ -6,11 +6,12 @@ import { call, get, history, send, start, stubOf } from "./fixture/client.ts";
 
 const WEB = "https://web.test";
 
-/** Kills every object while this instance waits for something of that kind. */
-async function killWhileWaitingFor(id: string, kind: string): Promise<void> {
+/** Kills every object while this instance waits for something of that kind, or for that step. */
+async function killWhileWaitingFor(id: string, kind: string, step?: string): Promise<void> {
   await vi.waitFor(
     async () => {
-      expect((await get(id)).waitingFor).toContainEqual(expect.objectContaining({ kind }));
+      const waited = step === undefined ? { kind } : { kind, step };
+      expect((await get(id)).waitingFor).toContainEqual(expect.objectContaining(waited));
     },
     { timeout: 10_000, interval: 2 },
   );
@@ -138,4 +139,25 @@ test("durable HTTP: the work is waited for though the object died between two lo
   await killWhileWaitingFor("call", "timer");
   const { output } = await get("call", 20);
   expect(output).toMatchObject({ status: 200, url: "https://result.test/work/call/result" });
+});
+
+test("saga: a trip without a car is undone though the object died while it booked, and while it undid", async () => {
+  const [flight, hotel, car] = ["flight", "hotel", "broken"].map((path) => `${WEB}/slow/${path}`);
+  await start("BookTrip", "trip", { trip: "Rome", flight, hotel, car });
+  await killWhileWaitingFor("trip", "activity", "Book:flight");
+  await killWhileWaitingFor("trip", "activity", "undo/Book:hotel");
+  const document = await get("trip", 20);
+  // The car's own address has nothing to cancel either: that is told, and kept nothing else from being undone.
+  expect(document).toMatchObject({
+    status: "Failed",
+    error: {
+      code: "COMPENSATION_FAILED",
+      properties: { count: 1, notUndone: [{ step: "Book:car" }] },
+      cause: { code: "ACTIVITY_FAILED" },
+    },
+  });
+  const undone = (await history("trip"))
+    .filter(({ step }) => step.startsWith("undo/"))
+    .map(({ step, state }) => `${step} ${state}`);
+  expect(undone).toEqual(["undo/Book:car failed", "undo/Book:hotel done", "undo/Book:flight done"]);
 });
