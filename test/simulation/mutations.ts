@@ -392,6 +392,30 @@ const MUTATIONS: readonly Mutation[] = [
     find: "if (row.rewind !== null) return { rewinding: row, workflow };",
     replace: "if (row.rewind !== null) this.instance.setRewound();",
   },
+  {
+    fault: "undo what was begun first before what was begun last",
+    file: "core/compensation.ts",
+    find: "this.#entries.push(entry);",
+    replace: "this.#entries.unshift(entry);",
+  },
+  {
+    fault: "begin a step that has an undo before its row is stored",
+    file: "engine/execution.ts",
+    find: "runsOutside(step) || (step.ask.undoable === true && !isCorrespondence(step.ask.request));",
+    replace: "runsOutside(step);",
+  },
+  {
+    fault: "let a request to cancel reach what undoes",
+    file: "engine/execution.ts",
+    find: "this.#cancelRequests.length === 0 || this.driver.compensating",
+    replace: "this.#cancelRequests.length === 0",
+  },
+  {
+    fault: "keep steps in a rewind whose undo was made",
+    file: "engine/rewind.ts",
+    find: "? null : withUndone(past, target);",
+    replace: "? null : target;",
+  },
 ];
 
 const ROOT = join(import.meta.dirname, "../..");
