@@ -220,9 +220,9 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "let the code go on after continueAsNew",
     file: "core/driver.ts",
-    find: "      this.#end = end;\n      this.#noteStraying();\n    }\n    return new Promise(() => {});",
+    find: "      this.#conclude(end);\n      this.#noteStraying();\n    }\n    return new Promise(() => {});",
     replace:
-      '      if (!("next" in end) || this.#ordinal % 2 === 0) this.#end = end;\n      this.#noteStraying();\n    }\n    return Promise.reject(new Error("continued"));',
+      '      if (!("next" in end) || this.#ordinal % 2 === 0) this.#conclude(end);\n      this.#noteStraying();\n    }\n    return Promise.reject(new Error("continued"));',
   },
   {
     fault: "keep the steps of the execution that was restarted",
@@ -353,7 +353,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "keep what followed from a step that is rewound",
     file: "engine/past.ts",
-    find: "for (const step of left) if (!asked.has(step.step)) gone.add(step);",
+    find: "for (const step of left) if (!asked.has(step.step) && !keeps(step)) gone.add(step);",
     replace: "",
   },
   {
@@ -371,8 +371,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "use the idempotency key of before a rewind",
     file: "engine/runner.ts",
-    find: "redo(identity)",
-    replace: "redo(identity) * 0",
+    find: "redo(step)}",
+    replace: "redo(step) * 0}",
   },
   {
     fault: "take for a child's result what it came to before a rewind",
@@ -391,6 +391,30 @@ const MUTATIONS: readonly Mutation[] = [
     file: "engine/engine.ts",
     find: "if (row.rewind !== null) return { rewinding: row, workflow };",
     replace: "if (row.rewind !== null) this.instance.setRewound();",
+  },
+  {
+    fault: "undo what was begun first before what was begun last",
+    file: "core/compensation.ts",
+    find: "this.#entries.push(entry);",
+    replace: "this.#entries.unshift(entry);",
+  },
+  {
+    fault: "begin a step that has an undo before its row is stored",
+    file: "engine/execution.ts",
+    find: "runsOutside(step) || (step.ask.undoable === true && !isCorrespondence(step.ask.request));",
+    replace: "runsOutside(step);",
+  },
+  {
+    fault: "let a request to cancel reach what undoes",
+    file: "engine/execution.ts",
+    find: "this.#cancelRequests.length === 0 || this.driver.compensating",
+    replace: "this.#cancelRequests.length === 0",
+  },
+  {
+    fault: "keep steps in a rewind whose undo was made",
+    file: "engine/rewind-target.ts",
+    find: "? null : withUndone(past, target);",
+    replace: "? null : target;",
   },
 ];
 

@@ -77,6 +77,8 @@ export type Program =
       readonly kind: "seq" | "all" | "race" | "settled" | "detach" | "first";
       readonly parts: readonly Program[];
     }
+  /** The whole of an instance whose calls are undone where it fails, as it may be told to in the end. */
+  | { readonly kind: "saga"; readonly parts: readonly [Program]; readonly fails: boolean }
   | Rounds;
 
 /** A child workflow, which is waited for, or only started. */
@@ -124,6 +126,10 @@ const notHere = (): never => {
   throw new Error("a simulation mocks this");
 };
 const work = activity("work", { retry }, (_: Work): string => notHere());
+/** Undoes a piece of work; the effect tells which. */
+const undoWork = activity("undo work", { retry }, (_: { readonly step: string }): void =>
+  notHere(),
+);
 const slow = activity("slow", { retry: patient }, (_: Work): string => notHere());
 const poison = activity("poison", { retry: { maxAttempts: 2 } }, (_: Work): string => notHere());
 const outside = activity("outside", { retry, where: "worker" }, (_: Work): string => notHere());
@@ -160,6 +166,11 @@ export const MOCKS: readonly Mock[] = [
     ctx.effect("worked", { key: ctx.idempotencyKey, value: path });
     return "done";
   }),
+  mock(undoWork, async ({ step }, ctx) => {
+    await ctx.sleep(step.length % 3);
+    if (ctx.attempt === 1 && step.endsWith("2")) throw new Error("not yet");
+    ctx.effect("undone", { key: ctx.idempotencyKey, value: step });
+  }),
   mock(poison, (_work, ctx) => {
     ctx.effect(POISON);
     return "survived";
@@ -190,14 +201,20 @@ export const racy = workflow("Racy", async (ctx, program: Program): Promise<read
   const rounds = program.kind === "rounds" ? program : null;
   const seen = witnessed(rounds?.seen ?? [], ctx.instanceId);
   const [path, part] = [`${rounds?.round ?? 0}`, rounds?.parts[rounds.round] ?? program];
-  await interpret(part, path, { ctx, seen }).catch((error: Error) => seen.push(error.message));
+  const undo = part.kind === "saga" ? undoWork : undefined;
+  if (undo !== undefined) ctx.onCompensate(() => ctx.run("released", () => "ran", { retry }));
+  await interpret(part, path, { ctx, seen, undo }).catch((error: Error) =>
+    seen.push(error.message),
+  );
   if (ctx.signal.aborted) seen.push("asked to end");
   if (ctx.signal.aborted && part.kind === "all") await obey(ctx, seen);
+  if (ctx.signal.aborted && part.kind === "saga") throw ctx.signal.reason;
   if (rounds !== null && rounds.round + 1 < rounds.parts.length) {
     return ctx.continueAsNew({ ...rounds, round: rounds.round + 1, seen });
   }
   const rest = { path: "end", seen: digest(seen), program: { kind: "draw" } } as const;
-  await ctx.call(work, rest);
+  await ctx.call(work, rest, { undo });
+  if (part.kind === "saga" && part.fails) throw new Error("as planned");
   ctx.setStatus(`end ${digest(seen)}`);
   return seen;
 });
@@ -230,10 +247,12 @@ interface World {
   readonly seen: string[];
   /** That of the race it runs in. */
   readonly signal?: AbortSignal;
+  /** Undoes its work, where the whole is a saga. */
+  readonly undo?: typeof undoWork | undefined;
 }
 
 async function interpret(program: Program, path: string, world: World): Promise<unknown> {
-  const { ctx, seen, signal } = world;
+  const { ctx, seen, signal, undo } = world;
   const parts = () =>
     "parts" in program
       ? program.parts.map((part, index) => interpret(part, `${path}.${index}`, world))
@@ -245,7 +264,7 @@ async function interpret(program: Program, path: string, world: World): Promise<
     );
   switch (program.kind) {
     case "call":
-      return result(ctx.call(work, { path, seen: digest(seen), program }, { signal }));
+      return result(ctx.call(work, { path, seen: digest(seen), program }, { signal, undo }));
     case "slow": {
       const { timeout } = program;
       return result(ctx.call(slow, { path, seen: digest(seen), program }, { timeout, signal }));
@@ -307,6 +326,9 @@ async function interpret(program: Program, path: string, world: World): Promise<
     case "seq":
       for (const [i, part] of program.parts.entries()) await interpret(part, `${path}.${i}`, world);
       return seen.push(`${path} seq`);
+    case "saga":
+      await interpret(program.parts[0], `${path}.0`, world);
+      return seen.push(`${path} saga`);
     case "all":
       await Promise.all(parts());
       return seen.push(`${path} all`);
@@ -337,7 +359,7 @@ type Of<Kind extends Program["kind"]> = Extract<Program, { readonly kind: Kind }
 
 /** What is cancelled here is cancelled by nothing else, so that it comes to its own end or to this one. */
 async function cancel(program: Of<"cancel">, path: string, world: World): Promise<string> {
-  const { ctx, seen } = world;
+  const { ctx, seen, undo } = world;
   const { step, millis, after } = program;
   const controller = new AbortController();
   const { signal } = controller;
@@ -345,7 +367,7 @@ async function cancel(program: Of<"cancel">, path: string, world: World): Promis
   const call = { kind: "call", millis, failures: 0, fatal: false } as const;
   const input = { path, seen: digest(seen), program: call };
   const asked = {
-    call: () => ctx.call(work, input, { signal }),
+    call: () => ctx.call(work, input, { signal, undo }),
     sleep: () => ctx.sleep(millis, { signal }),
     wait: () => ctx.waitForEvent("a", { timeout: millis, signal }),
   }[step]();

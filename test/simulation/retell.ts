@@ -76,6 +76,7 @@ export async function retell(
     get now() {
       return new Date(now);
     },
+    onCompensate: () => {}, // what is retold has not failed
     setStatus: (value: unknown) => {
       status = value;
     },

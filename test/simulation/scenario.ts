@@ -17,7 +17,8 @@ export interface ClientAct {
     | "read"
     | "suspend"
     | "resume"
-    | "rewind";
+    | "rewind"
+    | "compensate";
   /** Of a rewind: how far back it goes, from 0 to 1; to what the instance ended with if left out. */
   readonly back?: number | undefined;
 }
@@ -212,6 +213,23 @@ export function withRewinds(scenario: Scenario, random: Random): Scenario {
       return { at, verb: "rewind", back: random.chance(0.5) ? random.below(100) / 100 : undefined };
     });
     return { ...instance, acts: [...instance.acts, ...rewinds].sort((a, b) => a.at - b.at) };
+  });
+  return { ...scenario, instances };
+}
+
+/** Drawn apart from all else as well: what is undone where it fails, or is told to end. */
+export function withSagas(scenario: Scenario, random: Random): Scenario {
+  const instances = scenario.instances.map((instance) => {
+    const { program, acts } = instance;
+    if (program.kind === "rounds" || !random.chance(0.2)) return instance;
+    const saga = { kind: "saga", parts: [program], fails: random.chance(0.4) } as const;
+    const at = random.pick([1, 7, 20, 60, 400]) + random.below(9);
+    const ends: ClientAct[] = random.chance(0.7)
+      ? [{ at, verb: random.pick(["cancel", "compensate"]) }]
+      : [];
+    if (random.chance(0.7)) ends.push({ at: at + 100_000, verb: "rewind" });
+    const all = [...acts, ...ends].sort((a, b) => a.at - b.at);
+    return { ...instance, program: saga, acts: all };
   });
   return { ...scenario, instances };
 }

@@ -15,7 +15,8 @@ import { asSent, pace } from "./picky.ts";
 import { MOCKS, racy, sub, witness } from "./programs.ts";
 import { Random } from "./random.ts";
 import { RoundsWatch } from "./rounds.ts";
-import { type ClientAct, type Scenario, scenarioOf, withRewinds } from "./scenario.ts";
+import { type ClientAct, type Scenario, scenarioOf, withRewinds, withSagas } from "./scenario.ts";
+import { Undoing } from "./undoing.ts";
 
 /** What became of a seed. */
 export interface SeedReport {
@@ -39,7 +40,8 @@ const MOST_ROUNDS = 200;
 
 export async function simulate(seed: number): Promise<SeedReport> {
   const random = new Random(seed);
-  const scenario = withRewinds(scenarioOf(random), new Random(-seed));
+  const rewound = withRewinds(scenarioOf(random), new Random(-seed));
+  const scenario = withSagas(rewound, new Random(seed + SAGAS));
   const faults = faultPlan(random);
   const simulation = new Simulation(scenario, faults, random, cellBytesOf(seed));
   await simulation.run();
@@ -57,6 +59,9 @@ export async function simulate(seed: number): Promise<SeedReport> {
     story: problems.length === 0 ? [] : story(),
   };
 }
+
+/** Far from any seed. */
+const SAGAS = 1_000_000_007;
 
 /** In one of three seeds nearly every value is split over rows: not drawn, so that old seeds tell the same story. */
 const cellBytesOf = (seed: number): number | undefined => (seed % 3 === 0 ? 24 : undefined);
@@ -94,6 +99,7 @@ class Simulation {
   readonly #results = new invariants.StoredResults();
   readonly #statuses = new invariants.Statuses();
   readonly #goneBack = new invariants.Rewinds();
+  readonly #undoing = new Undoing();
   /** Events that instances have sent, with the id of the one they went to. */
   readonly #delivered: (readonly [to: string, payload: string])[] = [];
   /** The payloads of acknowledged events to the present execution of each instance. */
@@ -209,6 +215,11 @@ class Simulation {
       case "terminate":
         await this.#send(id, verb, (commands) => commands.terminate(id, { reason: "simulated" }));
         return;
+      case "compensate": {
+        const command = { reason: "simulated", compensate: true };
+        await this.#send(id, verb, (commands) => commands.terminate(id, command));
+        return;
+      }
       case "replace":
         await this.#start(id, program, "replace");
         this.#sent.set(id, new Set()); // events of the execution before are gone with it
@@ -272,6 +283,7 @@ class Simulation {
       ...this.#results.see(event, object),
       ...this.#statuses.see(event, object),
       ...this.#goneBack.see(event, object),
+      ...this.#undoing.see(event, object),
       ...this.#rounds.see(event, object),
     );
   }
@@ -353,6 +365,7 @@ class Simulation {
           rewound: this.#rewound,
         }),
         ...invariants.refusedDoNotFit(history),
+        ...this.#undoing.judge(history, this.#rewound.has(id)),
         ...invariants.headwayCounts(history),
         ...(this.#rewound.has(id) ? [] : this.#rounds.inOrder(id)),
         ...this.#lost(id, history),
