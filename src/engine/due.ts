@@ -35,6 +35,7 @@ export function storedDue(row: InstanceRow, open: readonly OpenRow[]): number | 
   if (waits.length === 0) return row.updatedAt;
   const dues = waits.flatMap((step) => {
     if (step.due !== null) return [step.due];
+    if (step.kind === "update") return step.state === "buffered" ? [row.updatedAt] : [];
     return step.kind === "event" || step.state === "sent" ? [] : [row.updatedAt];
   });
   return earliest(dues);

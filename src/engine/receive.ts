@@ -64,6 +64,7 @@ function startChild(engine: Engine, id: string, start: StartChild): void {
     // It was started for this try before: its step was opened again since, and may have missed the result.
     if (isTerminal(existing.status)) tellParent(engine, existing, outcomeOf(endOf(existing)));
   } else if (isTerminal(existing.status) && !start.rewinds) {
+    engine.updates.settle(existing.executionId, null);
     engine.steps.deleteAll();
     begin(engine, id, start);
   } else adopt(engine, existing, start);

@@ -40,6 +40,8 @@ export interface RewindPlan {
   /** Children that had not ended when the execution did, and messages whose answer it did not wait for. */
   readonly interrupted: readonly StepRow[];
   readonly mark: StepRow | undefined;
+  /** The step it goes back to, where there is one: updates that came after it come after it again. */
+  readonly target: StepIdentity | null;
   /** The `seq` of what was recorded last. */
   readonly last: number;
 }
@@ -47,6 +49,7 @@ export interface RewindPlan {
 /** What a rewind goes back to: rows that are taken back whatever the code does, of which this is the first. */
 interface Target {
   readonly seq: number;
+  readonly step: StepIdentity | null;
   readonly rows: ReadonlySet<StepRow>;
 }
 
@@ -68,6 +71,7 @@ export async function planRewind(
     undone: undone.sort((a, b) => (a.asked ?? 0) - (b.asked ?? 0)),
     asked,
     interrupted: past.open.filter((step) => step.state === "cancelled" && !gone.has(step)),
+    target: target?.step ?? null,
     mark: past.ended.find(({ kind }) => kind === "rewind"),
     last: past.ended.at(-1)?.seq ?? 0,
   };
@@ -106,16 +110,19 @@ export function applyRewind(
       .map((message) => message.executionId === row.executionId && message.step),
   );
   const given: { seq: number; name: string }[] = [];
+  const again: number[] = [];
   for (const step of plan.undone) {
     const redo = HAS_ATTEMPTS.has(step.kind) ? raise(step) : 0;
     const ask = plan.asked.get(step.step);
-    if (step.kind === "event" && step.state === "done") {
+    if (step.kind === "update") again.push(step.seq ?? 0);
+    else if (step.kind === "event" && step.state === "done") {
       given.push({ seq: step.seq ?? 0, name: nameOf(step.step) });
     } else if (staysOpen(step, ask)) {
       rewinds.reopen({ id: step.id, due: dueOf(step, at), child: childAgain(step, redo) }, at);
     } else steps.delete(step.id);
   }
   if (given.length > 0) steps.giveBack(given);
+  if (again.length > 0) steps.updates.giveBack(again, plan.target);
   for (const step of plan.interrupted) {
     if (step.kind === "child") {
       const child = childAgain(step, step.child === null ? 0 : raise(step));
@@ -186,7 +193,7 @@ class Past {
     this.ended = engine.steps.ended();
     this.open = engine.steps
       .unended()
-      .filter(({ state, kind }) => state !== "buffered" && kind !== "cancel");
+      .filter(({ state, kind }) => state !== "buffered" && kind !== "cancel" && kind !== "update");
     this.all = [...this.ended, ...this.open];
   }
 
@@ -223,6 +230,10 @@ class Past {
     asked: ReadonlyMap<StepIdentity, ReplayedAsk>;
   }> {
     const gone = new Set(rows);
+    // What came from outside after it was meant for code that had seen it: it is delivered again.
+    for (const step of this.ended) {
+      if (step.kind === "update" && (step.seq ?? 0) > seq) gone.add(step);
+    }
     for (;;) {
       const { driver, asked, misfit } = await this.replay(gone);
       if (driver.divergence === undefined) {
@@ -293,7 +304,8 @@ async function failedOf(past: Past, error: string | null): Promise<Target | null
 }
 
 /** A wait that was not met in time is an outcome like others; it is gone back to where it is named. */
-const hasFailed = ({ state, kind }: StepRow): boolean => state === "failed" && kind !== "event";
+const hasFailed = ({ state, kind }: StepRow): boolean =>
+  state === "failed" && kind !== "event" && kind !== "update";
 
 /** The failed step that an error, or one of its causes, is of. */
 function culpritOf(error: Failure, ended: readonly StepRow[]): StepRow | undefined {
@@ -314,8 +326,9 @@ function culpritOf(error: Failure, ended: readonly StepRow[]): StepRow | undefin
 function takenBack({ ended }: Past, first: StepRow | null): Target | null {
   if (first === null) return null;
   const seq = first.seq ?? 0;
-  const later = ended.filter(
-    (step) => (step.seq ?? 0) >= seq && (hasFailed(step) || step.kind === "cancel"),
-  );
-  return { seq, rows: new Set([first, ...later]) };
+  const later = ended.filter((step) => (step.seq ?? 0) >= seq && step.kind !== "rewind");
+  // All that came after an update may have seen what it did: the code's variables tell of no order.
+  if (first.kind === "update") return { seq, step: null, rows: new Set(later) };
+  const rows = later.filter((step) => hasFailed(step) || step.kind === "cancel");
+  return { seq, step: first.step, rows: new Set([first, ...rows]) };
 }

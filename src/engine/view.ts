@@ -131,7 +131,9 @@ function rowStatus(row: StepSummary): ActivityStatus {
 export const shownState = (state: RowState): StepState =>
   state === "sent" || state === "arrived" ? "running" : state;
 
-const isOpen = ({ state }: StepSummary): boolean =>
+const isOpen = ({ state, kind }: StepSummary): boolean => kind !== "update" && isOpenState(state);
+
+const isOpenState = (state: RowState): boolean =>
   shownState(state) === "open" || shownState(state) === "running";
 
 function waitingRow(row: StepSummary): WaitingFor {
