@@ -7,6 +7,7 @@ import { digest } from "./digest.ts";
 import { migrateRecords } from "./migrate-records.ts";
 import { readPage } from "./read-page.ts";
 import { shipOrder, shipParcel } from "./ship-order.ts";
+import { takeOrder } from "./take-order.ts";
 import { watchEndpoint } from "./watch-endpoint.ts";
 
 export const workflows: readonly AnyWorkflow[] = [
@@ -19,4 +20,5 @@ export const workflows: readonly AnyWorkflow[] = [
   shipOrder,
   shipParcel,
   callService,
+  takeOrder,
 ];

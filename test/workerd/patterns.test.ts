@@ -139,3 +139,31 @@ test("durable HTTP: the work is waited for though the object died between two lo
   const { output } = await get("call", 20);
   expect(output).toMatchObject({ status: 200, url: "https://result.test/work/call/result" });
 });
+
+test("updates and queries: an order is filled, looked at and closed though the object died in each update", async () => {
+  await start("TakeOrder", "order", { stock: `${WEB}/slow/stock`, sendTo: `${WEB}/hook` });
+  const ask = async (name: string, body: unknown, key: string) => {
+    const headers = { "idempotency-key": key };
+    return call(`/v1/instances/order/calls/${name}`, { body, headers });
+  };
+  const items = [
+    { sku: "tea", cents: 450 },
+    { sku: "salt", cents: 120 },
+  ];
+  for (const item of items) {
+    const first = ask("add", item, item.sku).catch(() => null);
+    await killWhileWaitingFor("order", "activity"); // as it is reserved
+    const again = await ask("add", item, item.sku);
+    expect(again.status).toBe(200);
+    const reply = await again.json();
+    expect(reply).toMatchObject({ status: "open", items: expect.arrayContaining([item]) });
+    const answered = await first;
+    if (answered?.ok) expect(await answered.json()).toEqual(reply);
+  }
+  const summary = { status: "ordered", items, cents: 570 };
+  expect(await (await ask("order", null, "order")).json()).toEqual(summary);
+  expect(await get("order", 15)).toMatchObject({ status: "Completed", output: summary });
+  await abortAllDurableObjects();
+  expect(await (await ask("summary", null, "look")).json()).toEqual(summary);
+  expect(await (await ask("order", null, "order")).json()).toEqual(summary);
+});
