@@ -8,7 +8,7 @@
 import type { InstanceRow, StepSummary } from "../store/rows.ts";
 import { LATE_MILLIS } from "./host.ts";
 
-type OpenRow = Pick<StepSummary, "state" | "due" | "kind">;
+type OpenRow = Pick<StepSummary, "state" | "due" | "kind" | "lastProcessedId">;
 
 export function isCareful(
   row: InstanceRow,
@@ -35,7 +35,10 @@ export function storedDue(row: InstanceRow, open: readonly OpenRow[]): number | 
   if (waits.length === 0) return row.updatedAt;
   const dues = waits.flatMap((step) => {
     if (step.due !== null) return [step.due];
-    if (step.kind === "update") return step.state === "buffered" ? [row.updatedAt] : [];
+    if (step.kind === "update") {
+      const owed = step.state === "buffered" && step.lastProcessedId === null; // else it waits for a step
+      return owed ? [row.updatedAt] : [];
+    }
     return step.kind === "event" || step.state === "sent" ? [] : [row.updatedAt];
   });
   return earliest(dues);

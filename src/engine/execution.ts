@@ -376,6 +376,7 @@ export class Execution {
     this.#caughtUp = true;
     this.driver.caughtUp();
     const { host, steps } = this.#options;
+    if (!this.#idle) this.updates.goOn(host.now());
     for (const row of this.#unasked.values()) {
       if (row.state === "orphaned" || row.state === "cancelled") continue;
       steps.setState(row.id, "orphaned", host.now());
@@ -464,6 +465,7 @@ export class Execution {
   /** Lets a request to cancel reach the code, where there is one and nothing else is left to deliver. */
   takeCancel(now: number): boolean {
     if (this.#cancelRequest === null) return false;
+    this.updates.goOn(now);
     this.#recorder.cancelAll(this.#cancelRequest, now);
     this.#cancelRequest = null;
     return true;
@@ -567,7 +569,8 @@ export class Execution {
    * come after the event's and go with it, and the next row would get its id again.
    */
   keepOpen(now: number): void {
-    if (this.#idle && this.driver.handlers.takesUpdates) this.updates.keepWait(now);
+    const waits = this.#caughtUp && !this.held && this.#idle; // else the code may have asked for more
+    if (waits && this.driver.handlers.takesUpdates) this.updates.wait(now);
     const here = new Set(this.#events.map(({ name }) => name));
     for (const step of this.#open.values()) {
       const { request } = step.ask;

@@ -12,6 +12,7 @@
 import type { ParentReference } from "../core/child.ts";
 import type { InstanceStatus, RewoundStep } from "../core/documents.ts";
 import { decodeFailure, type Failure } from "../core/failure.ts";
+import type { Handled } from "../core/handlers.ts";
 import { nameOf, type StepIdentity } from "../core/names.ts";
 import { decode } from "../core/payload.ts";
 import { type StoredText, textOf } from "../core/stored-text.ts";
@@ -20,6 +21,7 @@ import type { Child, InstanceRow, StepRow } from "../store/rows.ts";
 import type { Engine } from "./engine.ts";
 import { rowCompletion } from "./export-history.ts";
 import { type Replay, type ReplayedAsk, replay } from "./replay.ts";
+import { encodedReply } from "./updates.ts";
 import { shownState } from "./view.ts";
 
 /** What an instance's row says of a rewind that is asked for and not carried out yet. */
@@ -40,6 +42,8 @@ export interface RewindPlan {
   /** Children that had not ended when the execution did, and messages whose answer it did not wait for. */
   readonly interrupted: readonly StepRow[];
   readonly mark: StepRow | undefined;
+  /** Updates that keep their place, and whose reply had followed from what is taken back. */
+  readonly unanswered: readonly StepRow[];
   /** The step it goes back to, where there is one: updates that came after it come after it again. */
   readonly target: StepIdentity | null;
   /** The `seq` of what was recorded last. */
@@ -64,14 +68,15 @@ export async function planRewind(
 ): Promise<RewindPlan> {
   const past = new Past(engine, row, workflow);
   const target = await findTarget(past, request);
-  const { undone, asked } =
-    target === null ? { undone: [], asked: new Map() } : await past.without(target);
+  const { undone, asked, unanswered } =
+    target === null ? { undone: [], asked: new Map(), unanswered: [] } : await past.without(target);
   const gone = new Set(undone);
   return {
     undone: undone.sort((a, b) => (a.asked ?? 0) - (b.asked ?? 0)),
     asked,
     interrupted: past.open.filter((step) => step.state === "cancelled" && !gone.has(step)),
     target: target?.step ?? null,
+    unanswered,
     mark: past.ended.find(({ kind }) => kind === "rewind"),
     last: past.ended.at(-1)?.seq ?? 0,
   };
@@ -123,6 +128,7 @@ export function applyRewind(
   }
   if (given.length > 0) steps.giveBack(given);
   if (again.length > 0) steps.updates.giveBack(again, plan.target);
+  for (const { id } of plan.unanswered) steps.updates.reopen(id);
   for (const step of plan.interrupted) {
     if (step.kind === "child") {
       const child = childAgain(step, step.child === null ? 0 : raise(step));
@@ -228,6 +234,7 @@ class Past {
   async without({ seq, rows }: Target): Promise<{
     undone: StepRow[];
     asked: ReadonlyMap<StepIdentity, ReplayedAsk>;
+    unanswered: StepRow[];
   }> {
     const gone = new Set(rows);
     // What came from outside after it was meant for code that had seen it: it is delivered again.
@@ -243,7 +250,10 @@ class Past {
         for (const step of changed) gone.add(step);
         if (changed.length > 0) continue;
         for (const step of left) if (!asked.has(step.step)) gone.add(step);
-        return { undone: [...gone], asked };
+        const handled = new Map(driver.takeHandled().map((one) => [one.update, one]));
+        const kept = this.ended.filter((step) => step.kind === "update" && !gone.has(step));
+        const unanswered = kept.filter((step) => !isStillSo(step, handled.get(step.step)));
+        return { undone: [...gone], asked, unanswered };
       }
       if (misfit === undefined || !mayFollow(misfit, seq)) throw driver.divergence;
       for (const step of this.all) {
@@ -251,6 +261,17 @@ class Past {
       }
     }
   }
+}
+
+/** Whether the reply of an update is what its function comes to without what is taken back. */
+function isStillSo({ state, result, failure }: StepRow, handled: Handled | undefined): boolean {
+  if (state !== "done" && state !== "failed") return true; // it has none yet
+  if (handled === undefined) return false;
+  const reply = encodedReply(handled);
+  if (reply.ok) return state === "done" && result !== null && textOf(result) === reply.result;
+  if (state === "done" || failure === null) return false;
+  const { type, message } = decodeFailure(textOf(failure));
+  return type === reply.failure.type && message === reply.failure.message;
 }
 
 /** Whether a step may have seen what is taken back: it had not ended before. */

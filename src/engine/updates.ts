@@ -101,6 +101,7 @@ export class Updates {
       return "refused";
     }
     const identity = updateIdentity(update.name, update.id);
+    this.goOn(now);
     recorder.deliver(update, identity, now);
     this.#open.set(identity, update.id);
     return "taken";
@@ -122,14 +123,21 @@ export class Updates {
   }
 
   /** Tells in the rows that the execution waits for nothing but updates. */
-  keepWait(now: number): void {
-    const { steps } = this.#options;
+  wait(now: number): void {
     if (this.#wait?.open) return;
+    const { steps } = this.#options;
     if (this.#wait === null) this.#wait = { id: steps.insert(waitRow(now)), open: true };
-    else {
-      steps.updates.awaitAgain(this.#wait.id, now);
-      this.#wait = { id: this.#wait.id, open: true };
-    }
+    else this.#setWait(this.#wait.id, true, now);
+  }
+
+  /** It does something else from here on: were it lost, the rows must not say that it waits. */
+  goOn(now: number): void {
+    if (this.#wait?.open) this.#setWait(this.#wait.id, false, now);
+  }
+
+  #setWait(id: number, open: boolean, now: number): void {
+    this.#options.steps.updates.setWait(id, open ? "open" : "cancelled", now);
+    this.#wait = { id, open };
   }
 }
 
@@ -153,7 +161,7 @@ export function refusalOf(
   }
 }
 
-function encodedReply({ update, outcome }: Handled): UpdateReply {
+export function encodedReply({ update, outcome }: Handled): UpdateReply {
   if (!outcome.ok) return { ok: false, failure: toFailure(outcome.error) };
   try {
     return { ok: true, result: encode(outcome.reply, `the reply of "${handlerOf(update)}"`) };

@@ -35,7 +35,7 @@ const GIVE_BACK = `UPDATE step SET seq = NULL, state = 'buffered', result = NULL
   started_at = NULL WHERE kind = 'update' AND id IN (SELECT value FROM json_each(?))`;
 const IDS_OF = `SELECT id FROM step WHERE kind = 'update'
   AND seq IN (SELECT value FROM json_each(?))`;
-const AWAIT = "UPDATE step SET state = 'open', at = ? WHERE id = ?";
+const SET_WAIT = "UPDATE step SET state = ?, at = ? WHERE id = ?";
 
 /** How an update stands, with its reply where it has one. */
 export type UpdateRow = Pick<StepRow, "state"> & {
@@ -124,16 +124,25 @@ export class UpdateStore {
   giveBack(seqs: readonly number[], after: StepIdentity | null): void {
     const rows = this.#sql.all<{ id: number }>(IDS_OF, JSON.stringify(seqs));
     const ids = JSON.stringify(rows.map(({ id }) => id));
-    if (this.#parts.exists) {
-      for (const { result } of this.#sql.all<{ result: Encoded }>(SELECT_REPLIES, ids)) {
-        this.#parts.forget([result]);
-      }
-    }
+    this.#forgetReplies(ids);
     this.#sql.run(GIVE_BACK, after, ids);
   }
 
-  /** An execution waits for updates again that was once closed. */
-  awaitAgain(id: number, at: number): void {
-    this.#sql.run(AWAIT, at, id);
+  /** Its reply counts no more: its function comes to another one. */
+  reopen(id: number): void {
+    this.#forgetReplies(JSON.stringify([id]));
+    this.#sql.run(REPLY, "open", null, null, id);
+  }
+
+  #forgetReplies(ids: string): void {
+    if (!this.#parts.exists) return;
+    for (const { result } of this.#sql.all<{ result: Encoded }>(SELECT_REPLIES, ids)) {
+      this.#parts.forget([result]);
+    }
+  }
+
+  /** Whether an execution waits for nothing but updates, in the row that tells so. */
+  setWait(id: number, state: "open" | "cancelled", at: number): void {
+    this.#sql.run(SET_WAIT, state, at, id);
   }
 }

@@ -392,6 +392,30 @@ const MUTATIONS: readonly Mutation[] = [
     find: "if (row.rewind !== null) return { rewinding: row, workflow };",
     replace: "if (row.rewind !== null) this.instance.setRewound();",
   },
+  {
+    fault: "forget the reply of an update",
+    file: "engine/updates.ts",
+    find: "steps.updates.reply(id, row);",
+    replace: "",
+  },
+  {
+    fault: "let the time of an update be that of its reply",
+    file: "store/update-store.ts",
+    find: '"UPDATE step SET state = ?, result = ?, failure = ? WHERE id = ?"',
+    replace: '"UPDATE step SET state = ?, result = ?, failure = ?, at = at + 5 WHERE id = ?"',
+  },
+  {
+    fault: "forget the keys of updates when a round ends",
+    file: "engine/engine.ts",
+    find: "this.updates.settle(row.executionId, next);",
+    replace: "",
+  },
+  {
+    fault: "apply an update again on a repeated request",
+    file: "engine/calls.ts",
+    find: "keys.keep(command.idempotency, JSON.stringify(kept), now);",
+    replace: "keys.checkRoom(now);",
+  },
 ];
 
 const ROOT = join(import.meta.dirname, "../..");

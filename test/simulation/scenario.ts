@@ -17,7 +17,8 @@ export interface ClientAct {
     | "read"
     | "suspend"
     | "resume"
-    | "rewind";
+    | "rewind"
+    | "update";
   /** Of a rewind: how far back it goes, from 0 to 1; to what the instance ended with if left out. */
   readonly back?: number | undefined;
 }
@@ -212,6 +213,19 @@ export function withRewinds(scenario: Scenario, random: Random): Scenario {
       return { at, verb: "rewind", back: random.chance(0.5) ? random.below(100) / 100 : undefined };
     });
     return { ...instance, acts: [...instance.acts, ...rewinds].sort((a, b) => a.at - b.at) };
+  });
+  return { ...scenario, instances };
+}
+
+/** Drawn apart from all else, too. */
+export function withUpdates(scenario: Scenario, random: Random): Scenario {
+  const instances = scenario.instances.map((instance) => {
+    if (!random.chance(0.4)) return instance;
+    const updates = Array.from({ length: 1 + random.below(5) }, (): ClientAct => {
+      const at = random.pick([0, 1, 5, 30, 400, 3_000, 60_000]) + random.below(9);
+      return { at, verb: "update" };
+    });
+    return { ...instance, acts: [...instance.acts, ...updates].sort((a, b) => a.at - b.at) };
   });
   return { ...scenario, instances };
 }
