@@ -43,6 +43,7 @@ interface Answering {
   readonly handler: Handler;
   /** It is the execution itself, and not a replay of it. */
   readonly live: boolean;
+  readonly executionId: string;
   readonly updates: number;
 }
 
@@ -70,7 +71,7 @@ export class Calls {
     if (found.handler.readOnly) return this.#query(id, found, payload);
     checkTakesUpdates(presentRow(engine, id));
     const input = await inputOf(found.handler, payload);
-    const update = await this.#accept(id, await this.#still(id, found), command, input);
+    const update = this.#accept(id, await this.#still(id, found), command, input);
     return this.#answer(id, command, { update }, until);
   }
 
@@ -92,7 +93,8 @@ export class Calls {
       if (code === null) continue;
       const handler = code.driver.handlers.find(name);
       if (handler === undefined) throw notHandled(row, name);
-      return { driver: code.driver, handler, live: live !== null, updates: code.updates };
+      const { executionId } = row;
+      return { ...code, handler, live: live !== null, executionId };
     }
   }
 
@@ -117,15 +119,21 @@ export class Calls {
     return { driver, updates: updates.total };
   }
 
-  /** After a wait: the execution may have gone on, or gone. */
+  /**
+   * After a wait: the execution may have gone, and another one answers. A replay is not made again for what was
+   * recorded meanwhile: an update is checked once more as it is delivered.
+   */
   async #still(id: string, found: Answering): Promise<Answering> {
-    if (found.live && this.#live()?.driver === found.driver) return found;
-    return this.#find(id, found.handler.name);
+    const { driver, executionId, live, handler } = found;
+    const same = live
+      ? this.#live()?.driver === driver
+      : presentRow(this.#engine, id).executionId === executionId;
+    return same ? found : this.#find(id, handler.name);
   }
 
   async #query(id: string, found: Answering, payload: Encoded): Promise<CallAnswer> {
     const input = decode(await inputOf(found.handler, payload));
-    const { driver, handler } = found.live ? await this.#still(id, found) : found;
+    const { driver, handler } = await this.#still(id, found);
     if (!handler.readOnly) throw notHandled(presentRow(this.#engine, id), handler.name);
     try {
       const reply = driver.look(handler, () => handler.run(input));
@@ -136,12 +144,12 @@ export class Calls {
   }
 
   /** Keeps an update: from here on it has its effect once, whatever happens. Without a wait from its check on. */
-  async #accept(
+  #accept(
     id: string,
     { driver, handler, updates }: Answering,
     command: CallCommand,
     input: Encoded,
-  ): Promise<UpdateReference> {
+  ): UpdateReference {
     const engine = this.#engine;
     const { keys, steps, host, execution } = engine;
     const known = this.#known(command);

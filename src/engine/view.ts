@@ -170,7 +170,8 @@ function waitingStep(step: OpenStep): WaitingFor {
 
 /** One row of a history. */
 export function historyItem(row: StepRow): HistoryItem {
-  const ended = row.seq !== null || row.state === "cancelled" || isRefused(row);
+  const placed = row.seq !== null && row.state !== "open"; // an update has its place before its reply
+  const ended = placed || row.state === "cancelled" || isRefused(row);
   return {
     seq: row.seq,
     step: row.step,

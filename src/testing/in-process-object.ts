@@ -247,7 +247,10 @@ export class InProcessObject {
   }
 
   #live(): Life {
-    const { promise: died, resolve: die } = Promise.withResolvers<void>();
+    let die = () => {};
+    const died = new Promise<void>((resolve) => {
+      die = resolve;
+    });
     const life = {
       died,
       die,

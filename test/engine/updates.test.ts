@@ -255,8 +255,10 @@ describe("an update that is not done", () => {
   };
 
   test("is answered as pending after the wait, and its reply when it is asked for again", async () => {
-    const { cluster, object } = await startedSlow();
+    const { cluster, instance, object } = await startedSlow();
     const first = await ran(cluster, call(object, "wait", 2, "key", 30_000));
+    const open = { state: "open", completedAt: null, result: null };
+    expect(instance.history().find(({ kind }) => kind === "update")).toMatchObject(open);
     expect(first).toMatchObject({
       value: {
         done: false,
@@ -367,6 +369,27 @@ test("code may wait for nothing but an update: that is no stall, and a crash cha
   await cluster.run();
   expect(instance.output()).toBe(11);
   expect(await checkHistory(waiting, instance.export())).toMatchObject({ fits: true });
+});
+
+test("an update that ends the workflow gets its reply, and one that continues it as new does not", async () => {
+  const ending = workflow("Ending", async (ctx, round: number) => {
+    const how = await new Promise<string>((resolve) => {
+      ctx.handle("end", {}, async (given: string) => {
+        resolve(given);
+        await undefined;
+        return `${given} ${round}`;
+      });
+      ctx.handle("again", {}, () => ctx.continueAsNew(round + 1));
+    });
+    return how;
+  });
+  const cluster = new Cluster({ workflows: [ending] });
+  const instance = await cluster.start(ending, 1);
+  await cluster.run();
+  await expect(instance.call("again")).rejects.toMatchObject({ code: "UPDATE_UNFINISHED" });
+  expect(await instance.call("end", "well")).toBe("well 2");
+  await cluster.run();
+  expect(instance.output()).toBe("well");
 });
 
 test("a handler that waits for what is no step suspends the instance, as the code's own would", async () => {
@@ -504,6 +527,24 @@ describe("bounds", () => {
     });
     await cluster.advance("2 days");
     expect(unwrapped(await ran(cluster, call(object, "quick", null, "now")))).toBe(1);
+  });
+
+  test("an execution takes so many updates", async () => {
+    const counting = workflow("Counting", async (ctx) => {
+      let count = 0;
+      ctx.handle("count", {}, () => ++count);
+      await ctx.waitForEvent("go");
+    });
+    const cluster = new Cluster({ workflows: [counting] });
+    const instance = await cluster.start(counting);
+    await cluster.run();
+    instance.evict();
+    const { sql } = cluster.object(instance.id);
+    const insert = `INSERT INTO step (seq, step, kind, state, input, result, at)
+      VALUES (?, ?, 'update', 'done', '-1', '[1]', 0)`;
+    for (let seq = 1; seq < LIMITS.updates; seq++) sql.run(insert, seq, `count()#${seq}`);
+    expect(await instance.call("count")).toBe(LIMITS.updates);
+    await expect(instance.call("count")).rejects.toMatchObject({ code: "UPDATES_EXCEEDED" });
   });
 
   test("large inputs and replies are kept whole, over a crash too", async () => {
