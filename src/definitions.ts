@@ -42,6 +42,7 @@ export {
   RetryAfterError,
 } from "./core/failure.ts";
 export type { FetchMethod, FetchOptions, PollOptions } from "./core/fetch-options.ts";
+export type { HandleMethod, QueryOptions, UpdateOptions } from "./core/handlers.ts";
 export type { StoredHistory, StoredStep } from "./core/history.ts";
 export type { HttpResponse } from "./core/http-request.ts";
 export { LIMITS } from "./core/limits.ts";

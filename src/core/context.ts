@@ -19,6 +19,7 @@ import type { Driver } from "./driver.ts";
 import { fetchMethod } from "./durable-fetch.ts";
 import type { Duration } from "./duration.ts";
 import type { FetchMethod } from "./fetch-options.ts";
+import type { HandleMethod } from "./handlers.ts";
 import type { PerformRequest } from "./http-request.ts";
 import type { LogFields } from "./log.ts";
 import { type CallItem, type MapMethod, mapMethod } from "./map.ts";
@@ -208,6 +209,31 @@ export interface WorkflowContext<Input = unknown> {
    */
   readonly map: MapMethod;
   /**
+   * Answers to calls from outside (`POST /v1/instances/{id}/calls/{name}`), from here on, for good.
+   *
+   * With `readOnly` it is a query: it returns at once what it reads of the code's variables, in every status of the
+   * instance, after its end too. It is recorded nowhere, and may be called at any moment and any number of
+   * times; so it changes nothing. Asking for a step in it, or setting the status, fails the call.
+   *
+   * Otherwise it is an update: recorded, delivered to the code as an event is, applied once, and again at
+   * the same point on each replay. Its function may be async and use `ctx`; what it returns is the caller's
+   * reply, what it throws the caller's failure, and the workflow goes on either way. `input` and `validate`
+   * refuse one before anything is recorded. One that is not done when the execution ends fails with
+   * `UPDATE_UNFINISHED`.
+   *
+   * Register handlers before the first `await`: then no call comes too early.
+   *
+   * @throws WaymarkError `NAME_INVALID`; `DEFINITION_INVALID` for a name that has a handler, for an async query
+   * @example
+   * const items: Item[] = [];
+   * ctx.handle("total", { readOnly: true }, () => items.reduce((sum, { price }) => sum + price, 0));
+   * ctx.handle("add", { input: itemSchema, validate: () => checkOpen(status) }, async (item) => {
+   *   await ctx.call(reserve, item);
+   *   return items.push(item);
+   * });
+   */
+  readonly handle: HandleMethod;
+  /**
    * Ends this execution and begins the next one of the same instance with a new input: for lives
    * without an end, whose history would grow for ever. Events that the code has not got are kept for
    * the next execution, in their order; steps that have ended are removed, and those still open are
@@ -314,6 +340,8 @@ export function createContext(
     race: (branches, options) => step(() => unheard(race(branches, options))),
     map: mapMethod(callItem, driver.signal),
     signal: driver.signal,
+    handle: (name: string, options: object, fn: (input: never) => unknown) =>
+      driver.handle(name, options, fn),
     continueAsNew: (input?: unknown, options?: ContinueOptions) =>
       continueAsNew(driver, input, options),
     onCompensate: (compensate) => onCompensate(driver, compensate),

@@ -126,6 +126,16 @@ export interface EventReceipt {
   readonly eventId: number;
 }
 
+/** The answer to an update that is accepted, and not done yet. */
+export interface PendingUpdate {
+  readonly instanceId: string;
+  readonly executionId: string;
+  /** The handler's name. */
+  readonly call: string;
+  /** What it is called in the history, where its reply will be the result. */
+  readonly step: string;
+}
+
 /** An idempotency key with what it stands for: the same key with another fingerprint is an error. */
 export interface Idempotency {
   readonly key: string;

@@ -25,6 +25,7 @@ import {
   fromFailure,
   TerminatedError,
 } from "./failure.ts";
+import { type Handler, Handlers, handlerOf } from "./handlers.ts";
 import { LIMITS } from "./limits.ts";
 import type { LogFields } from "./log.ts";
 import { countedIdentity, keyedIdentity, type StepIdentity } from "./names.ts";
@@ -124,6 +125,11 @@ export class Driver {
   #logs: WorkflowLogLine[] = [];
   #customStatus: Encoded | undefined;
   readonly #requested = new AbortController();
+  readonly #handlers = new Handlers();
+  /** Code runs that may look and change nothing. */
+  #frozen = false;
+  /** The first thing that such code has tried to do. */
+  #violation: WaymarkError | undefined;
 
   constructor(options: DriverOptions) {
     const { executionId, recorded, strayed } = options;
@@ -230,6 +236,7 @@ export class Driver {
    * and no `finally` of the code can undo it.
    */
   finish(end: WorkflowEnd): Promise<never> {
+    this.#mayAct("end the execution");
     if (this.#divergence === undefined && this.#end === undefined) {
       this.#conclude(end);
       this.#noteStraying();
@@ -281,6 +288,7 @@ export class Driver {
   }
 
   #draw(): string {
+    this.#mayAct("draw a random value");
     return `${this.#options.executionId}/${this.#seq}/${++this.#draws}`;
   }
 
@@ -290,6 +298,7 @@ export class Driver {
   }
 
   setCustomStatus(status: Encoded): void {
+    this.#mayAct("set the status");
     if (this.#divergence !== undefined) return;
     this.#noteStraying();
     this.#customStatus = status;
@@ -297,7 +306,7 @@ export class Driver {
 
   /** Keeps a line of the workflow's log; what a replay says again is dropped. */
   log(message: string, fields: LogFields): void {
-    if (!this.#replaying) this.#logs.push({ message, fields });
+    if (!this.#replaying && !this.#frozen) this.#logs.push({ message, fields });
   }
 
   /** The lines logged since the last call. */
@@ -315,6 +324,7 @@ export class Driver {
    * @throws WaymarkError `STEP_KEY_REUSED`, `STEPS_EXCEEDED`
    */
   ask(options: AskOptions): Promise<unknown> {
+    this.#mayAct(`ask for the step "${options.name}"`);
     if (this.#end !== undefined || this.#divergence !== undefined) return new Promise(() => {});
     if (this.#failed !== undefined && !this.#compensating) return new Promise(() => {});
     if (this.#ordinal >= (this.#compensating ? 2 : 1) * LIMITS.steps) {
@@ -451,6 +461,10 @@ export class Driver {
       this.fail(new TerminatedError(reasonOf(completion)));
       return true;
     }
+    if (completion.kind === "update") {
+      this.#update(completion, outcome.ok ? outcome.result : "");
+      return true;
+    }
     if (completion.kind === "cancel") {
       this.#pass(completion);
       this.#cancelAll(reasonOf(completion));
@@ -466,6 +480,64 @@ export class Driver {
       waiting.resolve(decode(textOf(outcome.result))); // first needed here
     else waiting.reject(failureError(completion, outcome));
     return true;
+  }
+
+  /** Runs the function of an update. What becomes of it is {@link takeHandled}'s. */
+  #update(completion: Completion, input: StoredText): void {
+    const { step } = completion;
+    const handler = this.#handlers.update(handlerOf(step));
+    if (handler === undefined) {
+      this.#options.recorded(step); // it is what does not fit
+      this.#divergence = unhandled(step);
+      return;
+    }
+    this.#pass(completion);
+    this.#handlers.run(handler, step, decode(textOf(input)), () => this.#noteStraying());
+  }
+
+  /** What the code answers to, as far as it has registered it. */
+  get handlers(): Pick<Handlers, "find" | "update" | "takesUpdates"> {
+    return this.#handlers;
+  }
+
+  /** @throws WaymarkError `NAME_INVALID`, `DEFINITION_INVALID` */
+  handle(...[name, options, fn]: Parameters<Handlers["register"]>): void {
+    this.#mayAct(`register the handler "${name}"`);
+    this.#handlers.register(name, options, fn);
+  }
+
+  /** What functions of updates have come to since the last call. */
+  takeHandled(): ReturnType<Handlers["take"]> {
+    return this.#handlers.take();
+  }
+
+  /**
+   * Runs code that may look and change nothing, such as a query, and returns what it returns.
+   *
+   * @throws WaymarkError `HANDLER_READ_ONLY`, and whatever it throws
+   */
+  look<Value>(what: Pick<Handler, "name">, run: () => Value): Value {
+    this.#frozen = true;
+    this.#violation = undefined;
+    try {
+      const value = run();
+      if (isPromise(value)) {
+        value.then(undefined, () => {}); // nobody will hear it
+        this.#violation ??= readOnlyError("wait for a promise");
+      }
+      return value;
+    } finally {
+      this.#frozen = false;
+      const violation = this.#violation as WaymarkError | undefined;
+      // biome-ignore lint/correctness/noUnsafeFinally: a handler must not get away with catching it
+      if (violation !== undefined) throw named(what.name, violation);
+    }
+  }
+
+  #mayAct(act: string): void {
+    if (!this.#frozen) return;
+    this.#violation ??= readOnlyError(act);
+    throw this.#violation;
   }
 
   /** The code's world moves on to a completion. */
@@ -518,6 +590,26 @@ export class Driver {
 /** Why somebody wants the instance to end. */
 const reasonOf = ({ outcome }: Completion): string =>
   outcome.ok ? String(decode(textOf(outcome.result))) : outcome.failure.message;
+
+function unhandled(update: StepIdentity): WaymarkError {
+  return new WaymarkError(
+    "NONDETERMINISM",
+    `the update "${update}" is recorded, and the code has no handler "${handlerOf(update)}" at that point ` +
+      "any more. Deploy code that registers it before, not as read-only; the instance then goes on",
+  );
+}
+
+const readOnlyError = (act: string): WaymarkError =>
+  new WaymarkError("HANDLER_READ_ONLY", `may not ${act}: it is read-only, or a validator`);
+
+const named = (handler: string, { code, message }: WaymarkError): WaymarkError =>
+  new WaymarkError(code, `the handler "${handler}" ${message}`);
+
+const isPromise = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === "object" &&
+  value !== null &&
+  "then" in value &&
+  typeof value.then === "function";
 
 function failureError(
   completion: Completion,

@@ -46,7 +46,17 @@ export const ERROR_CODES = {
   REWIND_TARGET_UNKNOWN: entry(422, "There is nothing to rewind the instance to"),
   CURSOR_OUTDATED: entry(410, "The cursor is of an execution that is there no more"),
   EVENT_BUFFER_FULL: entry(429, "The instance keeps too many unread events", true),
+  INSTANCE_SUSPENDED: entry(409, "The instance is suspended, and takes no updates"),
   INSTANCE_BUSY: entry(503, "The instance could not be reached", true),
+  // Calls of handlers
+  HANDLER_NOT_FOUND: entry(404, "The workflow has no handler of this name"),
+  HANDLER_FAILED: entry(500, "The handler failed"),
+  HANDLER_READ_ONLY: entry(500, "A read-only handler may not act"),
+  UPDATE_REFUSED: entry(422, "The update was refused by its validator"),
+  UPDATES_FULL: entry(429, "The instance has too many updates that are not done", true),
+  UPDATES_EXCEEDED: entry(422, "The execution has had too many updates"),
+  UPDATE_UNFINISHED: entry(409, "The execution ended before the update was done"),
+  UPDATE_REPLY_GONE: entry(410, "The update was carried out, and its reply is not kept any more"),
   // Values
   PAYLOAD_UNSUPPORTED: entry(422, "A value cannot be stored"),
   PAYLOAD_TOO_LARGE: entry(413, "A value is too large to store"),

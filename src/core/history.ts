@@ -65,13 +65,19 @@ export const isStep = (row: Pick<StoredStep, "seq" | "state">): boolean =>
 /** A step that has ended, as memory holds it. */
 type EndedStep = Omit<StoredStep, "seq" | "input" | "result" | "failure"> & {
   readonly seq: number;
+  readonly input: StoredText | null;
   readonly result: StoredText | null;
   readonly failure: StoredText | null;
 };
 
 /** What the driver is told of a step that has ended; what is large of it is read at its delivery. */
 export function completionOf(step: EndedStep): Completion {
-  const { seq, step: identity, kind, state, attempt, result, failure, at } = step;
+  const { seq, step: identity, kind, state, attempt, input, result, failure, at } = step;
+  if (kind === "update") {
+    // What the code gets is its input; what is recorded besides is what the code has made of it.
+    const outcome = { ok: true, result: input ?? ENCODED_UNDEFINED } as const;
+    return { seq, step: identity, kind, at, outcome };
+  }
   const outcome =
     failure !== null && state === "failed"
       ? failedOutcome(failure, attempt)

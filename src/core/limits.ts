@@ -77,6 +77,12 @@ export const LIMITS = {
    * another waits to be taken. Only what is taken is read, so it is storage that this bounds.
    */
   bufferedEventsBytes: 33_554_432,
+  /** Updates an instance has accepted that are not done: their functions may all run at once. */
+  openUpdates: 100,
+  /** Updates one execution may take; a longer life is for `continueAsNew`. */
+  updates: 10_000,
+  /** Seconds that the call of an update waits for its reply where the request does not say. */
+  callWaitSeconds: 30,
   /** Events an execution keeps in its history that no wait took: the newest ones, for those who ask why. */
   refusedEvents: 100,
   /**

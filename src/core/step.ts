@@ -16,7 +16,7 @@ import type { StoredText } from "./stored-text.ts";
 export type StepKind = "activity" | "run" | "timer" | "event" | "child" | "start" | "send";
 
 /** The kinds of row a history may have: the steps, and what reaches the code without being asked for. */
-export type RecordKind = StepKind | "cancel" | "rewind";
+export type RecordKind = StepKind | "cancel" | "rewind" | "update";
 
 /** What a request to cancel is called in a history. No step's name has parentheses. */
 export const CANCEL_REQUEST = "(cancel)";
@@ -26,6 +26,9 @@ export const TERMINATE_REQUEST = "(terminate)";
 
 /** What the rewinds of an execution are called in its history: the last one is kept, with how many there were. */
 export const REWIND = "(rewind)";
+
+/** The row of an execution that waits for nothing but updates. */
+export const UPDATES_AWAITED = "(updates)";
 
 /** What the code wants done. */
 export type StepRequest =

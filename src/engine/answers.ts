@@ -64,7 +64,7 @@ function keptAnswer<Answer, Kept>(answer: Answer, short: Short<Answer, Kept>): s
   return JSON.stringify({ part: short.of(answer) });
 }
 
-function purged(): WaymarkError {
+export function purged(): WaymarkError {
   return new WaymarkError(
     "INSTANCE_PURGED",
     "the request with this Idempotency-Key was carried out before, and its instance is purged since. " +

@@ -51,7 +51,8 @@ export async function checkHistory(
   const cancelled = new Set(driver.takeCancelled());
   const awaited = [...asked.keys()].filter((step) => !cancelled.has(step));
   const { end, divergence } = driver;
-  const stalled = end === undefined && !awaited.some((step) => recorded.get(step)?.seq == null);
+  const waits = end === undefined && !driver.handlers.takesUpdates;
+  const stalled = waits && !awaited.some((step) => recorded.get(step)?.seq == null);
   const problem =
     formatProblem(history) ??
     definitionProblem(workflow, history) ??
@@ -69,7 +70,8 @@ export async function checkHistory(
 }
 
 /** Whether the code asks for what is recorded under that kind; else it comes from outside. */
-const isAsked = (kind: RecordKind): boolean => kind !== "cancel" && kind !== "rewind";
+const isAsked = (kind: RecordKind): boolean =>
+  kind !== "cancel" && kind !== "rewind" && kind !== "update";
 
 type EndedStep = StoredStep & { readonly seq: number };
 

@@ -21,6 +21,7 @@ import type { StepIdentity } from "../core/names.ts";
 import type { Encoded } from "../core/payload.ts";
 import type { InstanceRow, StepRow } from "../store/rows.ts";
 import { Answers, type Short, shortAlready } from "./answers.ts";
+import { type CallAnswer, type CallCommand, Calls } from "./calls.ts";
 import {
   Control,
   type ControlCommand,
@@ -63,11 +64,13 @@ export class Commands {
   readonly #engine: Engine;
   readonly #answers: Answers;
   readonly #control: Control;
+  readonly #calls: Calls;
 
   constructor(engine: Engine) {
     this.#engine = engine;
     this.#answers = new Answers(engine.keys, engine.host);
     this.#control = new Control(engine, this.#answers);
+    this.#calls = new Calls(engine);
   }
 
   /** @throws WaymarkError `INSTANCE_EXISTS`, `IDEMPOTENCY_KEY_REUSED`, `IDEMPOTENCY_KEYS_FULL` */
@@ -162,6 +165,15 @@ export class Commands {
       const eventId = acceptEvent(engine, row, command);
       return { ...receiptOf(row, command), eventId };
     });
+  }
+
+  /**
+   * Calls a handler: a query is answered at once, an update when it is done, or that it is not at that moment.
+   *
+   * @throws WaymarkError as {@link Calls.call}
+   */
+  call(id: string, command: CallCommand, until: number): Promise<CallAnswer> {
+    return this.#calls.call(id, command, until);
   }
 
   /** @throws WaymarkError `INSTANCE_NOT_FOUND`, `INSTANCE_TERMINAL` */

@@ -9,7 +9,7 @@ import { nameOf } from "../core/names.ts";
 import type { InstanceRow, StepSummary } from "../store/rows.ts";
 import { LATE_MILLIS } from "./host.ts";
 
-type OpenRow = Pick<StepSummary, "state" | "due" | "kind" | "step">;
+type OpenRow = Pick<StepSummary, "state" | "due" | "kind" | "step" | "lastProcessedId">;
 
 export function isCareful(
   row: InstanceRow,
@@ -44,6 +44,10 @@ export function storedDue(
   const dues = waits.flatMap((step) => {
     if (step.kind === "event" && events.includes(nameOf(step.step))) return [row.updatedAt];
     if (step.due !== null) return [step.due];
+    if (step.kind === "update") {
+      const owed = step.state === "buffered" && step.lastProcessedId === null; // else it waits for a step
+      return owed ? [row.updatedAt] : [];
+    }
     return step.kind === "event" || step.state === "sent" ? [] : [row.updatedAt];
   });
   return earliest(dues);

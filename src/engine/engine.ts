@@ -48,12 +48,14 @@ import { Execution } from "./execution.ts";
 import { DEFAULT_TURN_BUDGET, type Host, type TurnBudget } from "./host.ts";
 import { Leaving } from "./leaving.ts";
 import { type Answered, type MessageAnswer, type MessageContent, prepared } from "./message.ts";
-import { nextExecution, unheard } from "./next-round.ts";
+import { nextExecution, unheard, unheardUpdates } from "./next-round.ts";
+import { PastView } from "./past-view.ts";
 import { Reporter, told } from "./reporter.ts";
 import { applyRewind, planRewind, stepsOf } from "./rewind.ts";
 import type { RewindRequest } from "./rewind-target.ts";
 import { nextLook, objectLost, versionMissing } from "./suspension.ts";
 import { type CodeEnd, runTurn, type TurnEnd } from "./turn.ts";
+import { UpdateDesk } from "./update-desk.ts";
 
 export interface EngineOptions {
   readonly sql: Sql;
@@ -106,6 +108,10 @@ export class Engine {
   readonly #breather: Breather;
   /** Requests that wait for the end. */
   readonly ends: Ends;
+  /** Requests that wait for an update. */
+  readonly updates: UpdateDesk;
+  /** Its code where it is not in memory. */
+  readonly past: PastView;
   #execution: Execution | null = null;
   #turn: Promise<void> | null = null;
   /** A turn looks at the rows again before it ends: it need only be rung. */
@@ -145,6 +151,8 @@ export class Engine {
       answered: (row, content, answer) => this.#answered(row, content, answer),
     });
     this.ends = new Ends(this.host);
+    this.updates = new UpdateDesk(this.host, this.keys, this.steps.updates);
+    this.past = new PastView(this);
     this.#breather = new Breather(this.host);
     this.#leaving = new Leaving(this.host);
     this.#budget = { ...DEFAULT_TURN_BUDGET, ...options.turn };
@@ -259,6 +267,9 @@ export class Engine {
     tellParent(this, row, outcomeOf(end));
     this.instance.setEnded(end);
     this.steps.cancelOpen(end.at);
+    if (this.#execution === null || this.#execution.updates.open > 0)
+      this.steps.updates.cancelOpen();
+    this.updates.abandon();
     this.#setAlarm(null);
     const reporter = this.#execution?.reporter ?? this.#reporter(row);
     const ms = end.at - (row.startedAt ?? end.at);
@@ -278,6 +289,8 @@ export class Engine {
       closeChildren(this, row);
       if (outcome !== null) tellParent(this, row, outcome);
     }
+    this.updates.settle(row.executionId, null);
+    this.updates.abandon();
     this.steps.deleteAll();
   }
 
@@ -422,6 +435,7 @@ export class Engine {
     closeChildren(this, row);
     const given = unheard(driver.undelivered);
     if (given.length > 0) this.steps.giveBack(given);
+    if (execution.updates.total > 0) this.#handOn(execution, written.executionId);
     this.steps.deleteSteps();
     this.instance.setContinued(written);
     const { executionId, version } = written;
@@ -434,6 +448,14 @@ export class Engine {
     if (!begins) this.#setAlarm(now + 1);
     this.#afterCommit(reporter);
     return begins;
+  }
+
+  /** Updates that the code has not got go along to the next execution; the others have their reply, or none. */
+  #handOn({ row, driver }: Execution, next: string): void {
+    const unheard = unheardUpdates(driver.undelivered);
+    if (unheard.length > 0) this.steps.updates.giveBack(unheard, null);
+    this.updates.settle(row.executionId, next);
+    this.updates.abandon(this.steps.updates.bufferedIds());
   }
 
   /** Brings the execution to memory; null where nothing is to be done now. */
@@ -522,6 +544,7 @@ export class Engine {
       careful,
       memoryLost: !begunHere,
       leaving: this.#leaving,
+      desk: this.updates,
       post: (message) => this.#courier.post(message, host.now()),
     });
     this.#execution = execution;

@@ -36,6 +36,8 @@ import { type BufferedEvent, type CancelRequest, Recorder, TIMER_OVER } from "./
 import { Reporter } from "./reporter.ts";
 import { redoneOf } from "./rewind.ts";
 import { Runner } from "./runner.ts";
+import type { UpdateDesk } from "./update-desk.ts";
+import { Updates } from "./updates.ts";
 
 export interface ExecutionOptions {
   readonly host: Host;
@@ -54,6 +56,7 @@ export interface ExecutionOptions {
   /** Attempts of the rows cannot still be running here: this memory is new. */
   readonly memoryLost: boolean;
   readonly leaving: Leaving;
+  readonly desk: UpdateDesk;
   /** Keeps a message to another instance. */
   readonly post: (message: Outgoing) => void;
 }
@@ -63,6 +66,7 @@ export class Execution {
   readonly driver: Driver;
   readonly reporter: Reporter;
   readonly runner: Runner;
+  readonly updates: Updates;
   readonly #options: ExecutionOptions;
   readonly #growth: Growth;
   readonly #recorder: Recorder;
@@ -91,8 +95,15 @@ export class Execution {
     this.#options = options;
     this.row = row;
     const ended = steps.ended();
-    for (const step of ended) this.#endedRows.set(step.step, step);
-    for (const step of steps.unended()) this.#load(step);
+    const updates: StepRow[] = [];
+    for (const step of ended) {
+      if (step.kind === "update") updates.push(step);
+      this.#endedRows.set(step.step, step);
+    }
+    for (const step of steps.unended()) {
+      if (step.kind === "update") updates.push(step);
+      else this.#load(step);
+    }
     const redone = redoneOf(ended.find(({ kind }) => kind === "rewind"));
     const redo = (step: StepIdentity) => redone.get(step) ?? 0;
     this.driver = new Driver({
@@ -109,6 +120,10 @@ export class Execution {
     this.reporter = new Reporter((event) => host.log(event), row);
     this.#growth = new Growth(ended, (fields) => this.reporter.instance("history.large", fields));
     this.#recorder = new Recorder(steps, this.driver, this.#growth);
+    const { driver, desk } = { driver: this.driver, desk: options.desk };
+    const isOpen = (step: StepIdentity) => this.#open.has(step);
+    const writing = { steps, driver, recorder: this.#recorder, growth: this.#growth, desk, isOpen };
+    this.updates = new Updates(writing, updates);
     this.#correspondence = new Correspondence({
       row,
       recorder: this.#recorder,
@@ -171,6 +186,11 @@ export class Execution {
 
   /** Whether the code waits for something that no step will ever bring. */
   get stalled(): boolean {
+    return this.#idle && !this.driver.handlers.takesUpdates;
+  }
+
+  /** Whether the code waits, and no step is open. */
+  get #idle(): boolean {
     return this.#open.size === 0 && this.driver.end === undefined;
   }
 
@@ -374,6 +394,7 @@ export class Execution {
     this.#caughtUp = true;
     this.driver.caughtUp();
     const { host, steps } = this.#options;
+    if (!this.#idle) this.updates.goOn(host.now());
     for (const row of this.#unasked.values()) {
       if (row.state === "orphaned" || row.state === "cancelled") continue;
       steps.setState(row.id, "orphaned", host.now());
@@ -465,6 +486,7 @@ export class Execution {
    */
   takeCancel(now: number): boolean {
     if (this.#cancelRequests.length === 0 || this.driver.compensating) return false;
+    this.updates.goOn(now);
     const request = this.#cancelRequests.shift();
     if (request !== undefined) this.#recorder.cancelAll(request, now);
     return true;
@@ -569,6 +591,8 @@ export class Execution {
    * come after the event's and go with it, and the next row would get its id again.
    */
   keepOpen(now: number): void {
+    const waits = this.#caughtUp && !this.held && this.#idle; // else the code may have asked for more
+    if (waits && this.driver.handlers.takesUpdates) this.updates.wait(now);
     const here = new Set(this.#events.map(({ name }) => name));
     for (const step of this.#open.values()) {
       const { request } = step.ask;

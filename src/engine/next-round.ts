@@ -41,6 +41,10 @@ export function nextExecution(
   };
 }
 
+/** The places of updates that are recorded, and of which the code never heard. */
+export const unheardUpdates = (undelivered: readonly Completion[]): number[] =>
+  undelivered.filter(({ kind }) => kind === "update").map(({ seq }) => seq);
+
 /** Events and requests to cancel that are recorded, and of which the code never heard: they are not consumed. */
 export function unheard(undelivered: readonly Completion[]): { seq: number; name: string }[] {
   return undelivered

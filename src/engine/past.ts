@@ -1,5 +1,7 @@
 /** What is recorded of an execution that is to be rewound, and what its code makes of parts of it. */
 import type { ParentReference } from "../core/child.ts";
+import { decodeFailure } from "../core/failure.ts";
+import type { Handled } from "../core/handlers.ts";
 import { nameOf, type StepIdentity } from "../core/names.ts";
 import { type StoredText, textOf } from "../core/stored-text.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
@@ -7,6 +9,7 @@ import type { InstanceRow, StepRow } from "../store/rows.ts";
 import type { StepStore } from "../store/step-store.ts";
 import { rowCompletion } from "./export-history.ts";
 import { type Replay, type ReplayedAsk, replay } from "./replay.ts";
+import { encodedReply } from "./updates.ts";
 
 /** What a rewind goes back to. */
 export interface Target {
@@ -24,6 +27,8 @@ export interface Left {
   readonly undone: StepRow[];
   readonly asked: ReadonlyMap<StepIdentity, ReplayedAsk>;
   readonly cancelled: ReadonlySet<StepIdentity>;
+  /** Updates that keep their place, and whose reply had followed from what is taken back. */
+  readonly unanswered: readonly StepRow[];
 }
 
 export class Past {
@@ -48,7 +53,7 @@ export class Past {
     this.ended = steps.ended();
     this.open = steps
       .unended()
-      .filter(({ state, kind }) => state !== "buffered" && kind !== "cancel");
+      .filter(({ state, kind }) => state !== "buffered" && kind !== "cancel" && kind !== "update");
     this.all = [...this.ended, ...this.open];
   }
 
@@ -80,15 +85,20 @@ export class Past {
   async whole(): Promise<Left> {
     const { driver, asked } = await this.replay(new Set());
     if (driver.divergence !== undefined) throw driver.divergence;
-    return { undone: [], asked, cancelled: new Set(driver.takeCancelled()) };
+    const cancelled = new Set(driver.takeCancelled());
+    return { undone: [], asked, cancelled, unanswered: [] };
   }
 
   /**
    * What follows from taking the target back. A step that comes to bear the name of another one, because
    * fewer of its name come before it, is undone with those that come after it.
    */
-  async without({ seq, rows, keeps = () => false }: Target): Promise<Left> {
+  async without({ seq, rows, keeps }: Target): Promise<Left> {
     const gone = new Set(rows);
+    // What came from outside after it was meant for code that had seen it: it is delivered again.
+    for (const step of keeps === undefined ? this.ended : []) {
+      if (step.kind === "update" && (step.seq ?? 0) > seq) gone.add(step);
+    }
     for (;;) {
       const { driver, asked, misfit } = await this.replay(gone);
       if (driver.divergence === undefined) {
@@ -97,8 +107,12 @@ export class Past {
         const changed = left.filter((step) => differs(step, asked.get(step.step)));
         for (const step of changed) gone.add(step);
         if (changed.length > 0) continue;
-        for (const step of left) if (!asked.has(step.step) && !keeps(step)) gone.add(step);
-        return { undone: [...gone], asked, cancelled: new Set(driver.takeCancelled()) };
+        for (const step of left) if (!asked.has(step.step) && !keeps?.(step)) gone.add(step);
+        const handled = new Map(driver.takeHandled().map((one) => [one.update, one]));
+        const kept = this.ended.filter((step) => step.kind === "update" && !gone.has(step));
+        const unanswered = kept.filter((step) => !isStillSo(step, handled.get(step.step)));
+        const cancelled = new Set(driver.takeCancelled());
+        return { undone: [...gone], asked, cancelled, unanswered };
       }
       if (misfit === undefined || !mayFollow(misfit, seq)) throw driver.divergence;
       for (const step of this.all) {
@@ -106,6 +120,17 @@ export class Past {
       }
     }
   }
+}
+
+/** Whether the reply of an update is what its function comes to without what is taken back. */
+function isStillSo({ state, result, failure }: StepRow, handled: Handled | undefined): boolean {
+  if (state !== "done" && state !== "failed") return true; // it has none yet
+  if (handled === undefined) return false;
+  const reply = encodedReply(handled);
+  if (reply.ok) return state === "done" && result !== null && textOf(result) === reply.result;
+  if (state === "done" || failure === null) return false;
+  const { type, message } = decodeFailure(textOf(failure));
+  return type === reply.failure.type && message === reply.failure.message;
 }
 
 /** Whether a step may have seen what is taken back: it had not ended before. */

@@ -6,6 +6,7 @@
 import { INITIAL_ID } from "../core/activity-status.ts";
 import type { Driver } from "../core/driver.ts";
 import { decodeFailure, encodeFailure, type Failure } from "../core/failure.ts";
+import type { StepIdentity } from "../core/names.ts";
 import { ENCODED_UNDEFINED, type Encoded } from "../core/payload.ts";
 import type { StepOutcome } from "../core/step.ts";
 import { byteLength, bytesOf, type StoredText } from "../core/stored-text.ts";
@@ -92,6 +93,15 @@ export class Recorder {
     this.#steps.takeCancel(id, seq, at);
     const outcome = { ok: true, result: payload } as const;
     this.#driver.feed({ seq, step, kind: "cancel", at, outcome });
+  }
+
+  /** Records that an update reaches the code now. */
+  deliver({ id, payload }: BufferedEvent, identity: StepIdentity, at: number): void {
+    const seq = ++this.#seq;
+    this.#steps.updates.deliver(id, seq, at);
+    this.#growth.add(0, bytesOf(payload));
+    const outcome = { ok: true, result: payload } as const;
+    this.#driver.feed({ seq, step: identity, kind: "update", at, outcome });
   }
 
   #feed(

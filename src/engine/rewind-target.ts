@@ -38,7 +38,8 @@ async function compensationOf(past: Past, to: StepIdentity): Promise<Target | nu
   const again = past.ended.filter(
     (step) => step === first || (undoes && isUndo(step) && step.state === "failed"),
   );
-  const keeps = undoes ? () => true : (step: StepRow) => isUndo(step) && step.state === "done";
+  const keeps = (step: StepRow) =>
+    undoes || step.kind === "update" || (isUndo(step) && step.state === "done");
   return { step: first, seq: firstSeq(again), rows: new Set(again), keeps };
 }
 
@@ -129,7 +130,7 @@ async function withThoseBeside(
  * failed is not what the execution has failed of.
  */
 const hasFailed = (step: StepRow): boolean =>
-  step.state === "failed" && step.kind !== "event" && !isUndo(step);
+  step.state === "failed" && step.kind !== "event" && step.kind !== "update" && !isUndo(step);
 
 /** Whether a step has failed as that one has: beside a wait that timed out, others did. */
 const failureLike =
@@ -155,9 +156,10 @@ function culpritOf(error: Failure, ended: readonly StepRow[]): StepRow | undefin
 /** The row, with the failures and the requests to cancel that were recorded after it. */
 function takenBack({ ended }: Past, first: StepRow): Target {
   const seq = first.seq ?? 0;
+  const later = ended.filter((step) => (step.seq ?? 0) >= seq && step.kind !== "rewind");
+  // All that came after an update may have seen what it did: the code's variables tell of no order.
+  if (first.kind === "update") return { step: first, seq, rows: new Set(later) };
   const isFailure = failureLike(first);
-  const later = ended.filter(
-    (step) => (step.seq ?? 0) >= seq && (isFailure(step) || step.kind === "cancel"),
-  );
-  return { step: first, seq, rows: new Set([first, ...later]) };
+  const rows = later.filter((step) => isFailure(step) || step.kind === "cancel");
+  return { step: first, seq, rows: new Set([first, ...rows]) };
 }

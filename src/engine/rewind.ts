@@ -36,6 +36,10 @@ export interface RewindPlan {
   /** Timers, and waits with a timeout, that the code is in when it has come that far; with their rows, if any. */
   readonly waits: readonly Wait[];
   readonly mark: StepRow | undefined;
+  /** Updates that keep their place, and whose reply had followed from what is taken back. */
+  readonly unanswered: readonly StepRow[];
+  /** The step it goes back to, where there is one: updates that came after it come after it again. */
+  readonly target: StepIdentity | null;
   /** The `seq` of what was recorded last. */
   readonly last: number;
 }
@@ -57,7 +61,7 @@ export async function planRewind(
 ): Promise<RewindPlan> {
   const past = new Past(engine.steps, row, workflow, pause);
   const target = await findTarget(past, request);
-  const { undone, asked, cancelled } =
+  const { undone, asked, cancelled, unanswered } =
     target === null ? await past.whole() : await past.without(target);
   const gone = new Set(undone);
   const stays = (step: StepRow) => !gone.has(step);
@@ -68,6 +72,8 @@ export async function planRewind(
       (step) => step.state === "cancelled" && stays(step) && !cancelled.has(step.step),
     ),
     waits: waitsOf(past.all.filter(stays), asked, cancelled),
+    target: target === null || target.step.kind === "update" ? null : target.step.step,
+    unanswered,
     mark: past.ended.find(({ kind }) => kind === "rewind"),
     last: past.ended.at(-1)?.seq ?? 0,
   };
@@ -107,10 +113,12 @@ export function applyRewind(
   );
   const given: { seq: number; name: string }[] = [];
   const reopened = new Set<StepIdentity>();
+  const again: number[] = [];
   for (const step of plan.undone) {
     const redo = HAS_ATTEMPTS.has(step.kind) ? raise(step) : 0;
     const ask = plan.asked.get(step.step);
-    if (step.kind === "event" && step.state === "done") {
+    if (step.kind === "update") again.push(step.seq ?? 0);
+    else if (step.kind === "event" && step.state === "done") {
       given.push({ seq: step.seq ?? 0, name: nameOf(step.step) });
     } else if (staysOpen(step, ask)) {
       reopened.add(step.step);
@@ -118,6 +126,8 @@ export function applyRewind(
     } else steps.delete(step.id);
   }
   if (given.length > 0) steps.giveBack(given);
+  if (again.length > 0) steps.updates.giveBack(again, plan.target);
+  for (const { id } of plan.unanswered) steps.updates.reopen(id);
   for (const step of plan.interrupted) {
     if (step.kind === "child") {
       const child = childAgain(step, step.child === null ? 0 : raise(step));

@@ -68,6 +68,7 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
     }
     if (driver.divergence !== undefined) return { kind: "suspended", error: driver.divergence };
     if (execution.strayed) return { kind: "suspended", error: stalledError() };
+    execution.updates.record();
     if (execution.overgrown && !driver.compensates && (execution.caughtUp || driver.end)) {
       return { kind: "ended", end: { ok: false, error: overgrownError() } };
     }
@@ -88,18 +89,21 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
     if (turn.resumed() || shown) continue; // what it writes is durable before a step starts
     const now = host.now();
     const cancels = !adopted && execution.takeCancel(now);
-    const met = adopted || cancels ? null : execution.meetEvent(now);
+    const updated = adopted || cancels ? null : execution.updates.take(now);
+    const met = adopted || cancels || updated !== null ? null : execution.meetEvent(now);
     const recorded = execution.record(budget);
     // An event that is here goes before a timeout: none fires as long as one may still be taken.
-    const fired = !adopted && !cancels && met === null && execution.fire(now);
-    if (adopted || cancels || met === "taken" || recorded || fired) continue;
-    if (met === "refused") budget.spendStep();
+    const fired = !adopted && !cancels && updated === null && met === null && execution.fire(now);
+    const delivers = cancels || updated === "taken" || met === "taken";
+    if (adopted || delivers || recorded || fired) continue;
+    const refused = met === "refused" || updated === "refused";
+    if (refused) budget.spendStep();
     if (budget.spent(now)) return { kind: "yielded" };
     if (breather.due) {
       await breather.breathe();
       continue;
     }
-    if (met === "refused") continue; // it is durable, and told of, before anything else leaves
+    if (refused) continue; // it is durable, and told of, before anything else leaves
     const more = await execution.launch(now, alive);
     if (!alive()) return { kind: "gone" };
     if (more || execution.runner.arrived) continue;

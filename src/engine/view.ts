@@ -131,7 +131,9 @@ function rowStatus(row: StepSummary): ActivityStatus {
 export const shownState = (state: RowState): StepState =>
   state === "sent" || state === "arrived" ? "running" : state;
 
-const isOpen = ({ state }: StepSummary): boolean =>
+const isOpen = ({ state, kind }: StepSummary): boolean => kind !== "update" && isOpenState(state);
+
+const isOpenState = (state: RowState): boolean =>
   shownState(state) === "open" || shownState(state) === "running";
 
 function waitingRow(row: StepSummary): WaitingFor {
@@ -169,7 +171,8 @@ function waitingStep(step: OpenStep): WaitingFor {
 
 /** One row of a history. */
 export function historyItem(row: StepRow): HistoryItem {
-  const ended = row.seq !== null || row.state === "cancelled" || isRefused(row);
+  const placed = row.seq !== null && row.state !== "open"; // an update has its place before its reply
+  const ended = placed || row.state === "cancelled" || isRefused(row);
   return {
     seq: row.seq,
     step: row.step,

@@ -10,6 +10,7 @@
 import { Hono } from "hono";
 import { WaymarkError } from "../core/errors.ts";
 import { type AuthConfig, authorize } from "./auth.ts";
+import { CALL_ROUTES } from "./call-routes.ts";
 import { CONTROL_ROUTES } from "./control-routes.ts";
 import { INSTANCE_ROUTES } from "./instance-routes.ts";
 import { type Log, logFailure, methodNotAllowed, problemResponse } from "./problem.ts";
@@ -49,6 +50,7 @@ export function createApp<Env, Context>(options: AppOptions<Env, Context>): App<
     ...surfaceRoutes(options.version, () => routes),
     ...WORKFLOW_ROUTES,
     ...INSTANCE_ROUTES,
+    ...CALL_ROUTES,
     ...CONTROL_ROUTES,
   ];
   const router = routerOf(routes);

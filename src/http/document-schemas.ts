@@ -10,6 +10,7 @@ import type {
   HistoryItem,
   HistoryPage,
   InstanceStatus,
+  PendingUpdate,
   RewindPreview,
   StepState,
   WaitingFor,
@@ -77,6 +78,7 @@ const stepKindSchema = wordsOf<RecordKind>({
   send: "an event to another instance",
   event: "a wait for an event, or an event nobody has waited for yet",
   cancel: "a request to cancel the instance",
+  update: "a call of a handler that is not read-only, or the wait for one",
   rewind: "the last rewind of the instance; its attempts are how many there were",
 });
 
@@ -245,6 +247,19 @@ export const eventReceiptSchema = named(
     eventId: z.int().describe("The id under which the instance keeps it"),
   }),
 ) satisfies z.ZodType<EventReceipt>;
+
+export const pendingUpdateSchema = named(
+  "PendingUpdate",
+  z.object({
+    instanceId: z.string(),
+    executionId: z.string(),
+    call: z.string().describe("The handler's name"),
+    step: z.string().describe("Its name in the history, where its reply will be the result"),
+  }),
+) satisfies z.ZodType<PendingUpdate>;
+
+/** Whatever a handler returns. */
+export const callReplySchema = jsonSchema;
 
 export const healthSchema = named(
   "Health",

@@ -1,5 +1,5 @@
 /** The example answers of the OpenAPI document. */
-import type { EventReceipt, HistoryPage, RewindPreview } from "../core/documents.ts";
+import type { EventReceipt, HistoryPage, PendingUpdate, RewindPreview } from "../core/documents.ts";
 import type { StoredHistoryPage } from "../core/history.ts";
 import { type LinkedDocument, withLinks } from "./links.ts";
 import type { WorkflowDescription } from "./service.ts";
@@ -92,6 +92,13 @@ export const EVENT_EXAMPLE: EventReceipt = {
   executionId: "6f1c1f9e-2d1b-4f57-9c43-0a8f6f5f0c11",
   event: "approval",
   eventId: 12,
+};
+
+export const PENDING_UPDATE_EXAMPLE: PendingUpdate = {
+  instanceId: "order-17",
+  executionId: "6f1c1f9e-2d1b-4f57-9c43-0a8f6f5f0c11",
+  call: "add",
+  step: "add()#12",
 };
 
 export const WORKFLOWS_EXAMPLE: { readonly items: readonly WorkflowDescription[] } = {

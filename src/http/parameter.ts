@@ -34,6 +34,13 @@ export const EVENT_NAME: Parameter = {
   check: (name) => checkName(name, "an event"),
 };
 
+export const HANDLER_NAME: Parameter = {
+  description: "The name of a handler: letters, digits, spaces and _ . -",
+  invalid: "NAME_INVALID",
+  maxLength: LIMITS.nameLength,
+  check: (name) => checkName(name, "a handler"),
+};
+
 /** Parameters by the name they have in a path such as `/v1/instances/{id}`. */
 export type ParameterSet<Name extends string> = { readonly [Key in Name]: Parameter };
 

@@ -107,6 +107,9 @@ export const rewindBodySchema = z
 /** An event's payload: checked by whoever waits for the event. */
 export const eventBodySchema = z.unknown();
 
+/** A call's input: checked by the handler's schema. */
+export const callBodySchema = z.unknown();
+
 /** A decimal number in a query, which is text. Anything else is left for the schema to refuse. */
 const numeric = (text: unknown) =>
   typeof text === "string" && /^\d{1,9}(\.\d{1,3})?$/.test(text) ? Number(text) : text;
@@ -121,6 +124,13 @@ export const instanceQuerySchema = z.strictObject({
     .preprocess(numeric, z.number().min(0).max(LIMITS.waitSeconds))
     .default(0)
     .describe("Seconds to wait for the instance to end before it is answered as it is"),
+});
+
+export const callQuerySchema = z.strictObject({
+  wait: z
+    .preprocess(numeric, z.number().min(0).max(LIMITS.waitSeconds))
+    .default(LIMITS.callWaitSeconds)
+    .describe("Seconds to wait for an update to be done before it is answered 202"),
 });
 
 export const purgeQuerySchema = z.strictObject({

@@ -8,10 +8,12 @@ import type {
   Idempotency,
   InstanceDocument,
   OnConflict,
+  PendingUpdate,
   RewindPreview,
   StartReceipt,
 } from "../core/documents.ts";
 import type { StoredHistoryPage } from "../core/history.ts";
+import type { Json } from "../core/payload.ts";
 import type { Shown } from "./shown.ts";
 
 export interface StartRequest {
@@ -74,6 +76,11 @@ export interface ShownReceipt extends Omit<StartReceipt, "document"> {
   readonly document: Shown<InstanceDocument>;
 }
 
+/** The answer to a call of a handler: its reply, or that it is accepted and not done yet. */
+export type ShownCall =
+  | { readonly done: true; readonly reply: Shown<{ readonly value: Json }> }
+  | { readonly done: false; readonly pending: PendingUpdate };
+
 export interface Service {
   workflows(): readonly WorkflowDescription[];
   start(request: StartRequest): Promise<ShownReceipt>;
@@ -88,6 +95,18 @@ export interface Service {
     payload: unknown,
     idempotency: Idempotency | undefined,
   ): Promise<EventReceipt>;
+  /**
+   * Calls a handler of the instance's code.
+   *
+   * @param waitMillis how long to wait for the reply of an update
+   */
+  call(
+    id: string,
+    name: string,
+    input: unknown,
+    waitMillis: number,
+    idempotency: Idempotency | undefined,
+  ): Promise<ShownCall>;
   readonly suspend: ControlVerb;
   readonly resume: ControlVerb;
   readonly cancel: ControlVerb;

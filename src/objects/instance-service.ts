@@ -45,6 +45,14 @@ export function createInstanceService(registry: Registry, find: FindInstance): S
       const payload = pack(encode(value, `the event "${event}"`));
       return write(() => find(id).sendEvent(id, { event, payload, idempotency }));
     },
+    call: (id, name, value, waitMillis, idempotency) => {
+      const payload = pack(encode(value, `the input of "${name}"`));
+      const until = Date.now() + waitMillis;
+      const act = () =>
+        find(id).call(id, { name, payload, idempotency }, Math.max(0, until - Date.now()));
+      // With its key, an update that the object had accepted before it was lost is the same one.
+      return idempotency === undefined ? write(act) : read(act);
+    },
     suspend: (id, asked, idempotency) =>
       write(() => find(id).suspend(id, { ...asked, idempotency })),
     resume: (id, asked, idempotency) => write(() => find(id).resume(id, { ...asked, idempotency })),

@@ -10,6 +10,7 @@ import type {
 import type { StoredHistoryPage } from "../core/history.ts";
 import type { StepIdentity } from "../core/names.ts";
 import type { Registry } from "../core/workflow.ts";
+import type { CallCommand } from "../engine/calls.ts";
 import { Commands, type EventCommand, type StartCommand } from "../engine/commands.ts";
 import type {
   ControlCommand,
@@ -21,7 +22,7 @@ import { Engine } from "../engine/engine.ts";
 import type { TurnBudget } from "../engine/host.ts";
 import type { MessageAnswer } from "../engine/message.ts";
 import { withLinks } from "../http/links.ts";
-import type { ShownReceipt } from "../http/service.ts";
+import type { ShownCall, ShownReceipt } from "../http/service.ts";
 import type { Shown } from "../http/shown.ts";
 import { DurableObjectSql } from "../store/durable-object-sql.ts";
 import type { LogLevel } from "./console-log.ts";
@@ -29,7 +30,7 @@ import { objectHost } from "./object-host.ts";
 import { type PackedMessage, unpackMessage } from "./packed-message.ts";
 import { type PackedText, pack, unpack } from "./packed-text.ts";
 import { type Reply, replyOf } from "./reply.ts";
-import { shown } from "./shown-document.ts";
+import { shown, shownCall } from "./shown-document.ts";
 
 /** What the instances of one Worker share. */
 export interface InstanceConfig {
@@ -56,6 +57,11 @@ export interface InstanceRpc {
     limit: number,
   ): Promise<Reply<Shown<StoredHistoryPage>>>;
   sendEvent(id: string, command: Packed<EventCommand, "payload">): Promise<Reply<EventReceipt>>;
+  call(
+    id: string,
+    command: Packed<CallCommand, "payload">,
+    waitMillis: number,
+  ): Promise<Reply<ShownCall>>;
   suspend(id: string, command: ControlCommand): Promise<Reply<Document>>;
   resume(id: string, command: ControlCommand): Promise<Reply<Document>>;
   terminate(id: string, command: ControlCommand): Promise<Reply<Document>>;
@@ -126,6 +132,18 @@ export function workflowInstanceClass(config: InstanceConfig) {
       return replyOf(() => {
         const payload = unpack(command.payload);
         return this.#commands.sendEvent(id, { ...command, payload });
+      });
+    }
+
+    call(
+      id: string,
+      command: Packed<CallCommand, "payload">,
+      waitMillis: number,
+    ): Promise<Reply<ShownCall>> {
+      return replyOf(async () => {
+        const payload = unpack(command.payload);
+        const until = Date.now() + waitMillis;
+        return shownCall(await this.#commands.call(id, { ...command, payload }, until));
       });
     }
 

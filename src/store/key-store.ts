@@ -8,6 +8,9 @@ import type { Sql } from "./sql.ts";
 const SELECT_KEY = "SELECT fingerprint, answer FROM idempotency WHERE key = ? AND at > ?";
 const COUNT_KEYS = "SELECT COUNT(*) AS count FROM idempotency";
 const DELETE_OLD = "DELETE FROM idempotency WHERE at <= ?";
+const SELECT_BEGINNING = `SELECT key, answer FROM idempotency
+  WHERE substr(answer, 1, length(?1)) = ?1`;
+const REPLACE_ANSWER = "UPDATE idempotency SET answer = ? WHERE key = ?";
 const ANSWER_ALL = "UPDATE idempotency SET answer = ?";
 const INSERT_KEY =
   "INSERT OR REPLACE INTO idempotency (key, fingerprint, answer, at) VALUES (?, ?, ?, ?)";
@@ -61,6 +64,17 @@ export class KeyStore {
     if (!this.#exists) createKeyTable(this.#sql);
     this.#exists = true;
     this.#sql.run(INSERT_KEY, key, fingerprint, answer, now);
+  }
+
+  /** The answers that begin with a text. */
+  beginningWith(text: string): { readonly key: string; readonly answer: string }[] {
+    this.#exists ||= hasKeys(this.#sql);
+    return this.#exists ? this.#sql.all(SELECT_BEGINNING, text) : [];
+  }
+
+  /** Replaces the answer of a key. */
+  replace(key: string, answer: string): void {
+    this.#sql.run(REPLACE_ANSWER, answer, key);
   }
 
   /** Replaces all answers by another: what they told of is purged. */

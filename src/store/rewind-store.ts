@@ -8,7 +8,7 @@ import type { Sql } from "./sql.ts";
 
 const SELECT_ENDED = `SELECT id FROM step WHERE step = ? AND seq IS NOT NULL AND kind <> 'rewind'`;
 const SELECT_FAILED = `SELECT id FROM step WHERE state = 'failed' AND seq IS NOT NULL
-  AND kind <> 'event' LIMIT 1`;
+  AND kind NOT IN ('event', 'update') LIMIT 1`;
 const DELETE_UNHEARD_CANCEL =
   "DELETE FROM step WHERE kind = 'cancel' AND seq IS NULL RETURNING result";
 /** The first request stands. */

@@ -14,6 +14,7 @@ import { cellBytes, isSplit, PartStore } from "./part-store.ts";
 import type { NewStepRow, StepRow, StepSummary } from "./rows.ts";
 import { createOpenIndex } from "./schema.ts";
 import type { Sql } from "./sql.ts";
+import { UpdateStore } from "./update-store.ts";
 
 const COLUMNS = `id, seq, step, kind, state, asked, attempt, due,
   ${atHand("input")}, ${atHand("result")}, ${atHand("failure")},
@@ -22,9 +23,10 @@ const COLUMNS = `id, seq, step, kind, state, asked, attempt, due,
 const SUMMARY = `id, seq, step, kind, state, asked, attempt, due,
   last_processed_id AS lastProcessedId, progress, child, started_at AS startedAt, at`;
 
-/** A request to cancel that is not yet delivered is open, too: a turn is owed to it. */
+/** A request to cancel or an update that is not yet delivered is open, too: a turn is owed to it. */
 const SELECT_OPEN = `SELECT ${SUMMARY} FROM step
-  WHERE seq IS NULL AND (state IN ('open', 'running', 'sent', 'arrived', 'orphaned') OR kind = 'cancel') ORDER BY id`;
+  WHERE seq IS NULL AND (state IN ('open', 'running', 'sent', 'arrived', 'orphaned') OR kind = 'cancel'
+  OR (kind = 'update' AND state = 'buffered')) ORDER BY id`;
 const SELECT_CANCEL =
   "SELECT id FROM step WHERE kind = 'cancel' AND step = ? AND (seq IS NULL OR ?)";
 const TAKE_CANCEL = "UPDATE step SET seq = ?, state = 'done', at = ? WHERE id = ?";
@@ -32,6 +34,7 @@ const SELECT_ENDED = `SELECT ${COLUMNS} FROM step WHERE seq IS NOT NULL ORDER BY
 const SELECT_UNENDED = `SELECT ${COLUMNS} FROM step
   WHERE seq IS NULL AND state <> 'failed' ORDER BY id`;
 const SELECT_PAGE = `SELECT ${COLUMNS} FROM step WHERE id > ? ORDER BY id LIMIT ?`;
+const SELECT_LAST_SEQ = "SELECT MAX(seq) AS seq FROM step";
 const SELECT_LAST = `SELECT ${SUMMARY} FROM step ORDER BY id DESC LIMIT 1`;
 const SELECT_LAST_ACTIVITY = `SELECT ${SUMMARY} FROM step WHERE kind = 'activity'
   ORDER BY id DESC LIMIT 1`;
@@ -157,6 +160,7 @@ export class StepStore {
   readonly #sql: Sql;
   readonly #parts: PartStore;
   readonly #distant: DistantCells<keyof typeof CELLS>;
+  readonly updates: UpdateStore;
   #indexed = false;
   #buffered: Buffered | undefined;
 
@@ -164,6 +168,7 @@ export class StepStore {
     this.#sql = sql;
     this.#parts = parts;
     this.#distant = new DistantCells(sql, parts, CELLS);
+    this.updates = new UpdateStore(sql, parts);
   }
 
   /** Steps that have ended, in the order of delivery. */
@@ -187,11 +192,16 @@ export class StepStore {
     return rows;
   }
 
-  /** A result that a row has, as memory is to keep it: a large one is read again when it is needed. */
-  kept(id: number, result: Encoded): StoredText {
-    if (result.length * 3 <= LIMITS.textAtHandBytes) return result;
-    const bytes = byteLength(result);
-    return bytes <= LIMITS.textAtHandBytes ? result : this.#distant.of(id, "result", bytes);
+  /** A text that a row has, as memory is to keep it: a large one is read again when it is needed. */
+  kept(id: number, text: Encoded, column: "input" | "result" = "result"): StoredText {
+    if (text.length * 3 <= LIMITS.textAtHandBytes) return text;
+    const bytes = byteLength(text);
+    return bytes <= LIMITS.textAtHandBytes ? text : this.#distant.of(id, column, bytes);
+  }
+
+  /** The place in the order of delivery that was given out last; null before the first. */
+  lastSeq(): number | null {
+    return this.#sql.all<{ seq: number | null }>(SELECT_LAST_SEQ)[0]?.seq ?? null;
   }
 
   last(): StepSummary | undefined {

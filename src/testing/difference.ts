@@ -9,6 +9,8 @@ export interface RunResult {
   readonly effects: readonly Effect[];
   /** What the test itself looks at, such as the rows of a table. */
   readonly observed: unknown;
+  /** What the calls of handlers were answered, in the order in which they were made. */
+  readonly replies?: readonly unknown[];
   /** What was still to be done when all was at rest; it may be nothing, whatever the usual run has left. */
   readonly leftBehind: readonly string[];
 }
@@ -18,6 +20,7 @@ export function differences(usual: RunResult, other: RunResult): string[] {
   return [
     ...outcomeDifference(usual.outcome, other.outcome),
     ...effectDifferences(usual.effects, other.effects),
+    ...valueDifference("what the calls are answered", usual.replies ?? [], other.replies ?? []),
     ...valueDifference("what the test observes", usual.observed, other.observed),
     ...other.leftBehind,
   ];

@@ -5,7 +5,7 @@
  * sees, and none leaves an instance stuck or a message unsent.
  */
 
-import { decodeFailure } from "../core/failure.ts";
+import { decodeFailure, toFailure } from "../core/failure.ts";
 import { decode, encode } from "../core/payload.ts";
 import { textOf } from "../core/stored-text.ts";
 import type { AnyWorkflow, Workflow } from "../core/workflow.ts";
@@ -38,6 +38,16 @@ export interface PlannedEvent {
   readonly afterMillis?: number;
 }
 
+/** A call of a handler that each run makes, when the call before it is answered. */
+export interface PlannedCall {
+  /** The id of the child it is for; the explored instance, whose id is `explored`, if left out. */
+  readonly to?: string;
+  readonly name: string;
+  readonly input?: unknown;
+  /** Milliseconds after the start, on the clock of the run, at the earliest. */
+  readonly afterMillis?: number;
+}
+
 export interface ExploreOptions<Output> {
   /** Mocks that keep nothing from one run to the next; for others see `scene`. */
   readonly activities?: readonly Mock[];
@@ -47,6 +57,8 @@ export interface ExploreOptions<Output> {
   /** The children that the workflow calls or starts, and theirs: they are lost at each point as well. */
   readonly workflows?: readonly AnyWorkflow[];
   readonly events?: readonly PlannedEvent[];
+  /** Queries and updates; what they are answered must be the same in every run. */
+  readonly calls?: readonly PlannedCall[];
   /** What of the output must be the same in every run; all of it if left out. */
   readonly compare?: (output: Output) => unknown;
   /** When a turn hands over to the next, as in `createWaymark`. */
@@ -78,6 +90,8 @@ export interface Exploration {
 
 const ID = "explored";
 const DEFAULT_UNTIL_MILLIS = 30 * 86_400_000;
+/** How long a client waits before it sends again what was not answered. */
+const RESEND_MILLIS = 500;
 const DEFAULT_MOST_RUNS = 10_000;
 /** Longer than any clock is coarse: code that reads the real one sees another time in the next run. */
 const APART_MILLIS = 2;
@@ -186,11 +200,13 @@ async function runOnce<Input, Output>(
   await cluster.start(workflow as Workflow<unknown, Output>, input, { id: ID });
   begun = true;
   void sendEvents(cluster, options.events ?? []);
+  const replies: unknown[] = [];
+  void makeCalls(cluster, options.calls ?? [], replies);
   await cluster.run(new Date(startedAt + (options.untilMillis ?? DEFAULT_UNTIL_MILLIS)));
   const outcome = outcomeOf(cluster, options.compare);
   const { effects, trace } = cluster;
   const observed = scene.observe?.();
-  const result = { outcome, effects, observed, leftBehind: leftBehind(cluster) };
+  const result = { outcome, effects, observed, replies, leftBehind: leftBehind(cluster) };
   return { result, trace, cluster };
 }
 
@@ -205,6 +221,31 @@ async function sendEvents(cluster: Cluster, events: readonly PlannedEvent[]): Pr
     await cluster
       .send(to, { what: `event ${name}`, request: (commands) => commands.sendEvent(to, command) })
       .catch(() => {}); // the instance has ended: that is for the outcome to tell
+  }
+}
+
+/** One client makes them all, each with a key and again until it is answered. */
+async function makeCalls(
+  cluster: Cluster,
+  calls: readonly PlannedCall[],
+  replies: unknown[],
+): Promise<void> {
+  const { clock } = cluster;
+  const startedAt = clock.now();
+  for (const [index, { to = ID, name, input, afterMillis = 0 }] of calls.entries()) {
+    const payload = encode(input, `the input of "${name}"`);
+    const idempotency = { key: `call ${index}`, fingerprint: payload };
+    await clock.sleep(Math.max(0, startedAt + afterMillis - clock.now()));
+    for (let reply: unknown; reply === undefined; ) {
+      const until = clock.now() + DEFAULT_UNTIL_MILLIS;
+      const answer = await cluster
+        .object(to)
+        .request((commands) => commands.call(to, { name, payload, idempotency }, until));
+      if (answer === undefined) await clock.sleep(RESEND_MILLIS);
+      else if (!answer.ok) reply = { error: toFailure(answer.error).message };
+      else if (answer.value.done) reply = { value: decode(answer.value.reply) };
+      if (reply !== undefined) replies.push(reply);
+    }
   }
 }
 

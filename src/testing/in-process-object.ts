@@ -65,6 +65,9 @@ interface Life {
   committing: boolean;
   /** Attempts whose function has not ended. One that was stopped may never end, and holds nothing. */
   readonly attempts: Set<ActivityContext>;
+  /** Resolves when it is lost. */
+  readonly died: Promise<void>;
+  readonly die: () => void;
   readonly engine: Engine;
   readonly commands: Commands;
 }
@@ -138,6 +141,22 @@ export class InProcessObject {
     return answer;
   }
 
+  /**
+   * Brings a request whose answer takes its time, as that to a long poll: undefined where the object was lost
+   * meanwhile. The engine sees to it that its answer does not leave before the commit of what it tells.
+   */
+  async request<Answer>(
+    request: (commands: Commands) => Promise<Answer>,
+  ): Promise<Delivered<Answer>> {
+    const life = this.#life;
+    const answer = request(life.commands).then(
+      (value) => ({ ok: true as const, value }),
+      (error: unknown) => ({ ok: false as const, error }),
+    );
+    const answered = await Promise.race([answer, life.died.then(() => undefined)]);
+    return life.dead ? undefined : answered;
+  }
+
   /** Runs until nothing is left to do, or nothing before that moment. */
   run(until?: number): Promise<void> {
     this.commit();
@@ -173,6 +192,7 @@ export class InProcessObject {
 
   #replaceLife(): void {
     this.#life.dead = true;
+    this.#life.die();
     this.sql.rollback();
     this.#alarm.lose();
     this.#life = this.#live();
@@ -227,7 +247,13 @@ export class InProcessObject {
   }
 
   #live(): Life {
+    let die = () => {};
+    const died = new Promise<void>((resolve) => {
+      die = resolve;
+    });
     const life = {
+      died,
+      die,
       dead: false,
       clockError: this.#faults.clockError?.(this.name) ?? 0,
       naps: 0,

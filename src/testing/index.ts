@@ -10,6 +10,7 @@ export type {
   Exploration,
   ExploredFailure,
   ExploreOptions,
+  PlannedCall,
   PlannedEvent,
   Scene,
 } from "./explore.ts";

@@ -12,6 +12,9 @@ import { ask } from "./network.ts";
 /** Steps of a history that are read at a time. */
 const PAGE = 1_000;
 
+/** How long an update may take in a test: 30 days. */
+const CALL_MILLIS = 2_592_000_000;
+
 /** Whether something is asked of an instance's children as well, and of theirs. */
 interface Recursion {
   readonly recursive?: boolean;
@@ -83,6 +86,38 @@ export class TestInstance<Output = unknown> {
     const idempotency = { key: `test ${++requests}`, fingerprint: encoded };
     const command = { event, payload: encoded, idempotency };
     this.#ask((commands) => commands.sendEvent(this.id, command));
+  }
+
+  /**
+   * Calls a handler of its code, as `POST /v1/instances/{id}/calls/{name}` does, and returns what it
+   * replies. An update runs what it needs: time moves on as far as its handler waits. One call is one update,
+   * over crashes too.
+   *
+   * @throws WaymarkError `HANDLER_NOT_FOUND`, `HANDLER_FAILED` with what it threw as `cause`, `INPUT_INVALID`,
+   *   `UPDATE_REFUSED`, `UPDATE_UNFINISHED`, `INSTANCE_SUSPENDED`, `INSTANCE_TERMINAL`; Error where an
+   *   update is not done when nothing more is to be done within 30 days
+   * @example expect(await instance.call("total")).toBe(42);
+   */
+  async call<Reply = unknown>(name: string, input?: unknown): Promise<Reply> {
+    const payload = encode(input, `the input of "${name}"`);
+    const idempotency = { key: `test ${++requests}`, fingerprint: `${name} ${payload}` };
+    const { scheduler } = this.#object;
+    const until = scheduler.clock.now() + CALL_MILLIS;
+    for (;;) {
+      const answer = this.#object.request((commands) =>
+        commands.call(this.id, { name, payload, idempotency }, until),
+      );
+      let over = false;
+      void answer.then(() => {
+        over = true;
+      });
+      await scheduler.run(until + 1, () => over);
+      const came = await answer;
+      if (came === undefined) continue; // it was lost meanwhile: the same request again
+      if (!came.ok) throw came.error;
+      if (came.value.done) return decode(came.value.reply) as Reply;
+      throw new Error(`the update ${came.value.pending.step} of "${this.id}" is not done`);
+    }
   }
 
   /**

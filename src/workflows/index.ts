@@ -8,6 +8,7 @@ import { digest } from "./digest.ts";
 import { migrateRecords } from "./migrate-records.ts";
 import { readPage } from "./read-page.ts";
 import { shipOrder, shipParcel } from "./ship-order.ts";
+import { takeOrder } from "./take-order.ts";
 import { watchEndpoint } from "./watch-endpoint.ts";
 
 export const workflows: readonly AnyWorkflow[] = [
@@ -21,4 +22,5 @@ export const workflows: readonly AnyWorkflow[] = [
   shipParcel,
   callService,
   bookTrip,
+  takeOrder,
 ];

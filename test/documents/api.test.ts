@@ -9,9 +9,14 @@ import { ID, startCommand } from "../engine/harness.ts";
 import { documentText } from "./examples.ts";
 
 const waiting = workflow("Waiting", async (ctx) => {
+  ctx.handle("query", { readOnly: true }, () => "looked");
+  ctx.handle("update", {}, () => "done");
   const how = await ctx.waitForEvent("end");
   if (how === "fail") throw new Error("as asked");
 });
+
+/** Within the day in which these instances live. */
+const SOON = new InProcessObject({ workflows: [] }).clock.now() + 1_000;
 
 const asked = { reason: null };
 const end = (how: string) => ({ event: "end", payload: encode(how, "the event") });
@@ -27,7 +32,14 @@ const PREPARATIONS: Record<string, ((commands: Commands) => unknown) | null> = {
   gone: (commands) => commands.purge(ID, { force: true }),
 };
 
-type Request = (commands: Commands) => number;
+type Request = (commands: Commands) => number | Promise<number>;
+
+const calling =
+  (name: string): Request =>
+  async (commands) => {
+    const { done } = await commands.call(ID, { name, payload: encode(null, "it") }, SOON);
+    return done ? 200 : 202;
+  };
 
 const starting =
   (onConflict: "reject" | "existing" | "replaceFinished" | "replace"): Request =>
@@ -52,6 +64,8 @@ const REQUESTS: Record<string, Request> = {
   rewind: answering(202, (commands) => commands.rewind(ID, { ...asked, to: null })),
   "rewind, to": answering(202, (commands) => commands.rewind(ID, { ...asked, to: "end" })),
   restart: answering(202, (commands) => commands.restart(ID, asked)),
+  "call, of a query": calling("query"),
+  "call, of an update": calling("update"),
   event: answering(202, (commands) => commands.sendEvent(ID, end("return"))),
   delete: answering(204, (commands) => commands.purge(ID, { force: false })),
   "delete?force=true": answering(204, (commands) => commands.purge(ID, { force: true })),
@@ -74,9 +88,10 @@ const [, ...statuses] = header;
 
 async function instanceThatIs(status: string): Promise<InProcessObject> {
   const object = new InProcessObject({ workflows: [waiting] });
-  object.commands.start(startCommand(waiting));
-  object.commit();
   const prepare = PREPARATIONS[status];
+  const startAt = prepare === null ? SOON * 2 : undefined; // a Pending one stays so
+  object.commands.start(startCommand(waiting, undefined, { startAt }));
+  object.commit();
   if (prepare === null) return object;
   await object.run(object.clock.now() + 1);
   prepare?.(object.commands);
@@ -92,13 +107,17 @@ function statusOf({ commands }: InProcessObject): string {
   }
 }
 
-function answerOf(request: Request, { commands }: InProcessObject): number {
-  try {
-    return request(commands);
-  } catch (error) {
-    if (error instanceof WaymarkError) return ERROR_CODES[error.code].status;
-    throw error;
-  }
+async function answerOf(request: Request, object: InProcessObject): Promise<number> {
+  const answer = await object.request(async (commands) => {
+    const answered = request(commands);
+    if (typeof answered === "number") return answered;
+    const [outcome] = await Promise.all([Promise.allSettled([answered]), object.run(SOON)]);
+    if (outcome[0].status === "rejected") throw outcome[0].reason;
+    return outcome[0].value;
+  });
+  if (answer?.ok) return answer.value;
+  if (answer?.error instanceof WaymarkError) return ERROR_CODES[answer.error.code].status;
+  throw answer?.error;
 }
 
 test("the table has every status and every request", () => {
@@ -114,7 +133,7 @@ describe.each(rows.map(([request = "", ...cells]) => ({ request, cells })))("$re
       expect(statusOf(object)).toBe(status);
       const request = REQUESTS[row.request];
       if (request === undefined) throw new Error(`no request ${row.request}`);
-      const answer = answerOf(request, object);
+      const answer = await answerOf(request, object);
       object.commit();
       expect(`${answer} ${statusOf(object)}`).toBe(cell);
       object.crash();

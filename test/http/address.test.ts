@@ -10,6 +10,7 @@ const PATHS: Record<string, string> = {
   "/v1/instances/a": "GET, HEAD, DELETE",
   "/v1/instances/a/history": "GET, HEAD",
   "/v1/instances/a/events/go": "POST",
+  "/v1/instances/a/calls/total": "POST",
   "/v1/instances/a/suspend": "POST",
   "/v1/instances/a/resume": "POST",
   "/v1/instances/a/terminate": "POST",

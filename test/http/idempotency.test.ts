@@ -44,7 +44,15 @@ describe("the Idempotency-Key header", () => {
 
   it("reaches every command, and none without it", async () => {
     const { send, service } = await surfaceWith("a");
-    const commands = ["events/go", "suspend", "resume", "terminate", "rewind", "restart"];
+    const commands = [
+      "events/go",
+      "calls/add",
+      "suspend",
+      "resume",
+      "terminate",
+      "rewind",
+      "restart",
+    ];
     for (const command of commands) {
       await send("POST", `/v1/instances/a/${command}`, withKey("k"));
       await send("POST", `/v1/instances/a/${command}`);

@@ -18,6 +18,8 @@ const SUCCESSES: readonly (readonly [operation: string, status: number, ...Examp
   ["getHistory", 200, "GET", "/v1/instances/a/history"],
   ["exportHistory", 200, "GET", "/v1/instances/a/export"],
   ["sendEvent", 202, "POST", "/v1/instances/a/events/go", { any: "JSON" }],
+  ["callHandler", 200, "POST", "/v1/instances/a/calls/total", { any: "JSON" }],
+  ["callHandler", 202, "POST", "/v1/instances/a/calls/slow", { any: "JSON" }],
   ["rewindInstance", 202, "POST", "/v1/instances/a/rewind", { reason: "why", to: "charge#2" }],
   ["rewindInstance", 200, "POST", "/v1/instances/a/rewind", { dryRun: true }],
   ["restartInstance", 202, "POST", "/v1/instances/a/restart", { reason: "why", id: "b" }],

@@ -80,6 +80,18 @@ export class RecordingService implements Service {
     return { instanceId: id, executionId: this.#find(id).executionId, event, eventId: 1 };
   }
 
+  async call(...parameters: Parameters<Service["call"]>): ReturnType<Service["call"]> {
+    this.#record("call", parameters);
+    const [id, name] = parameters;
+    const { executionId } = this.#find(id);
+    if (name === "slow") {
+      const pending = { instanceId: id, executionId, call: name, step: "slow()#1" };
+      return { done: false, pending };
+    }
+    if (name === "large") return { done: true, reply: { json: bytesOf('"large"') } };
+    return { done: true, reply: { value: { total: 42 } } };
+  }
+
   readonly suspend = this.#control("suspend", "Suspended");
   readonly resume = this.#control("resume", "Running");
   readonly cancel = this.#control("cancel", "Running");
@@ -162,3 +174,6 @@ function pending({ id = "", workflow, tags }: StartRequest): InstanceDocument {
     completedAt: null,
   };
 }
+
+const bytesOf = (text: string): ReadableStream<Uint8Array> =>
+  new Blob([text]).stream() as ReadableStream<Uint8Array>;

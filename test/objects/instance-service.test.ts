@@ -18,7 +18,7 @@ function breaking(times: number, error: Error) {
     return value;
   };
   const answer = reply({ ok: true, value: "the answer" });
-  const object = { get: answer, history: answer, export: answer, sendEvent: answer };
+  const object = { get: answer, history: answer, export: answer, sendEvent: answer, call: answer };
   const find = () => object as unknown as InstanceRpc;
   return { calls, service: createInstanceService(createRegistry([]), find) };
 }
@@ -49,6 +49,16 @@ describe.each([
       }
     },
   );
+
+  test("lets a call with a key be asked again, and none without: it may have been an update", async () => {
+    const idempotency = { key: "a", fingerprint: "b" };
+    const keyed = breaking(2, error);
+    expect(await thrownBy(keyed.service.call("i", "add", 1, 1_000, idempotency))).toBeNull();
+    expect(keyed.calls).toHaveLength(3);
+    const other = breaking(1, error);
+    expect(await thrownBy(other.service.call("i", "add", 1, 1_000, undefined))).not.toBeNull();
+    expect(other.calls).toHaveLength(1);
+  });
 
   test("does not let an event be sent again: it may have arrived", async () => {
     const broken = breaking(1, error);

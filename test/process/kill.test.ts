@@ -95,3 +95,38 @@ test("a SIGKILL loses nothing: stages go on, sleepers wake, requests are followe
     Array.from({ length: 12 }, (_, index) => index + 1),
   ]);
 }, 120_000);
+
+test("updates under SIGKILL are each applied once, and their replies are equal however often they are asked for", async () => {
+  await start("Till", {});
+  const amounts = Array.from({ length: 30 }, (_, index) => index + 1);
+  const killing = (async () => {
+    for (const seen of [6, 15, 24]) {
+      await until("added", seen);
+      await server.kill();
+      server = await boot();
+    }
+  })();
+  const replies: unknown[] = [];
+  for (const amount of amounts) replies.push(await add(amount));
+  await killing;
+  const totals = amounts.map((amount) => (amount * (amount + 1)) / 2);
+  expect(replies).toEqual(totals); // one after the other: each reply tells of all before it
+  expect(await Promise.all(amounts.map(add))).toEqual(totals);
+  expect(await ask("total")).toBe(totals.at(-1));
+  const told = new Map(ledger.of("added").map((effect) => [effect.idempotencyKey, effect.value]));
+  expect([...told.values()].map(Number).sort((a, b) => a - b)).toEqual(amounts);
+}, 120_000);
+
+const add = (amount: number) => ask("add", amount, `add ${amount}`);
+
+/** Calls a handler, as often as it takes. */
+async function ask(name: string, body: unknown = null, key = "none"): Promise<unknown> {
+  const headers = { "content-type": "application/json", "idempotency-key": key };
+  const request = { method: "POST", headers, body: JSON.stringify(body) };
+  for (;;) {
+    const url = `${server.url}/v1/instances/till/calls/${name}`;
+    const response = await fetch(url, request).catch(() => null);
+    if (response?.status === 200) return response.json();
+    await new Promise((resolve) => setTimeout(resolve, 50)); // 202, or nobody is there
+  }
+}

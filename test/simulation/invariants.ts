@@ -275,6 +275,7 @@ export const refusedDoNotFit = ({ steps }: StoredHistory): string[] =>
   steps.filter(isRefused).flatMap(({ kind, result, failure }) => {
     const payload = decode(result ?? "-1");
     const { code } = decodeFailure(failure ?? "{}");
+    if (kind === "update" && code === "UPDATE_REFUSED") return [];
     const sound = kind === "event" && code === "EVENT_INVALID" && madeOf(payload) === undefined;
     return sound ? [] : [`W8: the ${kind} ${payload} is refused with ${code}`];
   });

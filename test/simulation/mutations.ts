@@ -353,7 +353,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "keep what followed from a step that is rewound",
     file: "engine/past.ts",
-    find: "for (const step of left) if (!asked.has(step.step) && !keeps(step)) gone.add(step);",
+    find: "for (const step of left) if (!asked.has(step.step) && !keeps?.(step)) gone.add(step);",
     replace: "",
   },
   {
@@ -415,6 +415,30 @@ const MUTATIONS: readonly Mutation[] = [
     file: "engine/rewind-target.ts",
     find: "? null : withUndone(past, target);",
     replace: "? null : target;",
+  },
+  {
+    fault: "forget the reply of an update",
+    file: "engine/updates.ts",
+    find: "steps.updates.reply(id, row);",
+    replace: "",
+  },
+  {
+    fault: "let the time of an update be that of its reply",
+    file: "store/update-store.ts",
+    find: '"UPDATE step SET state = ?, result = ?, failure = ? WHERE id = ?"',
+    replace: '"UPDATE step SET state = ?, result = ?, failure = ?, at = at + 5 WHERE id = ?"',
+  },
+  {
+    fault: "forget the keys of updates when a round ends",
+    file: "engine/engine.ts",
+    find: "this.updates.settle(row.executionId, next);",
+    replace: "",
+  },
+  {
+    fault: "apply an update again on a repeated request",
+    file: "engine/calls.ts",
+    find: "keys.keep(command.idempotency, JSON.stringify(kept), now);",
+    replace: "keys.checkRoom(now);",
   },
 ];
 

@@ -12,6 +12,7 @@ import type { RetryHandler } from "../../src/core/retry.ts";
 import { workflow } from "../../src/core/workflow.ts";
 import { type Mock, type MockFunction, mock } from "../../src/testing/mock.ts";
 import { SCHEMAS } from "./picky.ts";
+import { answerCalls } from "./updates.ts";
 
 /** What a workflow may do. Times are milliseconds. */
 export type Program =
@@ -200,6 +201,10 @@ function witnessed(lines: readonly string[], instanceId: string | undefined): st
 export const racy = workflow("Racy", async (ctx, program: Program): Promise<readonly string[]> => {
   const rounds = program.kind === "rounds" ? program : null;
   const seen = witnessed(rounds?.seen ?? [], ctx.instanceId);
+  answerCalls(ctx, seen, (key) => {
+    const program = { kind: "call", millis: 5, failures: 0, fatal: false } as const;
+    return ctx.call(work, { path: key, seen: digest(seen), program }, { key });
+  });
   const [path, part] = [`${rounds?.round ?? 0}`, rounds?.parts[rounds.round] ?? program];
   const undo = part.kind === "saga" ? undoWork : undefined;
   if (undo !== undefined) ctx.onCompensate(() => ctx.run("released", () => "ran", { retry }));

@@ -59,7 +59,11 @@ export async function retell(
     return promise;
   };
   const requested = new AbortController();
+  const handlers = new Map<string, (input: unknown) => unknown>();
+  const replies: { step: StoredStep; reply?: unknown; failure?: unknown }[] = [];
   const ctx = {
+    handle: (name: string, _options: unknown, fn: (input: unknown) => unknown) =>
+      handlers.set(name, fn),
     race,
     map: (items: unknown[], each: Each, options: Mapping) =>
       map(items, each, options, requested.signal),
@@ -100,6 +104,18 @@ export async function retell(
       [now, seq, draws] = [Math.max(now, step.at), step.seq ?? 0, 0];
       continue;
     }
+    if (step.kind === "update") {
+      [now, seq, draws] = [Math.max(now, step.at), step.seq ?? 0, 0];
+      const handled = { step };
+      replies.push(handled);
+      const handler = handlers.get(step.step.slice(0, step.step.indexOf("(")));
+      new Promise((resolve) => resolve(handler?.(parse(step.input ?? "-1")))).then(
+        (reply) => Object.assign(handled, { reply }),
+        (failure) => Object.assign(handled, { failure }),
+      );
+      await settled();
+      continue;
+    }
     if (step.kind === "cancel") {
       [now, seq, draws] = [Math.max(now, step.at), step.seq ?? 0, 0];
       for (const [name, teller] of tellers) {
@@ -123,6 +139,13 @@ export async function retell(
     if (step.state !== "failed") teller.resolve(parse(step.result ?? "-1"));
     else teller.reject(rejection(step));
     await settled();
+  }
+  for (const { step, reply, failure } of replies) {
+    const told = step.state === "done" ? reply === parse(step.result ?? "-1") : true;
+    const failed = step.state !== "failed" || failure !== undefined;
+    if (!told || !failed) problem ??= `${step.step} is answered ${reply ?? failure} by the model`;
+    const undone = step.state !== "done" && step.state !== "failed";
+    if (undone && (reply ?? failure) !== undefined) problem ??= `${step.step} has no reply`;
   }
   const [forsaken] = early;
   if (forsaken !== undefined) problem ??= `${forsaken.step} was recorded, and nobody waited`;

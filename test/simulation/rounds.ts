@@ -115,16 +115,19 @@ function standingOf(object: InProcessObject): Standing | undefined {
   const input = (row.workflow === racy.name ? decode(given) : { kind: "draw" }) as Program;
   const rows = steps.page(0, LIMITS.steps);
   const kept = rows.filter(({ state }) => state === "buffered");
+  const events = kept.filter(({ kind }) => kind === "event");
   const done = steps.ended().filter(({ kind, state }) => kind === "event" && state === "done");
   return {
     executionId: row.executionId,
     round: input.kind === "rounds" ? input.round : 0,
     seen: new Set(input.kind === "rounds" ? input.seen.flatMap(heardIn) : []),
-    events: [...done, ...kept].map(({ step, result }) => ({
+    events: [...done, ...events].map(({ step, result }) => ({
       name: nameOf(step),
       payload: asSent(textOf(result ?? "")),
     })),
-    refused: rows.filter(isRefused).map(({ result }) => textOf(result ?? "")),
+    refused: rows
+      .filter((row) => row.kind === "event" && isRefused(row))
+      .map(({ result }) => textOf(result ?? "")),
     steps: rows.length - kept.length,
   };
 }

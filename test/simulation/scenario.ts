@@ -18,7 +18,8 @@ export interface ClientAct {
     | "suspend"
     | "resume"
     | "rewind"
-    | "compensate";
+    | "compensate"
+    | "update";
   /** Of a rewind: how far back it goes, from 0 to 1; to what the instance ended with if left out. */
   readonly back?: number | undefined;
 }
@@ -230,6 +231,19 @@ export function withSagas(scenario: Scenario, random: Random): Scenario {
     if (random.chance(0.7)) ends.push({ at: at + 100_000, verb: "rewind" });
     const all = [...acts, ...ends].sort((a, b) => a.at - b.at);
     return { ...instance, program: saga, acts: all };
+  });
+  return { ...scenario, instances };
+}
+
+/** Drawn apart from all else, too. */
+export function withUpdates(scenario: Scenario, random: Random): Scenario {
+  const instances = scenario.instances.map((instance) => {
+    if (!random.chance(0.4)) return instance;
+    const updates = Array.from({ length: 1 + random.below(5) }, (): ClientAct => {
+      const at = random.pick([0, 1, 5, 30, 400, 3_000, 60_000]) + random.below(9);
+      return { at, verb: "update" };
+    });
+    return { ...instance, acts: [...instance.acts, ...updates].sort((a, b) => a.at - b.at) };
   });
   return { ...scenario, instances };
 }

@@ -3,7 +3,7 @@ import { type InstanceStatus, isTerminal } from "../../src/core/documents.ts";
 import { isWaymarkError } from "../../src/core/errors.ts";
 import type { StoredHistory } from "../../src/core/history.ts";
 import { LIMITS } from "../../src/core/limits.ts";
-import { encode } from "../../src/core/payload.ts";
+import { decode, encode } from "../../src/core/payload.ts";
 import type { Commands } from "../../src/engine/commands.ts";
 import { InstanceStore } from "../../src/store/instance-store.ts";
 import { Cluster } from "../../src/testing/cluster.ts";
@@ -15,8 +15,16 @@ import { asSent, pace } from "./picky.ts";
 import { MOCKS, racy, sub, witness } from "./programs.ts";
 import { Random } from "./random.ts";
 import { RoundsWatch } from "./rounds.ts";
-import { type ClientAct, type Scenario, scenarioOf, withRewinds, withSagas } from "./scenario.ts";
+import {
+  type ClientAct,
+  type Scenario,
+  scenarioOf,
+  withRewinds,
+  withSagas,
+  withUpdates,
+} from "./scenario.ts";
 import { Undoing } from "./undoing.ts";
+import { appliedOnce, heardIn, heardOf, isReply, UpdateClient } from "./updates.ts";
 
 /** What became of a seed. */
 export interface SeedReport {
@@ -41,7 +49,8 @@ const MOST_ROUNDS = 200;
 export async function simulate(seed: number): Promise<SeedReport> {
   const random = new Random(seed);
   const rewound = withRewinds(scenarioOf(random), new Random(-seed));
-  const scenario = withSagas(rewound, new Random(seed + SAGAS));
+  const sagas = withSagas(rewound, new Random(seed + SAGAS));
+  const scenario = withUpdates(sagas, new Random(0x5eed ^ -seed));
   const faults = faultPlan(random);
   const simulation = new Simulation(scenario, faults, random, cellBytesOf(seed));
   await simulation.run();
@@ -106,6 +115,9 @@ class Simulation {
   readonly #sent = new Map<string, Set<string>>();
   /** Instances that stood still for a while, because they were suspended or had lost their alarm. */
   readonly #delayed = new Set<string>();
+  readonly #updates = new UpdateClient();
+  /** Calls under way. */
+  #looking = 0;
   #events = 0;
   #restarts = 0;
   #rewinds = 0;
@@ -133,7 +145,8 @@ class Simulation {
     witness.sent = (to, payload) => this.#delivered.push([to, encode(payload, "the event")]);
     pace.sleep = (millis) => this.cluster.clock.sleep(millis);
     witness.saw = (id) => {
-      if (id !== undefined) this.problems.push(...invariants.maySee(this.cluster.object(id)));
+      if (id === undefined || this.#looking > 0) return; // a call may replay what it does not deliver
+      this.problems.push(...invariants.maySee(this.cluster.object(id)));
     };
   }
 
@@ -161,6 +174,7 @@ class Simulation {
     for (const { at, verb, back } of acts) {
       await clock.sleep(Math.max(0, begun + startAfter + at - clock.now()));
       if (verb === "rewind") await this.#rewind(id, back);
+      else if (verb === "update") await this.#update(id, this.#updates.next(id));
       else await this.#act(id, verb, program);
     }
   }
@@ -187,6 +201,49 @@ class Simulation {
       const to = step === undefined || step.kind === "rewind" ? null : step.step;
       return commands.rewind(id, { to, reason: "simulated", idempotency });
     });
+  }
+
+  /** Sends an update until it is answered, if only that it is accepted. */
+  async #update(id: string, number: number): Promise<void> {
+    const { cluster, problems } = this;
+    for (;;) {
+      this.#looking++;
+      const request = this.#updates.request(id, number, cluster.clock.now());
+      const answer = await cluster.object(id).request(request);
+      this.#looking--;
+      if (answer === undefined) {
+        await cluster.clock.sleep(500);
+        continue;
+      }
+      const heard = answer.ok ? heardIn(answer.value) : heardOf(answer.error);
+      const rewound = this.#rewound.has(id);
+      problems.push(...(rewound ? [] : this.#updates.hear(number, heard)));
+      return;
+    }
+  }
+
+  /** W8: each update is answered as before; and a query, by the code, what the code has returned. */
+  async #judgeCalls(id: string, { status, workflow, output }: StoredHistory): Promise<void> {
+    const { cluster, problems } = this;
+    for (const [number] of this.#updates.of(id)) {
+      const until = new Date(cluster.clock.now() + MINUTE);
+      const again = this.#update(id, number);
+      await cluster.run(until);
+      await again;
+    }
+    if (workflow !== racy.name || status !== "Completed") return;
+    const commits = cluster.object(id).commits;
+    const seen = await cluster.instance(id).call<string[]>("seen");
+    const returned = decode(output ?? "-1") as string[];
+    if (JSON.stringify(seen) !== JSON.stringify(returned)) {
+      problems.push(`W6: a query of ${id} is answered ${seen}, and it has returned ${returned}`);
+    }
+    if (cluster.object(id).commits !== commits) problems.push(`a query of ${id} has written`);
+    const acts = this.#scenario.instances.find((instance) => instance.id === id)?.acts ?? [];
+    const anew = acts.some(({ verb }) => ["replace", "restart", "purge"].includes(verb));
+    const sent = this.#updates.of(id);
+    const known = sent.filter(([, heard]) => !(anew && isReply(heard))); // else another execution did it
+    if (!this.#rewound.has(id)) problems.push(...appliedOnce(seen, known));
   }
 
   async #act(id: string, verb: ClientAct["verb"], program: Instance["program"]): Promise<void> {
@@ -372,6 +429,7 @@ class Simulation {
         ...invariants.childrenAgree(history, cluster),
         ...(await invariants.replaysTheSame(history, customStatus)),
       );
+      await this.#judgeCalls(id, history);
     }
   }
 }

@@ -161,3 +161,31 @@ test("saga: a trip without a car is undone though the object died while it booke
     .map(({ step, state }) => `${step} ${state}`);
   expect(undone).toEqual(["undo/Book:car failed", "undo/Book:hotel done", "undo/Book:flight done"]);
 });
+
+test("updates and queries: an order is filled, looked at and closed though the object died in each update", async () => {
+  await start("TakeOrder", "order", { stock: `${WEB}/slow/stock`, sendTo: `${WEB}/hook` });
+  const ask = async (name: string, body: unknown, key: string) => {
+    const headers = { "idempotency-key": key };
+    return call(`/v1/instances/order/calls/${name}`, { body, headers });
+  };
+  const items = [
+    { sku: "tea", cents: 450 },
+    { sku: "salt", cents: 120 },
+  ];
+  for (const item of items) {
+    const first = ask("add", item, item.sku).catch(() => null);
+    await killWhileWaitingFor("order", "activity"); // as it is reserved
+    const again = await ask("add", item, item.sku);
+    expect(again.status).toBe(200);
+    const reply = await again.json();
+    expect(reply).toMatchObject({ status: "open", items: expect.arrayContaining([item]) });
+    const answered = await first;
+    if (answered?.ok) expect(await answered.json()).toEqual(reply);
+  }
+  const summary = { status: "ordered", items, cents: 570 };
+  expect(await (await ask("order", null, "order")).json()).toEqual(summary);
+  expect(await get("order", 15)).toMatchObject({ status: "Completed", output: summary });
+  await abortAllDurableObjects();
+  expect(await (await ask("summary", null, "look")).json()).toEqual(summary);
+  expect(await (await ask("order", null, "order")).json()).toEqual(summary);
+});

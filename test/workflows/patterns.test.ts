@@ -9,6 +9,7 @@ import { approval } from "../../src/workflows/approval.ts";
 import { callService } from "../../src/workflows/call-service.ts";
 import { checkLinks } from "../../src/workflows/check-links.ts";
 import { outline, readPage } from "../../src/workflows/read-page.ts";
+import { takeOrder } from "../../src/workflows/take-order.ts";
 import { watchEndpoint } from "../../src/workflows/watch-endpoint.ts";
 import { download, post, probe } from "../../src/workflows/web.ts";
 
@@ -237,5 +238,69 @@ describe("durable HTTP: CallService", () => {
     const scene = () => ({ fetch: service(3, "well done") });
     const { failures, report } = await explore(callService, input, { scene });
     expect(failures, report).toEqual([]);
+  });
+});
+
+describe("updates and queries: TakeOrder", () => {
+  const stock = "https://example.com/stock";
+  const sendTo = "https://example.com/orders";
+  const tea = { sku: "tea", cents: 450 };
+  const salt = { sku: "salt", cents: 120 };
+  const shop = () => new Cluster({ workflows: [takeOrder], activities: [posting] });
+
+  test("is filled, looked at and closed while it waits", async () => {
+    const web = shop();
+    const order = await web.start(takeOrder, { stock, sendTo, openHours: 24 });
+    await web.run(new Date(web.clock.now() + 1_000));
+    expect(await order.call("add", tea)).toMatchObject({ cents: 450 });
+    expect(await order.call("add", salt)).toMatchObject({ cents: 570 });
+    expect(await order.call("remove", "tea")).toMatchObject({ cents: 120 });
+    const closed = { status: "ordered", items: [salt], cents: 120 };
+    expect(await order.call("order")).toEqual(closed);
+    await expect(order.call("add", tea)).rejects.toThrow();
+    await web.run();
+    expect(order.output()).toEqual(closed);
+    expect(await order.call("summary")).toEqual(closed);
+    expect(web.effects.map(({ what }) => what)).toEqual(
+      [stock, stock, sendTo].map((at) => `told ${at}`),
+    );
+  });
+
+  test("refuses what is no item, and gives up what cannot be reserved", async () => {
+    const soldOut = mock(post, () => {
+      throw new NonRetryableError("sold out");
+    });
+    const web = new Cluster({ workflows: [takeOrder], activities: [soldOut] });
+    const order = await web.start(takeOrder, { stock, openHours: 24 });
+    await web.run(new Date(web.clock.now() + 1_000));
+    await expect(order.call("add", { sku: "" })).rejects.toMatchObject({ code: "INPUT_INVALID" });
+    await expect(order.call("add", tea)).rejects.toMatchObject({ code: "HANDLER_FAILED" });
+    expect(await order.call("summary")).toMatchObject({ status: "open", items: [] });
+  });
+
+  test("expires, and takes nothing any more", async () => {
+    const web = shop();
+    const order = await web.start(takeOrder, { sendTo, openHours: 2 });
+    await web.run();
+    expect(order.output()).toEqual({ status: "expired", items: [], cents: 0 });
+    expect(web.effects).toEqual([]);
+  });
+
+  test("is crash-proof, and so are the replies", async () => {
+    const calls = [
+      { name: "add", input: tea },
+      { name: "add", input: salt },
+      { name: "add", input: { sku: 1 } },
+      { name: "remove", input: "tea" },
+      { name: "order" },
+      { name: "summary" },
+    ];
+    const { failures, report, points } = await explore(
+      takeOrder,
+      { stock, sendTo, openHours: 24 },
+      { activities: [posting], calls },
+    );
+    expect(failures, report).toEqual([]);
+    expect(points).toBeGreaterThan(20);
   });
 });
