@@ -107,7 +107,10 @@ export class Past {
         const changed = left.filter((step) => differs(step, asked.get(step.step)));
         for (const step of changed) gone.add(step);
         if (changed.length > 0) continue;
-        for (const step of left) if (!asked.has(step.step) && !keeps?.(step)) gone.add(step);
+        // Nor does one count that is asked for, and cancelled before its result comes to the code.
+        const unheard = new Set(driver.undelivered.map(({ step }) => step));
+        const stays = ({ step }: StepRow) => asked.has(step) && !unheard.has(step);
+        for (const step of left) if (!stays(step) && !keeps?.(step)) gone.add(step);
         const handled = new Map(driver.takeHandled().map((one) => [one.update, one]));
         const kept = this.ended.filter((step) => step.kind === "update" && !gone.has(step));
         const unanswered = kept.filter((step) => !isStillSo(step, handled.get(step.step)));

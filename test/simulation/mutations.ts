@@ -353,7 +353,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "keep what followed from a step that is rewound",
     file: "engine/past.ts",
-    find: "for (const step of left) if (!asked.has(step.step) && !keeps?.(step)) gone.add(step);",
+    find: "if (!stays(step) && !keeps?.(step)) gone.add(step);",
     replace: "",
   },
   {
