@@ -220,9 +220,9 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "let the code go on after continueAsNew",
     file: "core/driver.ts",
-    find: "      this.#end = end;\n      this.#noteStraying();\n    }\n    return new Promise(() => {});",
+    find: "      this.#conclude(end);\n      this.#noteStraying();\n    }\n    return new Promise(() => {});",
     replace:
-      '      if (!("next" in end) || this.#ordinal % 2 === 0) this.#end = end;\n      this.#noteStraying();\n    }\n    return Promise.reject(new Error("continued"));',
+      '      if (!("next" in end) || this.#ordinal % 2 === 0) this.#conclude(end);\n      this.#noteStraying();\n    }\n    return Promise.reject(new Error("continued"));',
   },
   {
     fault: "keep the steps of the execution that was restarted",
@@ -311,7 +311,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "take the result of a try that is over",
     file: "engine/execution.ts",
-    find: "if (step.sent && (attempt === null || attempt === attemptName(step.failed + 1))) {",
+    find: "if (step.sent && (attempt === null || attempt === present)) {",
     replace: "if (attempt === null || attempt.length > 0) {",
   },
   {
@@ -353,7 +353,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "keep what followed from a step that is rewound",
     file: "engine/rewind.ts",
-    find: "for (const step of left) if (!asked.has(step.step)) gone.add(step);",
+    find: "for (const step of left) if (!asked.has(step.step) && !keeps(step)) gone.add(step);",
     replace: "",
   },
   {
@@ -371,8 +371,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "use the idempotency key of before a rewind",
     file: "engine/runner.ts",
-    find: "redo(identity)",
-    replace: "redo(identity) * 0",
+    find: "redo(step)}",
+    replace: "redo(step) * 0}",
   },
   {
     fault: "take for a child's result what it came to before a rewind",
