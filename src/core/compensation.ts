@@ -45,7 +45,8 @@ export interface Undoable<Input, Output> {
   /**
    * Undoes the step where the execution fails or is cancelled later, in the reverse order of the calls,
    * with the retries and the timeout of its own definition. A step that has failed, or was not over, is
-   * undone as well: its effect may have happened. Where the workflow returns, nothing is undone.
+   * undone as well: its effect may have happened. Where the workflow returns, nothing is undone, and a stage
+   * that was passed through is not. A child that was not over is asked to end, and not waited for.
    *
    * @example
    * const cancelFlight = activity("CancelFlight", async ({ input, result }: UndoneStep<Trip, Flight>) =>
