@@ -5,4 +5,4 @@ import { workflows } from "./workflows/index.ts";
 const waymark = createWaymark({ workflows });
 
 export default waymark.handler;
-export const { WorkflowInstance, Activities } = waymark.objects;
+export const { WorkflowInstance, EntityInstance, Activities } = waymark.objects;

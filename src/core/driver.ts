@@ -12,7 +12,13 @@
  * cancel the instance is a completion of its own, and does the same to all steps that are open.
  */
 import { WaymarkError } from "./errors.ts";
-import { ActivityFailedError, CancelledError, ChildFailedError, fromFailure } from "./failure.ts";
+import {
+  ActivityFailedError,
+  CancelledError,
+  ChildFailedError,
+  EntityFailedError,
+  fromFailure,
+} from "./failure.ts";
 import { LIMITS } from "./limits.ts";
 import type { LogFields } from "./log.ts";
 import { countedIdentity, keyedIdentity, type StepIdentity } from "./names.ts";
@@ -415,6 +421,8 @@ function failureError(
       return new ActivityFailedError(step, attempts, failure);
     case "child":
       return new ChildFailedError(step, attempts, failure);
+    case "entity":
+      return new EntityFailedError(step, failure);
     default:
       return fromFailure(failure);
   }

@@ -28,7 +28,7 @@ import type { InstanceRow } from "../store/rows.ts";
 import type { Sql } from "../store/sql.ts";
 import { StepStore } from "../store/step-store.ts";
 import { TombstoneStore } from "../store/tombstone-store.ts";
-import { keepAnswer } from "./answer.ts";
+import { keepAnswer, keepLateAnswer } from "./answer.ts";
 import { PURGED } from "./answers.ts";
 import { Breather } from "./breather.ts";
 import { Budget } from "./budget.ts";
@@ -41,7 +41,13 @@ import { Ends } from "./ends.ts";
 import { Execution } from "./execution.ts";
 import { DEFAULT_TURN_BUDGET, type Host, type TurnBudget } from "./host.ts";
 import { Leaving } from "./leaving.ts";
-import { type Answered, type MessageAnswer, type MessageContent, prepared } from "./message.ts";
+import {
+  type Answered,
+  callerOf,
+  type MessageAnswer,
+  type MessageContent,
+  prepared,
+} from "./message.ts";
 import { nextExecution, unheard } from "./next-round.ts";
 import { Reporter, told } from "./reporter.ts";
 import { applyRewind, planRewind, type RewindRequest, stepsOf } from "./rewind.ts";
@@ -185,12 +191,12 @@ export class Engine {
       }
     }
     if (step === null) return;
-    const waitsForResult = content.kind === "start" && content.parent.awaited;
-    if (answer.ok && waitsForResult) return;
+    const caller = callerOf(content);
+    if (answer.ok && caller?.awaited) return;
     const outcome: Answered = answer.ok
       ? { ok: true, result: ENCODED_UNDEFINED }
       : { ok: false, failure: answer.failure, final: true };
-    const attempt = content.kind === "start" ? content.parent.attempt : null;
+    const attempt = caller?.attempt ?? null;
     this.conclude({ executionId, step, attempt }, outcome);
   }
 
@@ -202,6 +208,7 @@ export class Engine {
     if (isTerminal(row.status)) {
       // A rewind may ask what became of it. Whatever else was on its way is sent again then.
       if (!outcome.ok) this.steps.noteUnsent(step, encodeFailure(outcome.failure));
+      if (attempt !== null) keepLateAnswer(this.steps, step, attempt, outcome);
       return;
     }
     const now = this.host.now();

@@ -290,7 +290,10 @@ export class Execution {
     this.adopt();
     const now = this.#options.host.now();
     for (const step of this.#ready) {
-      const { kind } = step.ask.request;
+      const { request } = step.ask;
+      const { kind } = request;
+      if (kind === "entity" && !request.awaited && !step.sent)
+        this.#correspondence.begin(step, now);
       if ((kind === "start" || kind === "send") && !step.sent)
         this.#correspondence.begin(step, now);
     }
@@ -396,6 +399,7 @@ export class Execution {
         this.#ready.push(step);
         return false;
       case "child":
+      case "entity":
         if (step.sent) {
           const over = this.#correspondence.expire(step, now);
           if (!over) this.#schedule(step);

@@ -120,6 +120,13 @@ export function applyRewind(
     if (step.kind === "child") {
       const child = childAgain(step, step.child === null ? 0 : raise(step));
       if (child !== null) rewinds.setChild(step.id, child);
+    } else if (step.kind === "entity") {
+      // It was sent; what it comes to is in its row, or on its way.
+      const { oneWay = false } = JSON.parse(step.child ?? "{}") as Partial<Child>;
+      const { result, failure } = step;
+      const answered = result !== null || failure !== null;
+      const arrived = answered || (oneWay && !unanswered.has(step.step));
+      steps.setState(step.id, arrived ? "arrived" : "sent", at);
     } else if (step.kind === "send") {
       // It is not to be sent twice.
       const failure = step.failure === null ? null : textOf(step.failure);
@@ -141,7 +148,7 @@ export function redoneOf(mark: StepRow | undefined): ReadonlyMap<StepIdentity, n
 }
 
 /** The kinds of step that have attempts, and so an idempotency key or a child of each. */
-const HAS_ATTEMPTS: ReadonlySet<string> = new Set(["activity", "run", "child", "start"]);
+const HAS_ATTEMPTS: ReadonlySet<string> = new Set(["activity", "run", "child", "start", "entity"]);
 
 /** Whether a step's row serves its next attempt: the code asks for the very same again. */
 function staysOpen({ kind, state, input }: StepRow, asked: ReplayedAsk | undefined): boolean {
@@ -300,7 +307,7 @@ function culpritOf(error: Failure, ended: readonly StepRow[]): StepRow | undefin
   for (let failure: Failure | undefined = error; failure; failure = failure.cause) {
     const { code, properties: { step: named } = {} } = failure;
     const found =
-      code === "ACTIVITY_FAILED" || code === "CHILD_FAILED"
+      code === "ACTIVITY_FAILED" || code === "CHILD_FAILED" || code === "ENTITY_FAILED"
         ? ended.find(({ step, state }) => state === "failed" && step === named)
         : code === "EVENT_TIMEOUT"
           ? ended.findLast(({ state, kind }) => state === "failed" && kind === "event")

@@ -12,6 +12,7 @@ import type {
   StartReceipt,
 } from "../core/documents.ts";
 import type { StoredHistoryPage } from "../core/history.ts";
+import type { EntityService } from "./entity-service.ts";
 import type { Shown } from "./shown.ts";
 
 export interface StartRequest {
@@ -73,6 +74,7 @@ export interface ShownReceipt extends Omit<StartReceipt, "document"> {
 }
 
 export interface Service {
+  readonly entities: EntityService;
   workflows(): readonly WorkflowDescription[];
   start(request: StartRequest): Promise<ShownReceipt>;
   /** With `waitMillis` above 0: answers when the instance is terminal, or after that time. */
