@@ -101,12 +101,15 @@ function requestOf(
   return { kind: "entity", to: entityAddress(name, key), operation, payload, ...given };
 }
 
+/** The largest of inputs, with a key of the longest around it. */
+const COMPARED_BYTES = LIMITS.payloadBytes + 4_096;
+
 /** What a replay compares: the entity and the moment as well as the input. */
 function askOf({ name, key }: Target, request: EntityRequest, given: unknown) {
   const { operation, at, awaited } = request;
   const step = { key, input: given, ...(at === null ? {} : { at: new Date(at) }) };
   const compared = awaited ? step : { ...step, signal: true };
-  const input = encode(compared, `the input of "${name}.${operation}"`);
+  const input = encode(compared, `the input of "${name}.${operation}"`, COMPARED_BYTES);
   return { name: `${name}.${operation}`, input, request };
 }
 
