@@ -56,6 +56,14 @@ export interface EntityContext<State = unknown> {
     workflow: Workflow<Input>,
     ...args: ChildArguments<Input, EntityStartOptions>
   ): string;
+  /**
+   * Sends an event to a workflow's instance, with the new state. One that has ended or is not there does not get
+   * it, which the log says.
+   *
+   * @throws WaymarkError `INSTANCE_ID_INVALID`, `NAME_INVALID`, `PAYLOAD_UNSUPPORTED`
+   * @example ctx.sendEvent(ctx.state.instance, "all voted", ctx.state.votes);
+   */
+  sendEvent(id: string, name: string, payload?: unknown): void;
   /** Logs one flat JSON object. */
   log(message: string, fields?: LogFields): void;
 }

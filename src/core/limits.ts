@@ -115,6 +115,8 @@ export const LIMITS = {
   entityQueue: 1_000,
   /** Bytes (UTF-8) of their inputs together: two of the largest. */
   entityQueueBytes: 33_554_432,
+  /** Idempotency keys one entity keeps: more than an instance, for its life of requests has no end. */
+  entityKeys: 10_000,
   /** How often an operation may take its object with it, once that is looked for, before it has failed. */
   operationLosses: 2,
   /** Signals and starts of one operation: they are written in one commit with its state. */

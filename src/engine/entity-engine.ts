@@ -81,7 +81,7 @@ export class EntityEngine {
     this.#registry = options.registry;
     const parts = new PartStore(options.sql, options.cellBytes);
     this.store = new EntityStore(options.sql, parts);
-    this.keys = new KeyStore(options.sql);
+    this.keys = new KeyStore(options.sql, LIMITS.entityKeys);
     this.inbox = new InboxStore(options.sql);
     this.outbox = new OutboxStore(options.sql, parts);
     this.#breather = new Breather(this.host);
@@ -171,8 +171,9 @@ export class EntityEngine {
       this.#rest(now);
       return false;
     }
-    const due = this.store.nextDue() ?? budget.endsAt;
-    await this.#doorbell.waitUntil(this.host, Math.min(due, budget.endsAt));
+    const dues = [this.store.nextDue(), this.#courier.nextDue()];
+    const ahead = dues.filter((due) => due !== null && due > now) as number[];
+    await this.#doorbell.waitUntil(this.host, Math.min(...ahead, budget.endsAt));
     budget.spendStep();
     return true;
   }

@@ -18,7 +18,7 @@ import { WaymarkError } from "../core/errors.ts";
 import { engineFailure, type Failure, toFailure } from "../core/failure.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { LogFields } from "../core/log.ts";
-import { checkInstanceId, checkTags, keyedIdentity } from "../core/names.ts";
+import { checkInstanceId, checkName, checkTags, keyedIdentity } from "../core/names.ts";
 import { decode, type Encoded, encode } from "../core/payload.ts";
 import { uuidFrom } from "../core/random.ts";
 import { parseWith } from "../core/schema.ts";
@@ -162,6 +162,12 @@ export class OperationRun {
       })) as unknown as EntityContext["entity"],
       start: (workflow: AnyWorkflow, input?: unknown, options: EntityStartOptions = {}) =>
         this.#start(workflow, input, options),
+      sendEvent: (id, event, payload) => {
+        checkInstanceId(id);
+        checkName(event, "an event");
+        const encoded = encode(payload, `the event "${event}"`);
+        this.#post(id, { kind: "event", event, payload: encoded });
+      },
       log,
     };
   }

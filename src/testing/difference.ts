@@ -9,6 +9,8 @@ export interface RunResult {
   readonly effects: readonly Effect[];
   /** What the test itself looks at, such as the rows of a table. */
   readonly observed: unknown;
+  /** The states of the entities, by their addresses. */
+  readonly entities?: unknown;
   /** What was still to be done when all was at rest; it may be nothing, whatever the usual run has left. */
   readonly leftBehind: readonly string[];
 }
@@ -19,6 +21,7 @@ export function differences(usual: RunResult, other: RunResult): string[] {
     ...outcomeDifference(usual.outcome, other.outcome),
     ...effectDifferences(usual.effects, other.effects),
     ...valueDifference("what the test observes", usual.observed, other.observed),
+    ...valueDifference("the state of the entities", usual.entities, other.entities),
     ...other.leftBehind,
   ];
 }

@@ -48,6 +48,24 @@ const stock = entity("Stock", {
   },
 });
 
+test("an operation sends an event to an instance", async () => {
+  const waiting = workflow("Waiting", (ctx) => ctx.waitForEvent("go"));
+  const bell = entity("Bell", {
+    initial: () => 0,
+    operations: {
+      ring: (ctx, id: string) => {
+        ctx.state += 1;
+        ctx.sendEvent(id, "go", { rung: ctx.state });
+      },
+    },
+  });
+  const cluster = new Cluster({ workflows: [waiting], entities: [bell] });
+  const instance = await cluster.start(waiting);
+  await cluster.entity(bell, "a").call("ring", instance.id);
+  await cluster.run();
+  expect(instance.output()).toEqual({ rung: 1 });
+});
+
 const self = (): typeof stock => stock;
 
 const clusterOf = () => new Cluster({ workflows: [restock, strict], entities: [stock, total] });

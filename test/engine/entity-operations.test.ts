@@ -320,6 +320,38 @@ test("who waits longer than a minute is told to ask again, and then hears what c
   expect(cluster.entity(slow, "a").state()).toBe(5);
 });
 
+test("an entity keeps so many idempotency keys of a day, and no more", async () => {
+  const counter = entity("Counter", { initial: () => 0, operations: ADD });
+  const cluster = clusterOf({ entities: [counter] });
+  await cluster.entity(counter, "a").call("add", 1); // its own is the first
+  const { sql, entity: commands } = cluster.object("Counter/a");
+  const at = cluster.clock.now();
+  for (let key = 1; key < LIMITS.entityKeys; key++) {
+    sql.run("INSERT INTO idempotency VALUES (?, '', '{}', ?)", `key ${key}`, at);
+  }
+  const command = { name: "Counter", key: "a", operation: "add", input: "[1]" };
+  const another = () =>
+    commands.signal({ ...command, idempotency: { key: "another", fingerprint: "" } });
+  expect(another).toThrow(expect.objectContaining({ code: "IDEMPOTENCY_KEYS_FULL" }));
+  await cluster.advance("25 hours");
+  expect(another).not.toThrow();
+});
+
+test("an alarm that the platform has given up is set again by the next request", async () => {
+  const counter = entity("Counter", { initial: () => 0, operations: ADD });
+  let lost = true;
+  const cluster = clusterOf({ entities: [counter], faults: { alarmLost: () => lost } });
+  const one = cluster.entity(counter, "a");
+  one.signal("add", 1);
+  await cluster.run();
+  lost = false;
+  await cluster.run();
+  expect([one.state(), cluster.stuck()]).toEqual([undefined, [expect.anything()]]);
+  expect(() => cluster.object("Counter/a").entity.state("Counter", "a")).toThrow("has no state");
+  await cluster.run();
+  expect(one.state()).toBe(1);
+});
+
 test("definitions that cannot work are refused", () => {
   const define = (operations: never, timeout?: "10 minutes") =>
     entity("Bad", { initial: () => 0, operations, ...(timeout ? { timeout } : {}) });
