@@ -321,6 +321,43 @@ const MUTATIONS: readonly Mutation[] = [
     replace: '(kind === "start" || kind === "send") && step.sent',
   },
   {
+    fault: "signal no entity for which the code does not wait",
+    file: "engine/execution.ts",
+    find: 'kind === "entity" && !request.awaited && !step.sent',
+    replace: 'kind === "entity" && !request.awaited && step.sent',
+  },
+  {
+    fault: "run an operation of an entity twice that is sent twice",
+    file: "engine/entity-commands.ts",
+    find: "if (engine.inbox.has(from, number)) return { ok: true };",
+    replace: "",
+  },
+  {
+    fault: "keep what an operation of an entity has changed that failed",
+    file: "engine/entity-operation.ts",
+    find: "return { ok: false, failure: operationFailure(error) };",
+    replace:
+      'if (this.#state === null) return { ok: false, failure: operationFailure(error) };\n      return { ok: true, result: "-1", change: this.#change(), messages: [] };',
+  },
+  {
+    fault: "let an entity's operation begin before the one before it has ended",
+    file: "engine/entity-engine.ts",
+    find: "await this.#perform(next);",
+    replace: "void this.#perform(next);\n        await this.host.drain();",
+  },
+  {
+    fault: "forget the alarm of an entity's operation that was taken in",
+    file: "engine/entity-engine.ts",
+    find: "else if (alarm > this.host.now()) this.#arm();",
+    replace: "else if (alarm < this.host.now()) this.#arm();",
+  },
+  {
+    fault: "leave the parts of an entity's state that another takes the place of",
+    file: "store/entity-store.ts",
+    find: "this.#forgetState();\n    this.#sql.run(UPDATE_STATE",
+    replace: "this.#sql.run(UPDATE_STATE",
+  },
+  {
     fault: "count an attempt that its isolate has cut short though it made headway",
     file: "engine/runner.ts",
     find: "outcome.error instanceof IsolateLostError && attempt.gotFurther",

@@ -1,5 +1,6 @@
 /** Runs one seed: a scenario with its faults, watched by every invariant, to its very end. */
 import { type InstanceStatus, isTerminal } from "../../src/core/documents.ts";
+import { isEntityAddress } from "../../src/core/entity.ts";
 import { isWaymarkError } from "../../src/core/errors.ts";
 import type { StoredHistory } from "../../src/core/history.ts";
 import { LIMITS } from "../../src/core/limits.ts";
@@ -9,6 +10,16 @@ import { InstanceStore } from "../../src/store/instance-store.ts";
 import { Cluster } from "../../src/testing/cluster.ts";
 import type { InProcessObject } from "../../src/testing/in-process-object.ts";
 import { type TraceEvent, tellTrace } from "../../src/testing/trace.ts";
+import {
+  entityIsCovered,
+  entityWaits,
+  Losses,
+  ledger,
+  ledgersAgree,
+  lookAt,
+  type Noted,
+  withEntities,
+} from "./entities.ts";
 import { type FaultPlan, faultPlan } from "./fault-plan.ts";
 import * as invariants from "./invariants.ts";
 import { asSent, pace } from "./picky.ts";
@@ -39,7 +50,10 @@ const MOST_ROUNDS = 200;
 
 export async function simulate(seed: number): Promise<SeedReport> {
   const random = new Random(seed);
-  const scenario = withRewinds(scenarioOf(random), new Random(-seed));
+  const scenario = withEntities(
+    withRewinds(scenarioOf(random), new Random(-seed)),
+    new Random(seed ^ 0x5bd1e995),
+  );
   const faults = faultPlan(random);
   const simulation = new Simulation(scenario, faults, random, cellBytesOf(seed));
   await simulation.run();
@@ -96,6 +110,8 @@ class Simulation {
   readonly #goneBack = new invariants.Rewinds();
   /** Events that instances have sent, with the id of the one they went to. */
   readonly #delivered: (readonly [to: string, payload: string])[] = [];
+  readonly #noted: Noted[] = [];
+  readonly #losses = new Losses();
   /** The payloads of acknowledged events to the present execution of each instance. */
   readonly #sent = new Map<string, Set<string>>();
   /** Instances that stood still for a while, because they were suspended or had lost their alarm. */
@@ -117,6 +133,7 @@ class Simulation {
     this.#faults = faults;
     this.cluster = new Cluster({
       workflows: [racy, sub],
+      entities: [ledger],
       ...(cellBytes === undefined ? {} : { cellBytes }),
       activities: MOCKS,
       turn: scenario.turn,
@@ -125,6 +142,7 @@ class Simulation {
       onEvent: (event) => this.#watch(event),
     });
     witness.sent = (to, payload) => this.#delivered.push([to, encode(payload, "the event")]);
+    witness.noted = (key, line) => this.#noted.push([key, line]);
     pace.sleep = (millis) => this.cluster.clock.sleep(millis);
     witness.saw = (id) => {
       if (id !== undefined) this.problems.push(...invariants.maySee(this.cluster.object(id)));
@@ -258,11 +276,13 @@ class Simulation {
     if (bereft || suspended) this.#delayed.add(event.object);
     const row = event.kind === "commit" ? new InstanceStore(object.sql).read() : undefined;
     if (row?.rewind != null) this.#rewound.add(event.object).add(row.executionId);
+    this.#losses.see(event, object);
     this.problems.push(
       ...invariants.handlerNeverThrows(event),
       ...invariants.neverDiverges(event),
       ...invariants.mayBegin(event, object),
       ...invariants.isCovered(event, object, bereft),
+      ...entityIsCovered(event, object, bereft),
       ...invariants.partsAreOwned(event, object),
       ...invariants.sleepsUnwoken(event, object),
       ...invariants.showsHeld(event, object),
@@ -278,7 +298,7 @@ class Simulation {
 
   #goesOn(): boolean {
     return this.cluster.objects.some(
-      (object) => !hasEnded(object) || invariants.sentAll(object).length > 0,
+      (object) => !hasEnded(object) || invariants.sentAll(object).length > 0 || entityWaits(object),
     );
   }
 
@@ -295,8 +315,9 @@ class Simulation {
       if (!this.#faults.bereft.has(id)) this.problems.push(`W3: ${id} is stuck until it is nudged`);
     }
     for (const object of this.cluster.objects) {
-      if (object.alarm === null && invariants.sentAll(object).length > 0)
-        object.commands.get(object.name);
+      if (object.alarm !== null) continue;
+      if (isEntityAddress(object.name)) lookAt(object);
+      else if (invariants.sentAll(object).length > 0) object.commands.get(object.name);
     }
     for (const object of this.#unended()) {
       if (isHeld(object)) await this.#resume(object.name);
@@ -333,6 +354,7 @@ class Simulation {
   async #judge(): Promise<void> {
     const { cluster, problems } = this;
     for (const instance of cluster.stuck()) problems.push(`W3: ${instance.id} is stuck`);
+    problems.push(...ledgersAgree(cluster, this.#noted, this.#rewound, this.#losses));
     for (const object of cluster.objects) {
       const id = object.name;
       problems.push(...invariants.restsEmpty(object), ...invariants.sentAll(object));
