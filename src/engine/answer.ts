@@ -36,7 +36,7 @@ export function keepAnswer(
   return { state: "arrived", result, failure };
 }
 
-/** Keeps what an entity has answered to an execution that has ended: a rewind does not call it again. */
+/** Keeps what an entity has answered though nobody waits any more: a rewind does not call it again. */
 export function keepLateAnswer(
   steps: StepStore,
   step: StepIdentity,

@@ -212,12 +212,16 @@ export class Engine {
       return;
     }
     const now = this.host.now();
-    if (this.#execution !== null) this.#execution.conclude(step, attempt, outcome);
-    else {
-      const stored = this.steps.find(step);
-      if (stored !== undefined) keepAnswer(this.steps, stored, attempt, outcome, now);
-    }
+    const taken =
+      this.#execution?.conclude(step, attempt, outcome) ?? this.#keepAnswer(waits, outcome, now);
+    if (!taken && attempt !== null) keepLateAnswer(this.steps, step, attempt, outcome);
     if (row.heldAt === null) this.poke(now);
+  }
+
+  /** Keeps an answer while the execution is not in memory. Returns whether its step waits for it. */
+  #keepAnswer({ step, attempt }: Waits, outcome: Answered, now: number): boolean {
+    const stored = this.steps.find(step);
+    return stored !== undefined && keepAnswer(this.steps, stored, attempt, outcome, now) !== null;
   }
 
   /**

@@ -265,21 +265,22 @@ export class Execution {
    * asked for the step yet, on a replay; then its row keeps it.
    *
    * @param attempt the try it belongs to; null where the step has but one
+   * @returns whether anything waited for it
    */
-  conclude(identity: StepIdentity, attempt: string | null, answered: Answered): void {
+  conclude(identity: StepIdentity, attempt: string | null, answered: Answered): boolean {
     const now = this.#options.host.now();
     const step = this.#open.get(identity);
     if (step !== undefined) {
       const present = attemptName(step.child?.redo ?? 0, step.failed + 1);
-      if (step.sent && (attempt === null || attempt === present)) {
-        this.#conclude(step, answered, now);
-      }
-      return;
+      const waits = step.sent && (attempt === null || attempt === present);
+      if (waits) this.#conclude(step, answered, now);
+      return waits;
     }
     const row = this.#unasked.get(identity);
-    if (row === undefined) return;
+    if (row === undefined) return false;
     const arrived = keepAnswer(this.#options.steps, row, attempt, answered, now);
     if (arrived !== null) this.#unasked.set(identity, { ...row, ...arrived });
+    return arrived !== null;
   }
 
   /**

@@ -85,7 +85,7 @@ const UPDATE_ARRIVED =
 const NOTE_UNSENT =
   "UPDATE step SET failure = ? WHERE step = ? AND kind = 'send' AND state = 'cancelled'";
 /** What is waited for no more: a rewind of the execution may ask. */
-const SELECT_UNANSWERED = `SELECT id FROM step WHERE step = ? AND kind = 'entity'
+const SELECT_UNANSWERED = `SELECT id FROM step WHERE seq IS NULL AND step = ? AND kind = 'entity'
   AND state = 'cancelled' AND result IS NULL AND failure IS NULL AND attempt = ?
   AND COALESCE(json_extract(child, '$.redo'), 0) = ?`;
 const KEEP_LATE = "UPDATE step SET result = ?, failure = ? WHERE id = ?";
@@ -354,7 +354,7 @@ export class StepStore {
     this.#sql.run(NOTE_UNSENT, failure, step);
   }
 
-  /** Keeps the answer of an entity that came after the end of the execution, which a rewind may open again. */
+  /** Keeps an entity's answer to a call that was cancelled, or ended with its execution: a rewind may open it again. */
   keepLate(
     step: StepIdentity,
     { redo, attempt }: { readonly redo: number; readonly attempt: number },

@@ -139,6 +139,32 @@ test("a rewind does not call again what was called when the execution ended, and
   }
 });
 
+test("an answer to a call that was cancelled, while the code cleans up, is kept for a rewind", async () => {
+  const tidy = workflow("Tidy", async (ctx) => {
+    try {
+      return await ctx.entity(journal, "a").slowly("x");
+    } catch (error) {
+      await ctx.sleep("5 minutes");
+      throw error;
+    }
+  });
+  for (const lost of [false, true]) {
+    const cluster = clusterOf(tidy);
+    const instance = await cluster.start(tidy);
+    await cluster.advance("10 seconds");
+    instance.cancel();
+    await cluster.advance("10 seconds");
+    if (lost) instance.crash();
+    await cluster.advance("10 minutes");
+    expect(instance.document().status).toBe("Terminated");
+    instance.rewind();
+    await cluster.run();
+    expect(instance.output()).toBe(1);
+    expect(linesOf(cluster)).toEqual(["x"]);
+    expect(leftBehind(cluster)).toEqual([]);
+  }
+});
+
 test("a rewind calls again what has failed, and what came of it", async () => {
   const mended = { good: false };
   const repaired = entity("Repaired", {

@@ -305,8 +305,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "forget a child's result that comes while its parent is not in memory",
     file: "engine/engine.ts",
-    find: "if (stored !== undefined) keepAnswer(",
-    replace: "if (stored === undefined) keepAnswer(",
+    find: "stored !== undefined && keepAnswer(",
+    replace: "stored === undefined && keepAnswer(",
   },
   {
     fault: "take the result of a try that is over",
