@@ -94,6 +94,67 @@ test("a poisonous operation has failed after three losses at most, and the other
   expect(leftBehind(cluster)).toEqual([]);
 });
 
+test("a queue of nothing but poison does not use up the retries of the platform's alarm", async () => {
+  const mortal = entity("Mortal", {
+    initial: () => 0,
+    operations: {
+      ...ADD,
+      die: (): Promise<void> => {
+        cluster.object("Mortal/a").crash();
+        return new Promise(() => {});
+      },
+    },
+  });
+  let most = 0;
+  const cluster: Cluster = clusterOf({
+    entities: [mortal],
+    faults: {
+      processLost: () => false,
+      alarmLost: (_object, retries) => {
+        most = Math.max(most, retries);
+        return retries > 6;
+      },
+    },
+  });
+  const one = cluster.entity(mortal, "a");
+  for (let times = 0; times < 10; times++) one.signal("die");
+  one.signal("add", 1);
+  await cluster.run();
+  expect(one.state()).toBe(1);
+  expect(most).toBeLessThanOrEqual(2);
+});
+
+test("a deployment keeps states and what waits; an operation that is gone by then has failed", async () => {
+  const before = entity("Counter", {
+    initial: () => 0,
+    operations: { ...ADD, double: (ctx) => (ctx.state *= 2) },
+  });
+  const after = entity("Counter", { initial: () => 0, operations: ADD });
+  const cluster = clusterOf({ entities: [before] });
+  await cluster.entity(before, "a").call("add", 5);
+  cluster.entity(before, "a").signal("add", 1);
+  cluster.entity(before, "a").signal("double");
+  cluster.entity(before, "b").signal("add", 1);
+  cluster.deploy([], [after]);
+  await cluster.advance("1 minute");
+  expect(cluster.entity(after, "a").state()).toBe(6);
+  cluster.deploy([], []);
+  cluster.deploy([], [after]);
+  expect(await cluster.entity(after, "b").call("add", 1)).toBe(2);
+  const failed = cluster
+    .object("Counter/a")
+    .logs.filter(({ event }) => event === "operation.failed");
+  expect(failed).toMatchObject([{ operation: "double", code: "OPERATION_NOT_FOUND" }]);
+});
+
+test("a key is as long as it may be, and no longer", async () => {
+  const counter = entity("Counter", { initial: () => 0, operations: ADD });
+  const cluster = clusterOf({ entities: [counter] });
+  const longest = "ж".repeat(LIMITS.entityKeyLength);
+  expect(await cluster.entity(counter, longest).call("add", 1)).toBe(1);
+  expect(() => cluster.entity(counter, `${longest}x`)).toThrow("printable text of 1 to 256");
+});
+
 test("an operation whose object is lost in the middle runs again, and counts once", async () => {
   const clock = new VirtualClock();
   let runs = 0;
