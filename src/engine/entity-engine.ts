@@ -110,9 +110,14 @@ export class EntityEngine {
   /** An operation of this memory was stored: a turn is owed to it. */
   added(id: number): void {
     this.#own.add(id);
-    const alarm = this.#alarmAt ?? Number.POSITIVE_INFINITY;
     if (this.#turning) this.#doorbell.ring();
-    else if (alarm > this.host.now()) this.#arm(); // one that is due already must not be put off
+    else if (!this.#isAboutToFire()) this.#arm();
+  }
+
+  /** One that is due must not be put off by each operation that comes; one that is overdue does not come. */
+  #isAboutToFire(): boolean {
+    const late = this.host.now() - (this.#alarmAt ?? Number.NEGATIVE_INFINITY);
+    return late >= 0 && late < LOST_MILLIS;
   }
 
   /** What an operation comes to, once that is durable. */

@@ -122,6 +122,8 @@ export class Cancellations {
     if (event.kind === "log" && event.event.event === "step.cancelled") {
       this.#cancelled.add(of(event.event.execution, event.event.step));
     }
+    // Also where it was asked for and carried out between two looks at the row.
+    if (event.kind === "log" && event.event.event === "instance.rewound") this.#cancelled.clear();
     if (this.#cancelled.size === 0 || (event.kind !== "attempt" && event.kind !== "commit"))
       return [];
     const row = new InstanceStore(object.sql).read();

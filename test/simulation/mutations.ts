@@ -348,8 +348,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "forget the alarm of an entity's operation that was taken in",
     file: "engine/entity-engine.ts",
-    find: "else if (alarm > this.host.now()) this.#arm();",
-    replace: "else if (alarm < this.host.now()) this.#arm();",
+    find: "else if (!this.#isAboutToFire()) this.#arm();",
+    replace: "",
   },
   {
     fault: "leave the parts of an entity's state that another takes the place of",
