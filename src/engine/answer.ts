@@ -36,17 +36,21 @@ export function keepAnswer(
   return { state: "arrived", result, failure };
 }
 
-/** Keeps what an entity has answered though nobody waits any more: a rewind does not call it again. */
+/**
+ * Keeps what an entity has answered though nobody waits any more: a rewind, or changed code, does not call it
+ * again. Null where there is nothing to keep it in.
+ */
 export function keepLateAnswer(
   steps: StepStore,
   step: StepIdentity,
   attempt: string,
   answered: Answered,
-): void {
+): Pick<Arrived, "result" | "failure"> | null {
   const [redo = 0, number = 0] = attempt.split(".").map(Number);
   const result = answered.ok ? answered.result : null;
   const failure = answered.ok ? null : encodeFailure(answered.failure);
-  steps.keepLate(step, { redo, attempt: number }, { result, failure });
+  const kept = steps.keepLate(step, { redo, attempt: number }, { result, failure });
+  return kept ? { result, failure } : null;
 }
 
 /** The answer that a row has kept. */

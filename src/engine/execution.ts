@@ -18,7 +18,7 @@ import type { AnyWorkflow } from "../core/workflow.ts";
 import type { Child, InstanceRow, StepRow } from "../store/rows.ts";
 import type { StepStore } from "../store/step-store.ts";
 import { Agenda } from "./agenda.ts";
-import { keepAnswer, storedAnswer } from "./answer.ts";
+import { keepAnswer, keepLateAnswer, storedAnswer } from "./answer.ts";
 import type { Breather } from "./breather.ts";
 import type { Budget } from "./budget.ts";
 import { attemptName, Correspondence, cancelOf, isCorrespondence } from "./correspondence.ts";
@@ -216,7 +216,7 @@ export class Execution {
       }
       const step = openStep(ask);
       this.#open.set(ask.identity, step);
-      const row = this.#unasked.get(ask.identity);
+      const row = this.#reopened(this.#unasked.get(ask.identity));
       this.#unasked.delete(ask.identity);
       const lost = row !== undefined && this.#resume(step, row);
       const { kind } = ask.request;
@@ -265,7 +265,7 @@ export class Execution {
    * asked for the step yet, on a replay; then its row keeps it.
    *
    * @param attempt the try it belongs to; null where the step has but one
-   * @returns whether anything waited for it
+   * @returns whether anything waited for it, or its row was dealt with
    */
   conclude(identity: StepIdentity, attempt: string | null, answered: Answered): boolean {
     const now = this.#options.host.now();
@@ -280,7 +280,11 @@ export class Execution {
     if (row === undefined) return false;
     const arrived = keepAnswer(this.#options.steps, row, attempt, answered, now);
     if (arrived !== null) this.#unasked.set(identity, { ...row, ...arrived });
-    return arrived !== null;
+    else if (attempt !== null && row.kind === "entity") {
+      const late = keepLateAnswer(this.#options.steps, identity, attempt, answered);
+      if (late !== null) this.#unasked.set(identity, { ...row, ...late });
+    }
+    return true;
   }
 
   /**
@@ -335,12 +339,19 @@ export class Execution {
     this.#waits = this.#waits.filter((step) => !cancelled.has(step));
   }
 
+  /** Changed code asks for it after all, or no longer cancels it: it goes on from where it was. */
+  #reopened(row: StepRow | undefined): StepRow | undefined {
+    if (row === undefined || (row.state !== "orphaned" && row.state !== "cancelled")) return row;
+    const { host, steps } = this.#options;
+    const sent = row.kind === "entity" && row.child !== null; // it is not to be sent twice
+    const answered = row.result !== null || row.failure !== null;
+    const state = !sent ? "open" : answered ? "arrived" : "sent";
+    steps.setState(row.id, state, host.now());
+    return { ...row, state };
+  }
+
   /** Goes on from a stored row. Returns whether it was marked, and its attempt is lost. */
   #resume(step: OpenStep, row: StepRow): boolean {
-    const { host, steps } = this.#options;
-    // Changed code asks for it after all, or no longer cancels it: it goes on from where it was.
-    const closed = row.state === "orphaned" || row.state === "cancelled";
-    if (closed) steps.setState(row.id, "open", host.now());
     step.row = { id: row.id, lastProcessedId: row.lastProcessedId };
     step.startedAt = row.startedAt;
     step.due = row.due;

@@ -86,7 +86,7 @@ const NOTE_UNSENT =
   "UPDATE step SET failure = ? WHERE step = ? AND kind = 'send' AND state = 'cancelled'";
 /** What is waited for no more: a rewind of the execution may ask. */
 const SELECT_UNANSWERED = `SELECT id FROM step WHERE seq IS NULL AND step = ? AND kind = 'entity'
-  AND state = 'cancelled' AND result IS NULL AND failure IS NULL AND attempt = ?
+  AND state IN ('cancelled', 'orphaned') AND result IS NULL AND failure IS NULL AND attempt = ?
   AND COALESCE(json_extract(child, '$.redo'), 0) = ?`;
 const KEEP_LATE = "UPDATE step SET result = ?, failure = ? WHERE id = ?";
 const DELETE_ONE = "DELETE FROM step WHERE id = ?";
@@ -359,9 +359,11 @@ export class StepStore {
     step: StepIdentity,
     { redo, attempt }: { readonly redo: number; readonly attempt: number },
     { result, failure }: Pick<NewStepRow, "result" | "failure">,
-  ): void {
+  ): boolean {
     const [row] = this.#sql.all<{ id: number }>(SELECT_UNANSWERED, step, attempt, redo);
-    if (row !== undefined) this.#sql.run(KEEP_LATE, this.#cell(result), failure, row.id);
+    if (row === undefined) return false;
+    this.#sql.run(KEEP_LATE, this.#cell(result), failure, row.id);
+    return true;
   }
 
   /** The children of this execution, those that were only started too. */

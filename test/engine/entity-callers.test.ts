@@ -249,6 +249,31 @@ test("steps with keys are told apart, and code that calls another entity does no
   });
 });
 
+test("a call that the code no longer asks for, and then again, is not sent twice", async () => {
+  const calling = (when: "at once" | "never" | "later") =>
+    workflow("Calling", async (ctx) => {
+      const slow = () => ctx.entity(journal, "a").slowly("x", { key: "k" });
+      const signal = () => ctx.entity(journal, "a").signal.note("y", { key: "k" });
+      if (when === "at once") void Promise.all([slow(), signal()]);
+      await ctx.waitForEvent("go");
+      return when === "later" ? (await Promise.all([slow(), signal()]))[0] : null;
+    });
+  for (const meanwhile of ["10 seconds", "10 minutes"] as const) {
+    const cluster = clusterOf(calling("at once"));
+    const instance = await cluster.start(calling("at once"));
+    await cluster.advance("5 seconds");
+    cluster.deploy([calling("never")]);
+    instance.document(); // a look is no turn: what is sent goes on
+    await cluster.advance(meanwhile);
+    cluster.deploy([calling("later")]);
+    instance.send("go");
+    await cluster.advance("10 minutes");
+    expect(instance.output(), meanwhile).toBe(1);
+    expect(linesOf(cluster), meanwhile).toEqual(["x", "y"]);
+    expect(leftBehind(cluster)).toEqual([]);
+  }
+});
+
 test("an answer that comes while the caller is suspended is kept for its resume", async () => {
   const waiting = workflow("Waiting", (ctx) => ctx.entity(journal, "a").slowly("x"));
   const cluster = clusterOf(waiting);
