@@ -311,8 +311,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "take the result of a try that is over",
     file: "engine/execution.ts",
-    find: "if (step.sent && (attempt === null || attempt === attemptName(step.failed + 1))) {",
-    replace: "if (attempt === null || attempt.length > 0) {",
+    find: "const waits = step.sent && (attempt === null || attempt === present);",
+    replace: "const waits = attempt === null || attempt.length > 0;",
   },
   {
     fault: "start no child, and send no event, for which the code does not wait",
