@@ -39,7 +39,7 @@ export const OPERATIONS = ["note", "slow", "spoil", "copy"] as const;
 
 /** Drawn apart from all else, so that seeds without entities tell the story that they told before there were any. */
 export function withEntities(scenario: Scenario, random: Random): Scenario {
-  if (!random.chance(0.35)) return scenario;
+  if (!random.chance(0.3)) return scenario;
   const instances = scenario.instances.map((instance) => ({
     ...instance,
     program: sprinkle(instance.program, random),
