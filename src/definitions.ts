@@ -29,6 +29,16 @@ export type {
 } from "./core/context.ts";
 export type { HistoryItem, HistoryPage, InstanceDocument } from "./core/documents.ts";
 export type { Duration } from "./core/duration.ts";
+export type {
+  Entity,
+  EntityCallOptions,
+  EntityContext,
+  EntityDefinition,
+  EntityReference,
+  EntitySignalOptions,
+} from "./core/entity.ts";
+export { entity } from "./core/entity.ts";
+export type { EntityDocument } from "./core/entity-document.ts";
 export type { ErrorCode } from "./core/errors.ts";
 export { ERROR_CODES, isWaymarkError, WaymarkError } from "./core/errors.ts";
 export type { FailedCompensation, Failure } from "./core/failure.ts";
@@ -37,6 +47,7 @@ export {
   CancelledError,
   ChildFailedError,
   CompensationFailedError,
+  EntityFailedError,
   NonRetryableError,
   PreemptedError,
   RetryAfterError,

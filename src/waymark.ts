@@ -2,18 +2,26 @@
 
 import packageJson from "../package.json" with { type: "json" };
 import type { AnyActivity } from "./core/activity.ts";
+import { type AnyEntity, createEntityRegistry } from "./core/entity.ts";
 import { type AnyWorkflow, createRegistry } from "./core/workflow.ts";
 import type { TurnBudget } from "./engine/host.ts";
 import { createApp } from "./http/app.ts";
 import { parseAuth } from "./http/auth.ts";
 import { type ActivitiesClass, activitiesClass } from "./objects/activities.ts";
 import type { LogLevel } from "./objects/console-log.ts";
-import { createInstanceService, type FindInstance } from "./objects/instance-service.ts";
+import { type EntityInstanceClass, entityInstanceClass } from "./objects/entity-instance.ts";
+import {
+  createInstanceService,
+  type FindEntity,
+  type FindInstance,
+} from "./objects/instance-service.ts";
 import { type WorkflowInstanceClass, workflowInstanceClass } from "./objects/workflow-instance.ts";
 
 export interface WaymarkOptions {
   /** Every workflow this Worker runs; several versions of one name may stand side by side. */
   readonly workflows: readonly AnyWorkflow[];
+  /** Every entity that the workflows call, or requests do. */
+  readonly entities?: readonly AnyEntity[];
   /** The activities that run in the stateless entrypoint: those with `where: "worker"`. */
   readonly activities?: readonly AnyActivity[];
   /** When a turn hands over to the next; see docs/architecture.md before changing it. */
@@ -29,33 +37,49 @@ export interface Waymark {
   /** The classes to be exported under these names; `Activities` only where activities are listed. */
   readonly objects: {
     readonly WorkflowInstance: WorkflowInstanceClass;
+    readonly EntityInstance: EntityInstanceClass;
     readonly Activities: ActivitiesClass;
   };
 }
 
 /** The Worker's own exports, as the runtime hands them to each request. */
 interface ObjectContext {
-  readonly exports: { readonly WorkflowInstance: { getByName: FindInstance } };
+  readonly exports: {
+    readonly WorkflowInstance: { getByName: FindInstance };
+    readonly EntityInstance?: { getByName: FindEntity };
+  };
 }
 
 /**
  * Makes a Worker of workflows.
  *
  * `wrangler.toml` must declare the class: `[exports.WorkflowInstance]` with `type = "durable-object"`
- * and `storage = "sqlite"`.
+ * and `storage = "sqlite"`; where there are entities, `[exports.EntityInstance]` in the same way.
  *
- * @throws WaymarkError `DEFINITION_INVALID` where two workflows have the same name and version
+ * @throws WaymarkError `DEFINITION_INVALID` where two workflows have the same name and version, or two
+ *   entities the same name
  * @example
  * const waymark = createWaymark({ workflows: [migrateRecords] });
  * export default waymark.handler;
  * export const { WorkflowInstance, Activities } = waymark.objects;
  */
 export function createWaymark(options: WaymarkOptions): Waymark {
-  const { workflows, activities = [], turn = {}, logLevel = "info" } = options;
+  const {
+    workflows,
+    activities = [],
+    entities: defined = [],
+    turn = {},
+    logLevel = "info",
+  } = options;
   const registry = createRegistry(workflows);
+  const entities = createEntityRegistry(defined);
   const app = createApp<object, ObjectContext>({
-    serviceFor: (_env, { exports }) =>
-      createInstanceService(registry, (id) => exports.WorkflowInstance.getByName(id)),
+    serviceFor: (_env, { exports: { WorkflowInstance, EntityInstance } }) =>
+      createInstanceService(
+        registry,
+        (id) => WorkflowInstance.getByName(id),
+        EntityInstance && ((address) => EntityInstance.getByName(address)),
+      ),
     authFor: parseAuth,
     now: () => Date.now(),
     log: (event) => console.error(JSON.stringify(event)),
@@ -65,6 +89,7 @@ export function createWaymark(options: WaymarkOptions): Waymark {
     handler: { fetch: app.fetch },
     objects: {
       WorkflowInstance: workflowInstanceClass({ registry, turn, logLevel }),
+      EntityInstance: entityInstanceClass({ entities, registry, turn, logLevel }),
       Activities: activitiesClass(activities),
     },
   };

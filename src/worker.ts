@@ -1,8 +1,8 @@
 /** The composition root: what this Worker runs. A user's own looks the same with `from "waymark"`. */
 import { createWaymark } from "./index.ts";
-import { workflows } from "./workflows/index.ts";
+import { entities, workflows } from "./workflows/index.ts";
 
-const waymark = createWaymark({ workflows });
+const waymark = createWaymark({ workflows, entities });
 
 export default waymark.handler;
-export const { WorkflowInstance, Activities } = waymark.objects;
+export const { WorkflowInstance, EntityInstance, Activities } = waymark.objects;

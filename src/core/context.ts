@@ -18,6 +18,7 @@ import type { Compensation, Undoable } from "./compensation.ts";
 import type { Driver } from "./driver.ts";
 import { fetchMethod } from "./durable-fetch.ts";
 import type { Duration } from "./duration.ts";
+import { type EntityMethod, entityMethod } from "./entity-asks.ts";
 import type { FetchMethod } from "./fetch-options.ts";
 import type { HandleMethod } from "./handlers.ts";
 import type { PerformRequest } from "./http-request.ts";
@@ -129,6 +130,18 @@ export interface WorkflowContext<Input = unknown> {
    * @example await ctx.sendEvent(`order-${id}`, "paid", { amount });
    */
   sendEvent(id: string, name: string, payload?: unknown, options?: StepOptions): Promise<void>;
+  /**
+   * One entity: its operations, each of which is a step and runs exactly once. `signal` has them one way. What one
+   * execution sends to an entity arrives in order.
+   *
+   * @throws EntityFailedError (of a call) when the operation failed: the entity's state is as it was before
+   * @throws WaymarkError `NAME_INVALID` for a key that no entity can have, `PAYLOAD_UNSUPPORTED`,
+   *   `PAYLOAD_TOO_LARGE`, `STEP_KEY_REUSED`
+   * @example
+   * const total = await ctx.entity(counter, "user-1").add(5);
+   * await ctx.entity(counter, "user-1").signal.add(5, { at: tomorrow });
+   */
+  readonly entity: EntityMethod;
   /**
    * Runs a function as a step of its own, with the retries of an activity.
    *
@@ -332,6 +345,7 @@ export function createContext(
       step<StartedChild>(() => askChild(driver, "start", definition, input, options)),
     sendEvent: (id, name, payload, options = {}) =>
       step<void>(() => askSend(driver, id, name, payload, options)),
+    entity: entityMethod(driver),
     run: (name, fn, options = {}) => step(() => runInline(driver, name, fn, options)),
     fetch: ((url, options) => unheard(fetch(url, options))) as FetchMethod,
     sleep: (duration, options = {}) => step(() => askSleep(driver, duration, options)),

@@ -24,7 +24,7 @@ export interface WaitingFor {
   readonly step: string;
   /** For an activity: the attempt that runs, or comes next. */
   readonly attempt?: number;
-  /** For a child workflow: its instance. */
+  /** For a child workflow: its instance. For an operation of an entity: that, as `Name/key`. */
   readonly instanceId?: string;
   /** When it is due, where that is known. */
   readonly due?: string;

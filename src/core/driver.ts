@@ -22,6 +22,7 @@ import {
   ActivityFailedError,
   CancelledError,
   ChildFailedError,
+  EntityFailedError,
   fromFailure,
   TerminatedError,
 } from "./failure.ts";
@@ -623,6 +624,8 @@ function failureError(
       return new ActivityFailedError(step, attempts, failure);
     case "child":
       return new ChildFailedError(step, attempts, failure);
+    case "entity":
+      return new EntityFailedError(step, failure);
     default:
       return fromFailure(failure);
   }

@@ -83,6 +83,16 @@ export const ERROR_CODES = {
   CHILD_TIMEOUT: entry(500, "A child workflow took longer than its timeout", true),
   CHILD_REPLACED: entry(500, "Another execution took the place of a child workflow"),
   COMPENSATION_FAILED: entry(500, "The workflow failed, and not all of its steps could be undone"),
+  // Entities
+  ENTITY_NOT_FOUND: entry(404, "No entity of this name is registered, or it has no state"),
+  OPERATION_NOT_FOUND: entry(404, "The entity has no operation of this name"),
+  ENTITY_FAILED: entry(500, "An operation of an entity failed; its state is as it was"),
+  ENTITY_TIMEOUT: entry(500, "An operation of an entity did not end in time"),
+  ENTITY_LOST: entry(500, "An operation took its entity's object with it, time and again"),
+  ENTITY_FULL: entry(429, "Too many operations wait for the entity", true),
+  ENTITY_BUSY: entry(503, "The operation has not ended yet", true),
+  MESSAGES_EXCEEDED: entry(422, "An operation sends too many messages"),
+  RESULT_NOT_KEPT: entry(410, "The operation was carried out, and its result is not kept"),
   // Attempts
   ACTIVITY_FAILED: entry(500, "An activity failed for good"),
   ATTEMPT_TIMEOUT: entry(500, "An attempt took longer than its timeout", true),

@@ -16,7 +16,7 @@ export interface Failure {
   readonly code?: string;
   readonly stack?: string;
   readonly cause?: Failure;
-  /** The instance that failed, where it was a child workflow. */
+  /** The instance that failed, where it was a child workflow; the address of an entity. */
   readonly instanceId?: string;
   /** The error's own enumerable properties, as plain JSON. */
   readonly properties?: { readonly [name: string]: Json };
@@ -134,6 +134,33 @@ export class ChildFailedError extends WaymarkError {
 }
 
 /**
+ * What a workflow catches where an operation of an entity failed: it threw, took too long, took its object with
+ * it, or there is none of that name. The entity's state is as it was before. Where the code is
+ * `ENTITY_TIMEOUT` because of the call's own `timeout`, the operation may run all the same.
+ *
+ * @example
+ * try { await ctx.entity(account, from).withdraw(amount); }
+ * catch (error) {
+ *   if (error instanceof EntityFailedError) return { refused: error.failure.message };
+ *   throw error;
+ * }
+ */
+export class EntityFailedError extends WaymarkError {
+  override readonly name = "EntityFailedError";
+  /** The identity of the step that called it. */
+  readonly step: string;
+  /** What the operation threw. */
+  readonly failure: Failure;
+
+  constructor(step: string, failure: Failure) {
+    const who = failure.instanceId === undefined ? "" : ` (entity "${failure.instanceId}")`;
+    super("ENTITY_FAILED", `${step}${who} failed: ${failure.type}: ${failure.message}`);
+    this.step = step;
+    this.failure = failure;
+  }
+}
+
+/**
  * What a workflow catches where a step's `signal` was aborted before the step had ended, or where somebody
  * asked to cancel the instance: then each open step fails with it, once, and steps that are asked for from
  * there on run as ever, so that the code can clean up. Also the reason of the `signal` of an attempt that
@@ -222,8 +249,12 @@ export function toFailure(thrown: unknown): Failure {
 }
 
 /** What carries the failure of a step, which is stored as its cause. */
-const isStepFailure = (thrown: unknown): thrown is ActivityFailedError | ChildFailedError =>
-  thrown instanceof ActivityFailedError || thrown instanceof ChildFailedError;
+const isStepFailure = (
+  thrown: unknown,
+): thrown is ActivityFailedError | ChildFailedError | EntityFailedError =>
+  thrown instanceof ActivityFailedError ||
+  thrown instanceof ChildFailedError ||
+  thrown instanceof EntityFailedError;
 
 /** So many causes of it: each level of children adds one, and there may be any number of levels. */
 function shortened({ cause, ...failure }: Failure, left: number): Failure {

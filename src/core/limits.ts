@@ -122,6 +122,20 @@ export const LIMITS = {
   answerExcerptBytes: 1_024,
   /** Open steps an instance's document lists: its history has them all. */
   waitingFor: 1_000,
+  /** Characters of an entity's key: with its name well below the 1,024 bytes an object's name may have. */
+  entityKeyLength: 256,
+  /** The longest that one operation of an entity may take, in milliseconds: well inside one alarm's 15 minutes. */
+  operationMillis: 300_000,
+  /** Operations that wait for one entity, the scheduled ones among them; who sends more is told to send again. */
+  entityQueue: 1_000,
+  /** Bytes (UTF-8) of their inputs together: two of the largest. */
+  entityQueueBytes: 33_554_432,
+  /** Idempotency keys one entity keeps: more than an instance, for its life of requests has no end. */
+  entityKeys: 10_000,
+  /** How often an operation may take its object with it, once that is looked for, before it has failed. */
+  operationLosses: 2,
+  /** Signals and starts of one operation: they are written in one commit with its state. */
+  operationMessages: 1_000,
   /** Seconds a client may ask a status read to wait. */
   waitSeconds: 60,
 } as const;

@@ -44,19 +44,20 @@ const READERS = { bytes: (value: unknown) => value };
  * The stored form of a value.
  *
  * @param what names the value in errors, such as `the result of "ChargeCard"`
+ * @param most bytes that it may have, where that is more than any value of a user's
  * @throws WaymarkError `PAYLOAD_UNSUPPORTED` with the path of a value that cannot be stored,
  *   `PAYLOAD_TOO_LARGE` above {@link LIMITS.payloadBytes}.
  */
-export function encode(value: unknown, what: string): Encoded {
+export function encode(value: unknown, what: string, most: number = LIMITS.payloadBytes): Encoded {
   if (value === undefined) return ENCODED_UNDEFINED;
   const views = check(value, what);
   const text = views ? stringify(value, WRITERS) : stringify(value);
   if (text.length * 3 <= LIMITS.payloadBytes) return text; // counted only where a doubt is left
   const bytes = byteLength(text);
-  if (bytes > LIMITS.payloadBytes) {
+  if (bytes > most) {
     throw new WaymarkError(
       "PAYLOAD_TOO_LARGE",
-      `${what} is ${bytes} bytes when stored; the limit is ${LIMITS.payloadBytes}. ` +
+      `${what} is ${bytes} bytes when stored; the limit is ${most}. ` +
         "Store large data elsewhere, such as R2, and pass its key",
     );
   }

@@ -13,7 +13,15 @@ import type { Schema } from "./schema.ts";
 import type { StoredText } from "./stored-text.ts";
 
 /** The kinds of step a workflow can ask for. */
-export type StepKind = "activity" | "run" | "timer" | "event" | "child" | "start" | "send";
+export type StepKind =
+  | "activity"
+  | "run"
+  | "timer"
+  | "event"
+  | "child"
+  | "start"
+  | "send"
+  | "entity";
 
 /** The kinds of row a history may have: the steps, and what reaches the code without being asked for. */
 export type RecordKind = StepKind | "cancel" | "rewind" | "update";
@@ -45,6 +53,7 @@ export type StepRequest =
   | { readonly kind: "timer"; readonly due: number }
   | ChildRequest
   | { readonly kind: "send"; readonly to: string; readonly event: string }
+  | EntityRequest
   | {
       readonly kind: "event";
       readonly event: string;
@@ -72,6 +81,20 @@ export interface ChildRequest {
 export interface UndoneInput {
   readonly step: StepIdentity;
   readonly read: () => Omit<UndoneStep, "idempotencyKey">;
+}
+
+/** An operation of an entity: called, or signalled where nobody waits for its result. */
+export interface EntityRequest {
+  readonly kind: "entity";
+  /** The entity's address. */
+  readonly to: string;
+  readonly operation: string;
+  readonly payload: Encoded;
+  readonly awaited: boolean;
+  /** When it is to run, in milliseconds since 1970; null for at once. */
+  readonly at: number | null;
+  /** How long its result is waited for, in milliseconds; null for ever. */
+  readonly timeoutMillis: number | null;
 }
 
 /** A step the code has asked for. */

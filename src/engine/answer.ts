@@ -1,5 +1,6 @@
 /** The answer to a step that came while its execution could not take it: its row keeps it (W1). */
 import { decodeFailure, encodeFailure } from "../core/failure.ts";
+import type { StepIdentity } from "../core/names.ts";
 import { ENCODED_UNDEFINED, type Encoded, encode } from "../core/payload.ts";
 import { textOf } from "../core/stored-text.ts";
 import type { Child, StepRow } from "../store/rows.ts";
@@ -33,6 +34,23 @@ export function keepAnswer(
   const failure = answered.ok ? null : encodeFailure(answered.failure);
   steps.setArrived(row.id, { result, failure, at });
   return { state: "arrived", result, failure };
+}
+
+/**
+ * Keeps what an entity has answered though nobody waits any more: a rewind, or changed code, does not call it
+ * again. Null where there is nothing to keep it in.
+ */
+export function keepLateAnswer(
+  steps: StepStore,
+  step: StepIdentity,
+  attempt: string,
+  answered: Answered,
+): Pick<Arrived, "result" | "failure"> | null {
+  const [redo = 0, number = 0] = attempt.split(".").map(Number);
+  const result = answered.ok ? answered.result : null;
+  const failure = answered.ok ? null : encodeFailure(answered.failure);
+  const kept = steps.keepLate(step, { redo, attempt: number }, { result, failure });
+  return kept ? { result, failure } : null;
 }
 
 /** The answer that a row has kept. */

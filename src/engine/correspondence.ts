@@ -10,7 +10,7 @@ import type { StepIdentity } from "../core/names.ts";
 import { ENCODED_UNDEFINED, encode } from "../core/payload.ts";
 import { uuidFrom } from "../core/random.ts";
 import { nextAttemptAt } from "../core/retry.ts";
-import type { ChildRequest, StepRequest } from "../core/step.ts";
+import type { ChildRequest, EntityRequest, StepRequest } from "../core/step.ts";
 import type { Child, InstanceRow } from "../store/rows.ts";
 import type { Outgoing } from "./courier.ts";
 import type { Answered, ControlChild, StartChild } from "./message.ts";
@@ -20,7 +20,7 @@ import type { Reporter } from "./reporter.ts";
 
 /** Whether another instance answers it. */
 export const isCorrespondence = ({ kind }: StepRequest): boolean =>
-  kind === "child" || kind === "start" || kind === "send";
+  kind === "child" || kind === "start" || kind === "send" || kind === "entity";
 
 /** Which try of a step a message belongs to: those of before a rewind count no more. */
 export const attemptName = (redo: number, attempt: number): string => `${redo}.${attempt}`;
@@ -58,8 +58,12 @@ export class Correspondence {
       this.#post(request.to, identity, content);
       return;
     }
-    const child = request as ChildRequest;
     const redo = this.#options.redo(identity);
+    if (request.kind === "entity") {
+      this.#operate(step, request, redo, now);
+      return;
+    }
+    const child = request as ChildRequest;
     const rewinds = step.child?.rewinds === true && step.failed === 0;
     step.child = {
       id: child.id ?? uuidFrom(`${row.executionId}/${identity}`),
@@ -73,6 +77,16 @@ export class Correspondence {
     reporter.childStarted(identity, step.failed + 1, step.child.id);
   }
 
+  #operate(step: OpenStep, request: EntityRequest, redo: number, now: number): void {
+    const { to, operation, payload, at, timeoutMillis, awaited } = request;
+    const again = redo === 0 ? {} : { redo };
+    step.child = { id: to, parentClose: "abandon", ...again, ...(awaited ? {} : { oneWay: true }) };
+    if (timeoutMillis !== null) step.due = now + timeoutMillis;
+    this.#options.recorder.sent(step, now);
+    const caller = this.#parent(step);
+    this.#post(to, step.ask.identity, { kind: "operation", operation, input: payload, at, caller });
+  }
+
   #start(step: OpenStep, { workflow, version, tags, startAt }: ChildRequest): StartChild {
     const parent = this.#parent(step);
     const executionId = childExecution(parent);
@@ -83,7 +97,8 @@ export class Correspondence {
 
   #parent({ ask, child, failed }: OpenStep): ParentReference {
     const { id, executionId } = this.#options.row;
-    const awaited = ask.request.kind === "child";
+    const { request } = ask;
+    const awaited = request.kind === "child" || (request.kind === "entity" && request.awaited);
     const attempt = attemptName(child?.redo ?? 0, failed + 1);
     return { id, executionId, step: ask.identity, attempt, awaited };
   }
@@ -121,6 +136,7 @@ export class Correspondence {
 
   /** The child of a step takes longer than it may: it is ended, and the try has failed. */
   expire(step: OpenStep, now: number): boolean {
+    if (step.ask.request.kind === "entity") return this.#expireCall(step, now);
     const { timeout } = step.ask.request as ChildRequest;
     const millis = timeout === undefined ? 0 : durationMillis(timeout);
     const error = new WaymarkError("CHILD_TIMEOUT", `the child took longer than ${millis} ms`);
@@ -129,6 +145,11 @@ export class Correspondence {
       this.#post(step.child.id, null, controlOf("terminate", error.message, parent));
     }
     return this.conclude(step, { ok: false, failure: engineFailure(error), final: false }, now);
+  }
+
+  #expireCall(step: OpenStep, now: number): boolean {
+    const error = new WaymarkError("ENTITY_TIMEOUT", "the entity's answer did not come in time");
+    return this.conclude(step, { ok: false, failure: engineFailure(error), final: true }, now);
   }
 
   /** The code has cancelled a step: its child is asked to end. */

@@ -34,7 +34,7 @@ import type { InstanceRow } from "../store/rows.ts";
 import type { Sql } from "../store/sql.ts";
 import { StepStore } from "../store/step-store.ts";
 import { TombstoneStore } from "../store/tombstone-store.ts";
-import { keepAnswer } from "./answer.ts";
+import { keepAnswer, keepLateAnswer } from "./answer.ts";
 import { PURGED } from "./answers.ts";
 import { Breather } from "./breather.ts";
 import { Budget } from "./budget.ts";
@@ -47,7 +47,13 @@ import { Ends } from "./ends.ts";
 import { Execution } from "./execution.ts";
 import { DEFAULT_TURN_BUDGET, type Host, type TurnBudget } from "./host.ts";
 import { Leaving } from "./leaving.ts";
-import { type Answered, type MessageAnswer, type MessageContent, prepared } from "./message.ts";
+import {
+  type Answered,
+  callerOf,
+  type MessageAnswer,
+  type MessageContent,
+  prepared,
+} from "./message.ts";
 import { nextExecution, unheard, unheardUpdates } from "./next-round.ts";
 import { PastView } from "./past-view.ts";
 import { Reporter, told } from "./reporter.ts";
@@ -203,12 +209,12 @@ export class Engine {
       }
     }
     if (step === null) return;
-    const waitsForResult = content.kind === "start" && content.parent.awaited;
-    if (answer.ok && waitsForResult) return;
+    const caller = callerOf(content);
+    if (answer.ok && caller?.awaited) return;
     const outcome: Answered = answer.ok
       ? { ok: true, result: ENCODED_UNDEFINED }
       : { ok: false, failure: answer.failure, final: true };
-    const attempt = content.kind === "start" ? content.parent.attempt : null;
+    const attempt = caller?.attempt ?? null;
     this.conclude({ executionId, step, attempt }, outcome);
   }
 
@@ -220,15 +226,20 @@ export class Engine {
     if (isTerminal(row.status)) {
       // A rewind may ask what became of it. Whatever else was on its way is sent again then.
       if (!outcome.ok) this.steps.noteUnsent(step, encodeFailure(outcome.failure));
+      if (attempt !== null) keepLateAnswer(this.steps, step, attempt, outcome);
       return;
     }
     const now = this.host.now();
-    if (this.#execution !== null) this.#execution.conclude(step, attempt, outcome);
-    else {
-      const stored = this.steps.find(step);
-      if (stored !== undefined) keepAnswer(this.steps, stored, attempt, outcome, now);
-    }
+    const taken =
+      this.#execution?.conclude(step, attempt, outcome) ?? this.#keepAnswer(waits, outcome, now);
+    if (!taken && attempt !== null) keepLateAnswer(this.steps, step, attempt, outcome);
     if (row.heldAt === null) this.poke(now);
+  }
+
+  /** Keeps an answer while the execution is not in memory. Returns whether its step waits for it. */
+  #keepAnswer({ step, attempt }: Waits, outcome: Answered, now: number): boolean {
+    const stored = this.steps.find(step);
+    return stored !== undefined && keepAnswer(this.steps, stored, attempt, outcome, now) !== null;
   }
 
   /**

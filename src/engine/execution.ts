@@ -18,7 +18,7 @@ import type { AnyWorkflow } from "../core/workflow.ts";
 import type { Child, InstanceRow, StepRow } from "../store/rows.ts";
 import type { StepStore } from "../store/step-store.ts";
 import { Agenda } from "./agenda.ts";
-import { keepAnswer, storedAnswer } from "./answer.ts";
+import { keepAnswer, keepLateAnswer, storedAnswer } from "./answer.ts";
 import type { Breather } from "./breather.ts";
 import type { Budget } from "./budget.ts";
 import { attemptName, Correspondence, cancelOf, isCorrespondence } from "./correspondence.ts";
@@ -241,7 +241,7 @@ export class Execution {
       }
       const step = openStep(ask);
       this.#open.set(ask.identity, step);
-      const row = this.#unasked.get(ask.identity);
+      const row = this.#reopened(this.#unasked.get(ask.identity));
       this.#unasked.delete(ask.identity);
       const lost = row !== undefined && this.#resume(step, row);
       const { kind } = ask.request;
@@ -301,21 +301,26 @@ export class Execution {
    * asked for the step yet, on a replay; then its row keeps it.
    *
    * @param attempt the try it belongs to; null where the step has but one
+   * @returns whether anything waited for it, or its row was dealt with
    */
-  conclude(identity: StepIdentity, attempt: string | null, answered: Answered): void {
+  conclude(identity: StepIdentity, attempt: string | null, answered: Answered): boolean {
     const now = this.#options.host.now();
     const step = this.#open.get(identity);
     if (step !== undefined) {
       const present = attemptName(step.child?.redo ?? 0, step.failed + 1);
-      if (step.sent && (attempt === null || attempt === present)) {
-        this.#conclude(step, answered, now);
-      }
-      return;
+      const waits = step.sent && (attempt === null || attempt === present);
+      if (waits) this.#conclude(step, answered, now);
+      return waits;
     }
     const row = this.#unasked.get(identity);
-    if (row === undefined) return;
+    if (row === undefined) return false;
     const arrived = keepAnswer(this.#options.steps, row, attempt, answered, now);
     if (arrived !== null) this.#unasked.set(identity, { ...row, ...arrived });
+    else if (attempt !== null && row.kind === "entity") {
+      const late = keepLateAnswer(this.#options.steps, identity, attempt, answered);
+      if (late !== null) this.#unasked.set(identity, { ...row, ...late });
+    }
+    return true;
   }
 
   /**
@@ -326,7 +331,10 @@ export class Execution {
     this.adopt();
     const now = this.#options.host.now();
     for (const step of this.#ready) {
-      const { kind } = step.ask.request;
+      const { request } = step.ask;
+      const { kind } = request;
+      if (kind === "entity" && !request.awaited && !step.sent)
+        this.#correspondence.begin(step, now);
       if ((kind === "start" || kind === "send") && !step.sent)
         this.#correspondence.begin(step, now);
     }
@@ -367,17 +375,24 @@ export class Execution {
     this.#waits = this.#waits.filter((step) => !cancelled.has(step));
   }
 
+  /** Changed code asks for it after all, or no longer cancels it: it goes on from where it was. */
+  #reopened(row: StepRow | undefined): StepRow | undefined {
+    if (row === undefined || (row.state !== "orphaned" && row.state !== "cancelled")) return row;
+    const { host, steps } = this.#options;
+    const sent = row.kind === "entity" && row.child !== null; // it is not to be sent twice
+    const answered = row.result !== null || row.failure !== null;
+    const state = !sent ? "open" : answered ? "arrived" : "sent";
+    steps.setState(row.id, state, host.now());
+    // The due of a child that was closed while it ran is its timeout: it is begun again, as the same try.
+    const ran = row.kind === "child" && row.failure === null;
+    return { ...row, state, ...(ran ? { due: null } : {}) };
+  }
+
   /** Goes on from a stored row. Returns whether it was marked, and its attempt is lost. */
   #resume(step: OpenStep, row: StepRow): boolean {
-    const { host, steps } = this.#options;
-    // Changed code asks for it after all, or no longer cancels it: it goes on from where it was.
-    const closed = row.state === "orphaned" || row.state === "cancelled";
-    if (closed) steps.setState(row.id, "open", host.now());
     step.row = { id: row.id, lastProcessedId: row.lastProcessedId };
     step.startedAt = row.startedAt;
-    // The due of a child that was closed while it ran is its timeout: it is begun again, as the same try.
-    const ran = closed && row.kind === "child" && row.failure === null;
-    step.due = ran ? null : row.due;
+    step.due = row.due;
     // A row with a due waits for its next attempt; one without was in the middle of an attempt,
     // which counts as failed only if it was marked: see design section 6.
     step.failed = step.due === null ? Math.max(0, row.attempt - 1) : row.attempt;
@@ -435,6 +450,7 @@ export class Execution {
         this.#ready.push(step);
         return false;
       case "child":
+      case "entity":
         if (step.sent) {
           const over = this.#correspondence.expire(step, now);
           if (!over) this.#schedule(step);

@@ -49,12 +49,24 @@ export interface SentEvent {
   readonly payload: Encoded;
 }
 
-export type MessageContent = StartChild | ChildResult | ControlChild | SentEvent;
+/** Runs an operation of an entity: the message's target. */
+export interface SentOperation {
+  readonly kind: "operation";
+  readonly operation: string;
+  readonly input: Encoded;
+  /** When it is to run, in milliseconds since 1970; null for at once. */
+  readonly at: number | null;
+  /** The step that sent it; null where an entity did. */
+  readonly caller: ParentReference | null;
+}
+
+export type MessageContent = StartChild | ChildResult | ControlChild | SentEvent | SentOperation;
 
 /** What of a message may be large; null where nothing. */
 export function payloadOf(content: MessageContent): Encoded | null {
   switch (content.kind) {
     case "start":
+    case "operation":
       return content.input;
     case "event":
       return content.payload;
@@ -69,6 +81,7 @@ export function payloadOf(content: MessageContent): Encoded | null {
 export function withPayload(content: MessageContent, payload: Encoded): MessageContent {
   switch (content.kind) {
     case "start":
+    case "operation":
       return { ...content, input: payload };
     case "event":
       return { ...content, payload };
@@ -77,6 +90,12 @@ export function withPayload(content: MessageContent, payload: Encoded): MessageC
     case "control":
       return content;
   }
+}
+
+/** The step that a message is of, where it has tries that must be told apart. */
+export function callerOf(content: MessageContent): ParentReference | null {
+  if (content.kind === "start") return content.parent;
+  return content.kind === "operation" ? content.caller : null;
 }
 
 export interface Message {

@@ -66,6 +66,9 @@ function apply(engine: Engine, { to, content }: Message): void {
       return;
     case "control":
       control(engine, content);
+      return;
+    case "operation":
+      throw new WaymarkError("OPERATION_NOT_FOUND", "an instance is no entity");
   }
 }
 

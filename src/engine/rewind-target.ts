@@ -143,7 +143,7 @@ function culpritOf(error: Failure, ended: readonly StepRow[]): StepRow | undefin
   for (let failure: Failure | undefined = error; failure; failure = failure.cause) {
     const { code, properties: { step: named } = {} } = failure;
     const found =
-      code === "ACTIVITY_FAILED" || code === "CHILD_FAILED"
+      code === "ACTIVITY_FAILED" || code === "CHILD_FAILED" || code === "ENTITY_FAILED"
         ? ended.find(({ step, state }) => state === "failed" && step === named)
         : code === "EVENT_TIMEOUT"
           ? ended.findLast(({ state, kind }) => state === "failed" && kind === "event")

@@ -132,6 +132,13 @@ export function applyRewind(
     if (step.kind === "child") {
       const child = childAgain(step, step.child === null ? 0 : raise(step));
       if (child !== null) rewinds.beginAgain(step.id, child);
+    } else if (step.kind === "entity") {
+      // It was sent; what it comes to is in its row, or on its way.
+      const { oneWay = false } = JSON.parse(step.child ?? "{}") as Partial<Child>;
+      const { result, failure } = step;
+      const answered = result !== null || failure !== null;
+      const arrived = answered || (oneWay && !unanswered.has(step.step));
+      steps.setState(step.id, arrived ? "arrived" : "sent", at);
     } else if (step.kind === "send" || (step.kind === "start" && step.child !== null)) {
       // It is not to be sent twice: where a child was started, it may have been purged since.
       const failure = step.failure === null ? null : textOf(step.failure);
@@ -159,7 +166,7 @@ export function redoneOf(mark: StepRow | undefined): ReadonlyMap<StepIdentity, n
 }
 
 /** The kinds of step that have attempts, and so an idempotency key or a child of each. */
-const HAS_ATTEMPTS: ReadonlySet<string> = new Set(["activity", "run", "child", "start"]);
+const HAS_ATTEMPTS: ReadonlySet<string> = new Set(["activity", "run", "child", "start", "entity"]);
 
 /** Whether a step's row serves its next attempt: the code asks for the very same again. */
 function staysOpen({ kind, state, input }: StepRow, asked: ReplayedAsk | undefined): boolean {

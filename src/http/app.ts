@@ -12,6 +12,7 @@ import { WaymarkError } from "../core/errors.ts";
 import { type AuthConfig, authorize } from "./auth.ts";
 import { CALL_ROUTES } from "./call-routes.ts";
 import { CONTROL_ROUTES } from "./control-routes.ts";
+import { ENTITY_ROUTES } from "./entity-routes.ts";
 import { INSTANCE_ROUTES } from "./instance-routes.ts";
 import { type Log, logFailure, methodNotAllowed, problemResponse } from "./problem.ts";
 import { GUARDED, isGuarded, type RequestScope, type Route } from "./route.ts";
@@ -52,6 +53,7 @@ export function createApp<Env, Context>(options: AppOptions<Env, Context>): App<
     ...INSTANCE_ROUTES,
     ...CALL_ROUTES,
     ...CONTROL_ROUTES,
+    ...ENTITY_ROUTES,
   ];
   const router = routerOf(routes);
   return {

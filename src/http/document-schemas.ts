@@ -33,7 +33,7 @@ const named = <Schema extends z.ZodType>(id: string, schema: Schema): Schema => 
 };
 
 const instantSchema = z.iso.datetime({ precision: 3 });
-const jsonSchema = named("Json", z.json());
+export const jsonSchema = named("Json", z.json());
 
 const processingStatusSchema = wordsOf<ProcessingStatus>({
   New: "not begun",
@@ -76,6 +76,7 @@ const stepKindSchema = wordsOf<RecordKind>({
   child: "a child workflow that is waited for",
   start: "a child workflow that is only started",
   send: "an event to another instance",
+  entity: "an operation of an entity, called or signalled",
   event: "a wait for an event, or an event nobody has waited for yet",
   cancel: "a request to cancel the instance",
   update: "a call of a handler that is not read-only, or the wait for one",
@@ -87,7 +88,7 @@ const waitingForSchema = z.object({
   name: z.string(),
   step: z.string(),
   attempt: z.int().exactOptional(),
-  instanceId: z.string().describe("The child workflow").exactOptional(),
+  instanceId: z.string().describe("The child workflow; an entity as Name/key").exactOptional(),
   due: instantSchema.exactOptional(),
 }) satisfies z.ZodType<WaitingFor>;
 

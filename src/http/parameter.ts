@@ -1,4 +1,5 @@
 /** Path parameters: how they are found in an address, decoded and checked. */
+import { checkEntityKey } from "../core/entity.ts";
 import { type ErrorCode, WaymarkError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { checkInstanceId, checkName } from "../core/names.ts";
@@ -39,6 +40,27 @@ export const HANDLER_NAME: Parameter = {
   invalid: "NAME_INVALID",
   maxLength: LIMITS.nameLength,
   check: (name) => checkName(name, "a handler"),
+};
+
+export const ENTITY_NAME: Parameter = {
+  description: "The name of a registered entity",
+  invalid: "NAME_INVALID",
+  maxLength: LIMITS.nameLength,
+  check: (name) => checkName(name, "an entity"),
+};
+
+export const ENTITY_KEY: Parameter = {
+  description: "Which entity of that name: any printable text",
+  invalid: "NAME_INVALID",
+  maxLength: LIMITS.entityKeyLength,
+  check: checkEntityKey,
+};
+
+export const OPERATION_NAME: Parameter = {
+  description: "The name of one of the entity's operations",
+  invalid: "NAME_INVALID",
+  maxLength: LIMITS.nameLength,
+  check: (name) => checkName(name, "an operation"),
 };
 
 /** Parameters by the name they have in a path such as `/v1/instances/{id}`. */

@@ -14,6 +14,7 @@ import type {
 } from "../core/documents.ts";
 import type { StoredHistoryPage } from "../core/history.ts";
 import type { Json } from "../core/payload.ts";
+import type { EntityService } from "./entity-service.ts";
 import type { Shown } from "./shown.ts";
 
 export interface StartRequest {
@@ -82,6 +83,7 @@ export type ShownCall =
   | { readonly done: false; readonly pending: PendingUpdate };
 
 export interface Service {
+  readonly entities: EntityService;
   workflows(): readonly WorkflowDescription[];
   start(request: StartRequest): Promise<ShownReceipt>;
   /** With `waitMillis` above 0: answers when the instance is terminal, or after that time. */

@@ -1,21 +1,31 @@
 /** The service behind the HTTP surface: finds the object of an instance and talks to it. */
+import { entitiesMissing } from "../core/entity.ts";
 import { WaymarkError } from "../core/errors.ts";
 import { encode } from "../core/payload.ts";
 import { jsonSchemaOf } from "../core/schema.ts";
 import { type Registry, startInput } from "../core/workflow.ts";
 import type { Service, WorkflowDescription } from "../http/service.ts";
+import type { EntityRpc } from "./entity-instance.ts";
+import { createEntityService } from "./entity-service.ts";
+import { read, write } from "./object-call.ts";
 import { pack } from "./packed-text.ts";
-import { type Reply, unwrap } from "./reply.ts";
 import type { InstanceRpc } from "./workflow-instance.ts";
 
 /** Finds the object of an instance. Stubs break when an object is reset: one for each request. */
 export type FindInstance = (id: string) => InstanceRpc;
 
-/** Tries of a read whose object went away under it. */
-const READ_ATTEMPTS = 3;
+/** Finds the object of an entity, by its address. */
+export type FindEntity = (address: string) => EntityRpc;
 
-export function createInstanceService(registry: Registry, find: FindInstance): Service {
+export function createInstanceService(
+  registry: Registry,
+  find: FindInstance,
+  findEntity: FindEntity = () => {
+    throw entitiesMissing();
+  },
+): Service {
   return {
+    entities: createEntityService(findEntity),
     workflows: () => describeWorkflows(registry),
     start: async (request) => {
       const workflow = registry.latest(request.workflow);
@@ -72,48 +82,6 @@ export function createInstanceService(registry: Registry, find: FindInstance): S
     },
     purge: (id, asked) => write(() => find(id).purge(id, asked)),
   };
-}
-
-async function write<Value>(act: () => Promise<Reply<Value>>): Promise<Value> {
-  try {
-    return unwrap(await act());
-  } catch (error) {
-    throw isReset(error) ? unreachable(error) : error;
-  }
-}
-
-/**
- * A read has no effect, so whatever comes instead of an answer, it may be asked again. Not every lost
- * object tells that it was: one that is aborted breaks the call with a bare error, such as any bug throws.
- */
-async function read<Value>(act: () => Promise<Reply<Value>>): Promise<Value> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return unwrap(await act());
-    } catch (error) {
-      if (error instanceof WaymarkError) throw error; // it is the answer
-      if (attempt === READ_ATTEMPTS) throw isReset(error) ? unreachable(error) : error;
-    }
-  }
-}
-
-/**
- * Whether an object is known to have gone away under a request: the platform's resets carry these flags
- * (Cloudflare's "Durable Objects: error handling").
- */
-function isReset(error: unknown): boolean {
-  if (!(error instanceof Error) || error instanceof WaymarkError) return false;
-  const flags = ["retryable", "overloaded", "durableObjectReset"];
-  return flags.some((flag) => Reflect.get(error, flag) === true);
-}
-
-function unreachable(cause: unknown): WaymarkError {
-  return new WaymarkError(
-    "INSTANCE_BUSY",
-    "the instance's object was reset during the request, which may or may not have had its effect. " +
-      "Send it again; with an Idempotency-Key that is safe",
-    { cause },
-  );
 }
 
 function unknownWorkflow(name: string, registry: Registry): WaymarkError {

@@ -1,7 +1,8 @@
 /** The engine's host in a Durable Object. */
+import { entitiesMissing, isEntityAddress } from "../core/entity.ts";
 import type { LogEvent } from "../core/log.ts";
 import type { Host, Nap } from "../engine/host.ts";
-import type { MessageAnswer } from "../engine/message.ts";
+import { type MessageAnswer, refused } from "../engine/message.ts";
 import { type ActivitiesRpc, runRemotely } from "./attempt-channel.ts";
 import { type LogLevel, writeLog } from "./console-log.ts";
 import { type PackedMessage, packMessage } from "./packed-message.ts";
@@ -38,7 +39,12 @@ export function objectHost(state: DurableObjectState, env: Cloudflare.Env, level
         : activity.run(input, ctx),
     fetch: (request) => fetch(request),
     deliver: (message) => {
-      const instances = exportsOf(state).WorkflowInstance;
+      const { WorkflowInstance, EntityInstance } = exportsOf(state);
+      if (isEntityAddress(message.to)) {
+        const answer = EntityInstance?.getByName(message.to).receive(packMessage(message));
+        return answer ?? Promise.resolve(refused(entitiesMissing()));
+      }
+      const instances = WorkflowInstance;
       if (instances === undefined)
         return Promise.reject(new Error("WorkflowInstance is no export"));
       return instances.getByName(message.to).receive(packMessage(message)); // a reset breaks stubs
@@ -53,6 +59,7 @@ const exportsOf = (state: DurableObjectState) =>
   state.exports as unknown as {
     readonly Activities?: ActivitiesRpc;
     readonly WorkflowInstance?: { getByName(id: string): MessageRpc };
+    readonly EntityInstance?: { getByName(address: string): MessageRpc };
   };
 
 /** An instance's object, as another one calls it. */

@@ -17,10 +17,13 @@ const INSERT_KEY =
 
 export class KeyStore {
   readonly #sql: Sql;
+  readonly #most: number;
   #exists = false;
 
-  constructor(sql: Sql) {
+  /** @param most keys that are kept */
+  constructor(sql: Sql, most: number = LIMITS.idempotencyKeys) {
     this.#sql = sql;
+    this.#most = most;
   }
 
   /**
@@ -49,12 +52,12 @@ export class KeyStore {
    */
   checkRoom(now: number): void {
     this.#exists ||= hasKeys(this.#sql);
-    if (!this.#exists || this.#count() < LIMITS.idempotencyKeys) return;
+    if (!this.#exists || this.#count() < this.#most) return;
     this.#sql.run(DELETE_OLD, now - LIMITS.idempotencyKeyMillis);
-    if (this.#count() < LIMITS.idempotencyKeys) return;
+    if (this.#count() < this.#most) return;
     throw new WaymarkError(
       "IDEMPOTENCY_KEYS_FULL",
-      `the instance keeps ${LIMITS.idempotencyKeys} idempotency keys of the last 24 hours; ` +
+      `the instance keeps ${this.#most} idempotency keys of the last 24 hours; ` +
         "send without a key, or later",
     );
   }

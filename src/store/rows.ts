@@ -49,7 +49,7 @@ export interface InstanceRow {
  */
 export type RowState = StepState | "sent" | "arrived";
 
-/** The child of a step, as its row keeps it. */
+/** The child of a step, as its row keeps it; of one of the kind `entity`, the entity. */
 export interface Child {
   readonly id: string;
   readonly parentClose: ParentClose;
@@ -57,6 +57,8 @@ export interface Child {
   readonly redo?: number;
   /** It is to go on from where it was, where it has not completed: not to be started anew. */
   readonly rewinds?: boolean;
+  /** It is an entity that was sent a signal: its answer to the message is all that comes. */
+  readonly oneWay?: boolean;
 }
 
 /** One durable thing of an execution: a step of any kind, or an event nobody has taken yet. */

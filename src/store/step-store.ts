@@ -84,7 +84,7 @@ const UNMARK = "UPDATE step SET state = 'open', at = ? WHERE seq IS NULL AND sta
 const SELECT_ONE = `SELECT ${SUMMARY} FROM step WHERE seq IS NULL AND step = ?
   AND state NOT IN ('buffered', 'failed', 'cancelled')`;
 const SELECT_CHILDREN =
-  "SELECT step, kind, state, child FROM step WHERE child IS NOT NULL ORDER BY id";
+  "SELECT step, kind, state, child FROM step WHERE child IS NOT NULL AND kind <> 'entity' ORDER BY id";
 /** The failure of the try before goes: it tells a step that waits for its next one from one under way. */
 const UPDATE_SENT = `UPDATE step SET state = 'sent', attempt = ?, due = ?, failure = NULL, child = ?, at = ?
   WHERE id = ?`;
@@ -92,6 +92,11 @@ const UPDATE_ARRIVED =
   "UPDATE step SET state = 'arrived', due = NULL, result = ?, failure = ?, at = ? WHERE id = ?";
 const NOTE_UNSENT =
   "UPDATE step SET failure = ? WHERE step = ? AND kind IN ('send', 'start') AND state = 'cancelled'";
+/** What is waited for no more: a rewind of the execution may ask. */
+const SELECT_UNANSWERED = `SELECT id FROM step WHERE seq IS NULL AND step = ? AND kind = 'entity'
+  AND state IN ('cancelled', 'orphaned') AND result IS NULL AND failure IS NULL AND attempt = ?
+  AND COALESCE(json_extract(child, '$.redo'), 0) = ?`;
+const KEEP_LATE = "UPDATE step SET result = ?, failure = ? WHERE id = ?";
 const DELETE_ONE = "DELETE FROM step WHERE id = ?";
 const DELETE_STEPS = "DELETE FROM step WHERE state <> 'buffered'";
 const DELETE_ALL = "DELETE FROM step";
@@ -371,12 +376,24 @@ export class StepStore {
     this.#sql.run(NOTE_UNSENT, failure, step);
   }
 
+  /** Keeps an entity's answer to a call that was cancelled, or ended with its execution: a rewind may open it again. */
+  keepLate(
+    step: StepIdentity,
+    { redo, attempt }: { readonly redo: number; readonly attempt: number },
+    { result, failure }: Pick<NewStepRow, "result" | "failure">,
+  ): boolean {
+    const [row] = this.#sql.all<{ id: number }>(SELECT_UNANSWERED, step, attempt, redo);
+    if (row === undefined) return false;
+    this.#sql.run(KEEP_LATE, this.#cell(result), failure, row.id);
+    return true;
+  }
+
   /** The children of this execution, those that were only started too. */
   children(): (Pick<StepRow, "step" | "kind" | "state"> & { readonly child: string })[] {
     return this.#sql.all(SELECT_CHILDREN);
   }
 
-  setState(id: number, state: "open" | "orphaned" | "sent", at: number): void {
+  setState(id: number, state: "open" | "orphaned" | "sent" | "arrived", at: number): void {
     this.#sql.run(SET_STATE, state, at, id);
   }
 

@@ -5,6 +5,13 @@
 
 import { isTerminal } from "../core/documents.ts";
 import { type Duration, durationMillis } from "../core/duration.ts";
+import {
+  type AnyEntity,
+  type AnyOperations,
+  checkEntityKey,
+  type Entity,
+  entityAddress,
+} from "../core/entity.ts";
 import { WaymarkError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { checkInstanceId } from "../core/names.ts";
@@ -12,6 +19,7 @@ import { encode } from "../core/payload.ts";
 import { type AnyWorkflow, startInput, type Workflow } from "../core/workflow.ts";
 import type { StartCommand } from "../engine/commands.ts";
 import { storedDue } from "../engine/due.ts";
+import { EntityStore } from "../store/entity-store.ts";
 import { InstanceStore } from "../store/instance-store.ts";
 import { OutboxStore } from "../store/outbox-store.ts";
 import { StepStore } from "../store/step-store.ts";
@@ -20,6 +28,7 @@ import { type Faults, NO_FAULTS } from "./faults.ts";
 import { InProcessObject, type InProcessOptions } from "./in-process-object.ts";
 import { ask, bringMessage, type Message, sendMessage } from "./network.ts";
 import { Scheduler } from "./scheduler.ts";
+import { TestEntity } from "./test-entity.ts";
 import { TestInstance } from "./test-instance.ts";
 import type { TraceEvent } from "./trace.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
@@ -27,7 +36,15 @@ import type { VirtualClock } from "./virtual-clock.ts";
 export interface ClusterOptions
   extends Pick<
     InProcessOptions,
-    "workflows" | "activities" | "env" | "fetch" | "turn" | "faults" | "clock" | "cellBytes"
+    | "workflows"
+    | "entities"
+    | "activities"
+    | "env"
+    | "fetch"
+    | "turn"
+    | "faults"
+    | "clock"
+    | "cellBytes"
   > {
   /** Which of so many things that could go on goes on next, from 0; the oldest if left out. */
   readonly choose?: (count: number) => number;
@@ -48,6 +65,7 @@ export class Cluster {
   readonly #objects = new Map<string, InProcessObject>();
   readonly #trace: TraceEvent[] = [];
   #workflows: readonly AnyWorkflow[];
+  #entities: readonly AnyEntity[];
 
   /**
    * @param options the workflows that may be started, and mocks for the activities they call. An
@@ -64,6 +82,7 @@ export class Cluster {
     const { clock, choose } = options;
     this.#options = options;
     this.#workflows = options.workflows;
+    this.#entities = options.entities ?? [];
     this.#faults = options.faults ?? NO_FAULTS;
     this.#scheduler = new Scheduler({
       ...(clock === undefined ? {} : { clock }),
@@ -150,6 +169,24 @@ export class Cluster {
     throw new WaymarkError("INSTANCE_NOT_FOUND", `nothing was started with the id "${id}"`);
   }
 
+  /**
+   * One entity of those that the cluster has.
+   *
+   * @throws WaymarkError `ENTITY_NOT_FOUND`, `NAME_INVALID` for a key that none can have
+   * @example expect(cluster.entity(counter, "user-1").state()).toBe(5);
+   */
+  entity<State, Operations extends AnyOperations>(
+    definition: Entity<State, Operations>,
+    key: string,
+  ): TestEntity<State, Operations> {
+    const { name } = definition;
+    if (!this.#entities.some((known) => known.name === name)) {
+      throw new WaymarkError("ENTITY_NOT_FOUND", `"${name}" is not among the cluster's entities`);
+    }
+    checkEntityKey(key);
+    return new TestEntity(this.object(entityAddress(name, key)), definition);
+  }
+
   /** The object of that id, made where there is none. */
   object(id: string): InProcessObject {
     const known = this.#objects.get(id);
@@ -158,6 +195,7 @@ export class Cluster {
     const object = new InProcessObject({
       name: id,
       workflows: this.#workflows,
+      entities: this.#entities,
       activities,
       turn,
       scheduler: this.#scheduler,
@@ -192,9 +230,10 @@ export class Cluster {
   }
 
   /** Replaces the code of all instances, as a deployment does: memory is lost, rows stay. */
-  deploy(workflows: readonly AnyWorkflow[]): void {
+  deploy(workflows: readonly AnyWorkflow[], entities = this.#entities): void {
     this.#workflows = workflows;
-    for (const object of this.#objects.values()) object.deploy(workflows);
+    this.#entities = entities;
+    for (const object of this.#objects.values()) object.deploy(workflows, entities);
   }
 
   /**
@@ -210,6 +249,7 @@ function isStuck(object: InProcessObject): boolean {
   if (object.alarm !== null || object.ringing) return false;
   const row = new InstanceStore(object.sql).read();
   if (new OutboxStore(object.sql).pending().length > 0) return true;
+  if (new EntityStore(object.sql).nextDue() !== null) return true;
   if (row === undefined || isTerminal(row.status)) return false;
   const steps = new StepStore(object.sql);
   return storedDue(row, steps.open(), steps.bufferedNames()) !== null;

@@ -11,6 +11,8 @@ export interface RunResult {
   readonly observed: unknown;
   /** What the calls of handlers were answered, in the order in which they were made. */
   readonly replies?: readonly unknown[];
+  /** The states of the entities, by their addresses. */
+  readonly entities?: unknown;
   /** What was still to be done when all was at rest; it may be nothing, whatever the usual run has left. */
   readonly leftBehind: readonly string[];
 }
@@ -22,6 +24,7 @@ export function differences(usual: RunResult, other: RunResult): string[] {
     ...effectDifferences(usual.effects, other.effects),
     ...valueDifference("what the calls are answered", usual.replies ?? [], other.replies ?? []),
     ...valueDifference("what the test observes", usual.observed, other.observed),
+    ...valueDifference("the state of the entities", usual.entities, other.entities),
     ...other.leftBehind,
   ];
 }

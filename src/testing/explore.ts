@@ -1,16 +1,18 @@
 /**
  * The crash explorer. It runs a workflow once, then again and again with a crash at every point at
  * which state is written, an attempt begins or ends, or a mock has an effect: its own points and those of
- * its children. A workflow is crash-proof where no crash changes how it ends or what the outside world
+ * its children and entities. A workflow is crash-proof where no crash changes how it ends or what the outside world
  * sees, and none leaves an instance stuck or a message unsent.
  */
 
+import { type AnyEntity, isEntityAddress } from "../core/entity.ts";
 import { decodeFailure, toFailure } from "../core/failure.ts";
 import { decode, encode } from "../core/payload.ts";
 import { textOf } from "../core/stored-text.ts";
 import type { AnyWorkflow, Workflow } from "../core/workflow.ts";
 import { checkHistory } from "../engine/check-history.ts";
 import type { TurnBudget } from "../engine/host.ts";
+import { EntityStore } from "../store/entity-store.ts";
 import { InstanceStore } from "../store/instance-store.ts";
 import { Cluster } from "./cluster.ts";
 import { differences, type RunResult } from "./difference.ts";
@@ -56,6 +58,13 @@ export interface ExploreOptions<Output> {
   readonly scene?: () => Scene;
   /** The children that the workflow calls or starts, and theirs: they are lost at each point as well. */
   readonly workflows?: readonly AnyWorkflow[];
+  /**
+   * The entities that they call, which are lost at each point as well, and whose states must be the same in every
+   * run. The order in which several senders reach one is not: see `compareEntity`.
+   */
+  readonly entities?: readonly AnyEntity[];
+  /** What of an entity's state must be the same in every run; all of it if left out. */
+  readonly compareEntity?: (state: unknown, address: string) => unknown;
   readonly events?: readonly PlannedEvent[];
   /** Queries and updates; what they are answered must be the same in every run. */
   readonly calls?: readonly PlannedCall[];
@@ -186,6 +195,7 @@ async function runOnce<Input, Output>(
   let begun = false;
   const cluster: Cluster = new Cluster({
     workflows: [workflow, ...(options.workflows ?? [])],
+    entities: options.entities ?? [],
     activities: [...(options.activities ?? []), ...(scene.activities ?? [])],
     // The start itself is the caller's to repeat: faults begin once it is acknowledged.
     faults: { ...faults, crash: (...at) => begun && (faults.crash?.(...at) ?? false) },
@@ -206,7 +216,11 @@ async function runOnce<Input, Output>(
   const outcome = outcomeOf(cluster, options.compare);
   const { effects, trace } = cluster;
   const observed = scene.observe?.();
-  const result = { outcome, effects, observed, replies, leftBehind: leftBehind(cluster) };
+  const entities = statesOf(cluster, options.compareEntity);
+  const result = {
+    ...{ outcome, effects, observed, replies, entities },
+    leftBehind: leftBehind(cluster),
+  };
   return { result, trace, cluster };
 }
 
@@ -247,6 +261,18 @@ async function makeCalls(
       if (reply !== undefined) replies.push(reply);
     }
   }
+}
+
+/** What each entity holds in the end, where it has a state. */
+function statesOf(
+  cluster: Cluster,
+  compare: (state: unknown, address: string) => unknown = (state) => state,
+): Record<string, unknown> {
+  const held = cluster.objects.flatMap(({ name, sql }) => {
+    const state = isEntityAddress(name) ? new EntityStore(sql).state() : null;
+    return state === null ? [] : [[name, compare(decode(state), name)] as const];
+  });
+  return Object.fromEntries(held);
 }
 
 function outcomeOf<Output>(

@@ -1,5 +1,5 @@
 /**
- * One workflow instance in process: the real engine and store on node:sqlite and a virtual clock.
+ * One workflow instance, or one entity, in process: the real engine and store on node:sqlite and a virtual clock.
  *
  * It behaves as a Durable Object does where it matters: writes between two waits are one commit and
  * nothing leaves before it (W9); one alarm, which is part of the commit; an alarm whose handler died
@@ -7,11 +7,14 @@
  */
 import type { ActivityContext, AnyActivity } from "../core/activity.ts";
 import { durationMillis } from "../core/duration.ts";
+import { type AnyEntity, createEntityRegistry, isEntityAddress } from "../core/entity.ts";
 import { WaymarkError } from "../core/errors.ts";
 import type { LogEvent } from "../core/log.ts";
 import { type AnyWorkflow, createRegistry } from "../core/workflow.ts";
 import { Commands } from "../engine/commands.ts";
 import { Engine } from "../engine/engine.ts";
+import { EntityCommands } from "../engine/entity-commands.ts";
+import { EntityEngine } from "../engine/entity-engine.ts";
 import type { Host, Nap, TurnBudget } from "../engine/host.ts";
 import { type Message, type MessageAnswer, refused } from "../engine/message.ts";
 import { NodeSql } from "../store/node-sql.ts";
@@ -29,6 +32,8 @@ export interface InProcessOptions {
   /** What its faults and its trace call it. */
   readonly name?: string;
   readonly workflows: readonly AnyWorkflow[];
+  /** It is one of these where its name is an entity's address. */
+  readonly entities?: readonly AnyEntity[];
   readonly activities?: readonly Mock[];
   readonly env?: Cloudflare.Env;
   /** Answers the requests of `ctx.fetch`; without it none is made. */
@@ -68,8 +73,11 @@ interface Life {
   /** Resolves when it is lost. */
   readonly died: Promise<void>;
   readonly die: () => void;
-  readonly engine: Engine;
-  readonly commands: Commands;
+  readonly engine: Pick<Engine, "wake">;
+  /** Of an instance. */
+  readonly commands: Commands | null;
+  /** Of an entity. */
+  readonly entity: EntityCommands | null;
 }
 
 export class InProcessObject {
@@ -86,6 +94,7 @@ export class InProcessObject {
   readonly #faults: Faults;
   readonly #mockOf: (activity: AnyActivity) => Mock | undefined;
   #workflows: readonly AnyWorkflow[];
+  #entities: readonly AnyEntity[];
   #life: Life;
   #executions = 0;
   readonly #alarm: ObjectAlarm;
@@ -94,6 +103,7 @@ export class InProcessObject {
     this.#options = options;
     this.name = options.name ?? "instance-1";
     this.#workflows = options.workflows;
+    this.#entities = options.entities ?? [];
     this.#faults = options.faults ?? NO_FAULTS;
     this.#mockOf = mockFinder(options.activities ?? []);
     this.scheduler =
@@ -109,7 +119,19 @@ export class InProcessObject {
 
   /** The commands of the present life. Commit with {@link commit} what they write. */
   get commands(): Commands {
-    return this.#life.commands;
+    return present(this.#life.commands, "an instance", this.name);
+  }
+
+  /** Those of an entity. */
+  get entity(): EntityCommands {
+    return present(this.#life.entity, "an entity", this.name);
+  }
+
+  /** Brings a message of another object, as an RPC does. */
+  receive(message: Message): Promise<Delivered<MessageAnswer>> {
+    return this.#deliver(
+      (life) => (life.entity ?? life.commands)?.receive(message) as MessageAnswer,
+    );
   }
 
   /** The committed alarm, in milliseconds since 1970. */
@@ -133,9 +155,13 @@ export class InProcessObject {
    * Brings a request to the object, as an RPC does: it answers when what it wrote is durable. Undefined
    * where the object was lost before that, so that the sender cannot know.
    */
-  async deliver<Answer>(request: (commands: Commands) => Answer): Promise<Delivered<Answer>> {
+  deliver<Answer>(request: (commands: Commands) => Answer): Promise<Delivered<Answer>> {
+    return this.#deliver(() => request(this.commands));
+  }
+
+  async #deliver<Answer>(request: (life: Life) => Answer): Promise<Delivered<Answer>> {
     const life = this.#life;
-    const answer = attempt(() => request(life.commands));
+    const answer = attempt(() => request(life));
     await this.scheduler.turn();
     if (life.dead || this.#strikes({ kind: "await" }) || !this.commit()) return undefined;
     return answer;
@@ -149,7 +175,7 @@ export class InProcessObject {
     request: (commands: Commands) => Promise<Answer>,
   ): Promise<Delivered<Answer>> {
     const life = this.#life;
-    const answer = request(life.commands).then(
+    const answer = request(this.commands).then(
       (value) => ({ ok: true as const, value }),
       (error: unknown) => ({ ok: false as const, error }),
     );
@@ -164,8 +190,9 @@ export class InProcessObject {
   }
 
   /** Replaces the code, as a deployment does: memory is lost, rows stay. */
-  deploy(workflows: readonly AnyWorkflow[]): void {
+  deploy(workflows: readonly AnyWorkflow[], entities = this.#entities): void {
     this.#workflows = workflows;
+    this.#entities = entities;
     this.#tell({ kind: "deployed" });
     this.#lose();
   }
@@ -261,17 +288,23 @@ export class InProcessObject {
       committing: false,
       attempts: new Set<ActivityContext>(),
     };
-    const engine = new Engine({
+    const options = {
       sql: fenceSql(this.sql, life, () => this.#commitSoon(life)),
       host: this.#host(life),
       registry: createRegistry(this.#workflows),
       turn: this.#options.turn ?? {},
       cellBytes: this.#options.cellBytes,
-    });
-    return Object.assign(life, { engine, commands: new Commands(engine) });
+    };
+    if (isEntityAddress(this.name)) {
+      const entities = createEntityRegistry(this.#entities);
+      const engine = new EntityEngine({ ...options, entities });
+      return Object.assign(life, { engine, commands: null, entity: new EntityCommands(engine) });
+    }
+    const engine = new Engine(options);
+    return Object.assign(life, { engine, commands: new Commands(engine), entity: null });
   }
 
-  #host(life: Omit<Life, "engine" | "commands">): Host {
+  #host(life: Omit<Life, "engine" | "commands" | "entity">): Host {
     const now = () => this.clock.now() + life.clockError;
     const settle = () => this.#settle(life);
     return {
@@ -306,7 +339,7 @@ export class InProcessObject {
       }),
       deliver: async (message) => {
         await settle();
-        const answer = await this.#deliver(message).finally(() => (life.dead ? never() : null));
+        const answer = await this.#send(message).finally(() => (life.dead ? never() : null));
         return answer;
       },
       follow: (promise, over) => this.#follow(promise, () => life.dead || over()),
@@ -319,7 +352,7 @@ export class InProcessObject {
     };
   }
 
-  #deliver(message: Message): Promise<MessageAnswer> {
+  #send(message: Message): Promise<MessageAnswer> {
     const { deliver } = this.#options;
     if (deliver !== undefined) return deliver(message);
     const alone = new WaymarkError("INSTANCE_NOT_FOUND", `there is no instance "${message.to}"`);
@@ -414,6 +447,11 @@ export class InProcessObject {
     };
     return Object.assign(Object.create(ctx), own) as MockContext;
   }
+}
+
+function present<Of>(commands: Of | null, what: string, name: string): Of {
+  if (commands !== null) return commands;
+  throw new Error(`"${name}" is not the address of ${what}`);
 }
 
 function attempt<Answer>(request: () => Answer): Delivered<Answer> {

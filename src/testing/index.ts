@@ -20,6 +20,7 @@ export type { CrashMoment, Faults, MessageFate } from "./faults.ts";
 export type { EffectOptions, Mock, MockContext, MockFunction } from "./mock.ts";
 export { mock } from "./mock.ts";
 export type { Message } from "./network.ts";
+export type { TestEntity } from "./test-entity.ts";
 export type { TestInstance } from "./test-instance.ts";
 export type { Happening, TraceEvent } from "./trace.ts";
 export { tellTrace } from "./trace.ts";

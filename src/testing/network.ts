@@ -3,6 +3,7 @@
  * message that must have its effect once carries an idempotency key.
  */
 import type { Commands } from "../engine/commands.ts";
+import type { EntityCommands } from "../engine/entity-commands.ts";
 import type { Message as InstanceMessage, MessageAnswer } from "../engine/message.ts";
 import type { Faults } from "./faults.ts";
 import type { InProcessObject } from "./in-process-object.ts";
@@ -31,6 +32,17 @@ export function ask<Answer>(
   }
 }
 
+/** Asks an entity at once, as {@link ask} does an instance. */
+export function askEntity<Answer>(
+  object: InProcessObject,
+  request: (commands: EntityCommands) => Answer,
+): Answer {
+  for (;;) {
+    const answer = request(object.entity);
+    if (object.commit() || object.durableCommit === object.commits) return answer;
+  }
+}
+
 /**
  * Brings a message of one object to another, as an RPC does: once, through whatever the faults do to it.
  *
@@ -44,9 +56,8 @@ export async function bringMessage(
 ): Promise<MessageAnswer> {
   const fate = faults.message?.(object.name, `${message.content.kind} of an instance`) ?? {};
   if (fate.delayMillis !== undefined) await clock.sleepForHost(fate.delayMillis);
-  const receive = (commands: Commands) => commands.receive(message);
-  const answer = fate.lost === true ? undefined : await object.deliver(receive);
-  if (fate.doubled === true) await object.deliver(receive);
+  const answer = fate.lost === true ? undefined : await object.receive(message);
+  if (fate.doubled === true) await object.receive(message);
   if (answer === undefined || fate.unanswered === true) throw new Error("no answer came");
   if (answer.ok) return answer.value;
   throw answer.error;

@@ -1,10 +1,12 @@
-/** The workflows that this Worker ships: `src/worker.ts` runs them, `npm run check-history` checks them. */
+/** The workflows and entities that this Worker ships: `src/worker.ts` runs them, `npm run check-history` checks them. */
+import type { AnyEntity } from "../core/entity.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
 import { approval } from "./approval.ts";
 import { bookTrip } from "./book-trip.ts";
 import { callService } from "./call-service.ts";
 import { checkLinks } from "./check-links.ts";
 import { digest } from "./digest.ts";
+import { holdPoll, poll } from "./hold-poll.ts";
 import { migrateRecords } from "./migrate-records.ts";
 import { readPage } from "./read-page.ts";
 import { shipOrder, shipParcel } from "./ship-order.ts";
@@ -23,4 +25,7 @@ export const workflows: readonly AnyWorkflow[] = [
   callService,
   bookTrip,
   takeOrder,
+  holdPoll,
 ];
+
+export const entities: readonly AnyEntity[] = [poll];

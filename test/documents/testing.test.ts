@@ -1,6 +1,6 @@
 /** The examples of docs/testing.md, run as they stand there. */
 import { expect, test } from "vitest";
-import { activity, workflow } from "waymark";
+import { activity, entity, workflow } from "waymark";
 import { Cluster, checkHistory, explore, type FakeFetch, mock } from "waymark/testing";
 import { documentText, examplesOf } from "./examples.ts";
 
@@ -34,6 +34,33 @@ test("an order is charged, and shipped three days later", async () => {
   instance.send("address", "12 Elm Street");
   await cluster.run(); // three days, in milliseconds
   expect(instance.output()).toBe("receipt-1");
+});
+// ──
+
+const counter = entity("Counter", {
+  initial: () => 0,
+  operations: {
+    add: (ctx, n: number) => {
+      ctx.state += n;
+      return ctx.state;
+    },
+  },
+});
+const counting = workflow("Counting", async (ctx) => {
+  await ctx.sleep("1 hour");
+  return await ctx.entity(counter, "visits").add(1);
+});
+
+// ── entities
+test("a workflow and a client count together", async () => {
+  const cluster = new Cluster({ workflows: [counting], entities: [counter] });
+  const instance = await cluster.start(counting);
+  expect(await cluster.entity(counter, "visits").call("add", 5)).toBe(5);
+  await cluster.run();
+  expect(instance.output()).toBe(6);
+  expect(cluster.entity(counter, "visits").state()).toBe(6);
+  const { failures, report } = await explore(counting, undefined, { entities: [counter] });
+  expect(failures, report).toEqual([]);
 });
 // ──
 
@@ -203,6 +230,6 @@ test("a change that instances out there could not go on with is found", async ()
 
 test("each of these examples stands in the document as it is here", () => {
   const examples = examplesOf(import.meta.filename);
-  expect(examples.length).toBe(10);
+  expect(examples.length).toBe(11);
   for (const example of examples) expect(document).toContain(example);
 });

@@ -28,6 +28,9 @@ const SUCCESSES: readonly (readonly [operation: string, status: number, ...Examp
   ["resumeInstance", 202, "POST", "/v1/instances/a/resume", {}],
   ["cancelInstance", 202, "POST", "/v1/instances/a/cancel", { reason: "why" }],
   ["terminateInstance", 202, "POST", "/v1/instances/a/terminate", { reason: "why" }],
+  ["getEntity", 200, "GET", "/v1/entities/Counter/user-1", undefined],
+  ["callOperation", 200, "POST", "/v1/entities/Counter/user-1/add", 5],
+  ["callOperation", 202, "POST", "/v1/entities/Counter/user-1/add?signal=true", 5],
 ];
 type Example = readonly [method: string, path: string, body?: unknown];
 

@@ -2,9 +2,41 @@
 import type { HistoryPage, InstanceDocument, StartReceipt } from "../../src/core/documents.ts";
 import { WaymarkError } from "../../src/core/errors.ts";
 import type { StoredHistoryPage } from "../../src/core/history.ts";
+import { toJson } from "../../src/core/payload.ts";
+import type {
+  EntityService,
+  OperationRequest,
+  OperationResult,
+} from "../../src/http/entity-service.ts";
 import type { Service, StartRequest } from "../../src/http/service.ts";
+import type { Shown } from "../../src/http/shown.ts";
 
 export const NOW = Date.parse("2026-01-31T09:30:00.000Z");
+
+/** Entities of one counter, whose operations are all `add`; those that are asked for "nothing" are not there. */
+class RecordingEntities implements EntityService {
+  readonly requests: (OperationRequest & { readonly signal: boolean })[] = [];
+
+  async state(name: string, key: string) {
+    if (key === "nothing")
+      throw new WaymarkError("ENTITY_NOT_FOUND", `${name}/${key} has no state`);
+    const at = "2026-01-31T09:30:00.000Z";
+    return { entity: name, key, state: { total: 5 }, waiting: 0, createdAt: at, updatedAt: at };
+  }
+
+  async call(request: OperationRequest): Promise<Shown<OperationResult>> {
+    this.requests.push({ ...request, signal: false });
+    if (request.operation !== "add") {
+      throw new WaymarkError("OPERATION_NOT_FOUND", `no operation "${request.operation}"`);
+    }
+    if (request.input === "much") return { json: new Response('["much"]').body as ReadableStream };
+    return { result: toJson(request.input) };
+  }
+
+  async signal(request: OperationRequest): Promise<void> {
+    this.requests.push({ ...request, signal: true });
+  }
+}
 
 export interface RecordedCall {
   readonly method: keyof Service;
@@ -12,6 +44,7 @@ export interface RecordedCall {
 }
 
 export class RecordingService implements Service {
+  readonly entities = new RecordingEntities();
   readonly calls: RecordedCall[] = [];
   readonly #instances = new Map<string, InstanceDocument>();
   #failure: { readonly thrown: unknown } | null = null;

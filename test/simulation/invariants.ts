@@ -11,6 +11,7 @@ import { decode } from "../../src/core/payload.ts";
 import { textOf } from "../../src/core/stored-text.ts";
 import { checkHistory } from "../../src/engine/check-history.ts";
 import { storedDue } from "../../src/engine/due.ts";
+import { EntityStore } from "../../src/store/entity-store.ts";
 import { InstanceStore } from "../../src/store/instance-store.ts";
 import { OutboxStore } from "../../src/store/outbox-store.ts";
 import { PartStore, partIds } from "../../src/store/part-store.ts";
@@ -82,7 +83,10 @@ export function partsAreOwned(event: TraceEvent, object: InProcessObject): strin
   const sent = new OutboxStore(object.sql).exists
     ? object.sql.all<{ cell: string | null }>("SELECT payload AS cell FROM outbox")
     : [];
-  const cells = [...kept, ...sent];
+  const entity = new EntityStore(object.sql).exists
+    ? object.sql.all<{ cell: string | null }>(ENTITY_CELLS)
+    : [];
+  const cells = [...kept, ...sent, ...entity];
   const owned = cells.flatMap(({ cell }) => partIds(cell)).sort((a, b) => a - b);
   const same = JSON.stringify(owned) === JSON.stringify(ids.map(({ id }) => id));
   return same ? [] : [`W10: there are ${ids.length} parts, and cells for ${owned.length}`];
@@ -90,6 +94,8 @@ export function partsAreOwned(event: TraceEvent, object: InProcessObject): strin
 
 const CELLS = `SELECT input AS cell FROM instance UNION ALL SELECT output FROM instance
   UNION ALL SELECT input FROM step UNION ALL SELECT result FROM step UNION ALL SELECT sent FROM step`;
+
+const ENTITY_CELLS = "SELECT state AS cell FROM entity UNION ALL SELECT input FROM operation";
 
 /** W3: whatever is due has an alarm, or a turn that is covered by one. */
 export function isCovered(event: TraceEvent, object: InProcessObject, bereft: boolean): string[] {
@@ -117,6 +123,8 @@ export class Cancellations {
     if (event.kind === "log" && event.event.event === "step.cancelled") {
       this.#cancelled.add(of(event.event.execution, event.event.step));
     }
+    // Also where it was asked for and carried out between two looks at the row.
+    if (event.kind === "log" && event.event.event === "instance.rewound") this.#cancelled.clear();
     if (this.#cancelled.size === 0 || (event.kind !== "attempt" && event.kind !== "commit"))
       return [];
     const row = new InstanceStore(object.sql).read();

@@ -34,6 +34,9 @@ function endsOf(program: Program): Ends | null {
       return ["started"];
     case "send":
       return ["sent", "INSTANCE_NOT_FOUND", "INSTANCE_TERMINAL"];
+    case "entity":
+      if (program.oneWay) return ["noted"];
+      return [program.operation === "spoil" ? "ENTITY_FAILED" : "noted", "ENTITY_LOST"];
     case "cancel":
       if (program.after === null) return ["CANCELLED"];
       return ["done", "CANCELLED", ...(program.step === "wait" ? ["EVENT_TIMEOUT"] : [])];

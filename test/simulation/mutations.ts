@@ -305,20 +305,57 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "forget a child's result that comes while its parent is not in memory",
     file: "engine/engine.ts",
-    find: "if (stored !== undefined) keepAnswer(",
-    replace: "if (stored === undefined) keepAnswer(",
+    find: "stored !== undefined && keepAnswer(",
+    replace: "stored === undefined && keepAnswer(",
   },
   {
     fault: "take the result of a try that is over",
     file: "engine/execution.ts",
-    find: "if (step.sent && (attempt === null || attempt === present)) {",
-    replace: "if (attempt === null || attempt.length > 0) {",
+    find: "const waits = step.sent && (attempt === null || attempt === present);",
+    replace: "const waits = attempt === null || attempt.length > 0;",
   },
   {
     fault: "start no child, and send no event, for which the code does not wait",
     file: "engine/execution.ts",
     find: '(kind === "start" || kind === "send") && !step.sent',
     replace: '(kind === "start" || kind === "send") && step.sent',
+  },
+  {
+    fault: "signal no entity for which the code does not wait",
+    file: "engine/execution.ts",
+    find: 'kind === "entity" && !request.awaited && !step.sent',
+    replace: 'kind === "entity" && !request.awaited && step.sent',
+  },
+  {
+    fault: "run an operation of an entity twice that is sent twice",
+    file: "engine/entity-commands.ts",
+    find: "if (engine.inbox.has(from, number)) return { ok: true };",
+    replace: "",
+  },
+  {
+    fault: "keep what an operation of an entity has changed that failed",
+    file: "engine/entity-operation.ts",
+    find: "return { ok: false, failure: operationFailure(error) };",
+    replace:
+      'if (this.#state === null) return { ok: false, failure: operationFailure(error) };\n      return { ok: true, result: "-1", change: this.#change(), messages: [] };',
+  },
+  {
+    fault: "let an entity's operation begin before the one before it has ended",
+    file: "engine/entity-engine.ts",
+    find: "await this.#perform(next);",
+    replace: "void this.#perform(next);\n        await this.host.drain();",
+  },
+  {
+    fault: "forget the alarm of an entity's operation that was taken in",
+    file: "engine/entity-engine.ts",
+    find: "else if (!this.#isAboutToFire()) this.#arm();",
+    replace: "",
+  },
+  {
+    fault: "leave the parts of an entity's state that another takes the place of",
+    file: "store/entity-store.ts",
+    find: "this.#forgetState();\n    this.#sql.run(UPDATE_STATE",
+    replace: "this.#sql.run(UPDATE_STATE",
   },
   {
     fault: "count an attempt that its isolate has cut short though it made headway",

@@ -11,6 +11,7 @@ import type { MapStep } from "../../src/core/map.ts";
 import type { RetryHandler } from "../../src/core/retry.ts";
 import { workflow } from "../../src/core/workflow.ts";
 import { type Mock, type MockFunction, mock } from "../../src/testing/mock.ts";
+import { ledger, type OPERATIONS } from "./entities.ts";
 import { SCHEMAS } from "./picky.ts";
 import { answerCalls } from "./updates.ts";
 
@@ -71,6 +72,14 @@ export type Program =
       readonly kind: "send";
       readonly to: string;
       readonly event: "a" | "b";
+      readonly count: number;
+    }
+  /** So many operations of an entity at once, which may fail. */
+  | {
+      readonly kind: "entity";
+      readonly key: "x" | "y";
+      readonly operation: (typeof OPERATIONS)[number];
+      readonly oneWay: boolean;
       readonly count: number;
     }
   /** `first` is `ctx.race`: it cancels what has lost. */
@@ -185,7 +194,9 @@ export const witness: {
   saw: (instanceId: string | undefined) => void;
   /** An event was sent from one instance to another, and acknowledged. */
   sent: (to: string, payload: string) => void;
-} = { saw: () => {}, sent: () => {} };
+  /** An entity has acknowledged a line. */
+  noted: (key: string, line: string) => void;
+} = { saw: () => {}, sent: () => {}, noted: () => {} };
 
 /** What a program has seen; each further line is witnessed. */
 function witnessed(lines: readonly string[], instanceId: string | undefined): string[] {
@@ -318,6 +329,8 @@ async function interpret(program: Program, path: string, world: World): Promise<
       });
       return result(Promise.all(sent).then(() => "sent"));
     }
+    case "entity":
+      return result(operate(program, world));
     case "rounds":
       return; // it is the whole: the workflow goes through its parts
     case "noise":
@@ -409,6 +422,21 @@ function nextOf(seen: readonly string[], what: string): number {
   const next = (counts.get(what) ?? 0) + 1;
   counts.set(what, next);
   return next;
+}
+
+/** Each line has its sender, and its number among those of that sender to that entity. */
+async function operate(program: Of<"entity">, { ctx, seen, signal }: World): Promise<string> {
+  const { key, operation, oneWay, count } = program;
+  const one = ctx.entity(ledger, key);
+  const asked = Array.from({ length: count }, async () => {
+    const number = nextOf(seen, `entity ${key}`);
+    const line = `${operation} ${ctx.executionId} ${number} ${digest(seen)}`;
+    if (oneWay) await one.signal[operation](line);
+    else await one[operation](line, { signal });
+    if (operation !== "spoil") witness.noted(key, line);
+  });
+  await Promise.all(asked);
+  return "noted";
 }
 
 async function mapped(program: Of<"map">, path: string, world: World): Promise<string> {

@@ -2,6 +2,7 @@
 import { parse } from "devalue";
 import type { StoredHistory, StoredStep } from "../../src/core/history.ts";
 import { randomFrom, uuidFrom } from "../../src/core/random.ts";
+import { OPERATIONS } from "./entities.ts";
 
 /** The steps that have ended, in the order in which they were delivered. */
 export const inOrder = (steps: readonly StoredStep[]): StoredStep[] =>
@@ -41,9 +42,14 @@ export async function retell(
     const was = recorded.get(identity);
     if (was !== undefined && was.kind !== kind) problem ??= `${identity} was a ${was.kind}`;
     const same = JSON.stringify(parse(was?.input ?? "-1")) === JSON.stringify(input);
-    if (was !== undefined && ["activity", "child", "start", "send"].includes(was.kind) && !same)
+    if (
+      was !== undefined &&
+      ["activity", "child", "start", "send", "entity"].includes(was.kind) &&
+      !same
+    )
       problem ??= `${identity} was asked with ${was.input}`;
-    if (kind === "start" || kind === "send") messages.push(identity);
+    const oneWay = kind === "entity" && Object.hasOwn(Object(input), "signal");
+    if (kind === "start" || kind === "send" || oneWay) messages.push(identity);
     const { promise, ...teller } = Promise.withResolvers();
     tellers.set(identity, teller);
     promise.catch(() => {});
@@ -74,6 +80,17 @@ export async function retell(
     sendEvent: (_to: string, event: string, payload: unknown) =>
       ask(`send ${event}`, "send", payload),
     executionId: history.executionId,
+    entity: ({ name }: { name: string }, key: string) => {
+      const operate = (way: object) => (operation: string) => [
+        operation,
+        (input: unknown, asking?: Asking) => {
+          const given = { key, input, ...way };
+          return ask(`${name}.${operation}`, "entity", given, asking);
+        },
+      ];
+      const signal = Object.fromEntries(OPERATIONS.map(operate({ signal: true })));
+      return { ...Object.fromEntries(OPERATIONS.map(operate({}))), signal };
+    },
     run: (name: string, _fn: unknown, asking: Asking) => ask(name, "run", undefined, asking),
     sleep: (_millis: number, asking?: Asking) => ask("sleep", "timer", undefined, asking),
     waitForEvent: (name: string, asking: Asking) => ask(name, "event", undefined, asking),
@@ -159,7 +176,8 @@ export async function retell(
 function rejection({ kind, failure }: StoredStep): unknown {
   const told = JSON.parse(failure ?? "{}");
   if (kind === "start" || kind === "send") return told;
-  return { ...(kind === "child" ? { code: "CHILD_FAILED" } : {}), failure: told };
+  const code = { child: "CHILD_FAILED", entity: "ENTITY_FAILED" }[kind as string];
+  return { ...(code === undefined ? {} : { code }), failure: told };
 }
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -1,5 +1,6 @@
 /** Runs one seed: a scenario with its faults, watched by every invariant, to its very end. */
 import { type InstanceStatus, isTerminal } from "../../src/core/documents.ts";
+import { isEntityAddress } from "../../src/core/entity.ts";
 import { isWaymarkError } from "../../src/core/errors.ts";
 import type { StoredHistory } from "../../src/core/history.ts";
 import { LIMITS } from "../../src/core/limits.ts";
@@ -9,6 +10,16 @@ import { InstanceStore } from "../../src/store/instance-store.ts";
 import { Cluster } from "../../src/testing/cluster.ts";
 import type { InProcessObject } from "../../src/testing/in-process-object.ts";
 import { type TraceEvent, tellTrace } from "../../src/testing/trace.ts";
+import {
+  entityIsCovered,
+  entityWaits,
+  Losses,
+  ledger,
+  ledgersAgree,
+  lookAt,
+  type Noted,
+  withEntities,
+} from "./entities.ts";
 import { type FaultPlan, faultPlan } from "./fault-plan.ts";
 import * as invariants from "./invariants.ts";
 import { asSent, pace } from "./picky.ts";
@@ -46,11 +57,15 @@ const ROUND_MILLIS = 120 * MINUTE;
 /** Rounds, each with an event for those that wait without a timeout. */
 const MOST_ROUNDS = 200;
 
+/** Of such a value that the seeds which once found something are left as they were. */
+const ENTITY_SALT = 0x5bd1e9e1;
+
 export async function simulate(seed: number): Promise<SeedReport> {
   const random = new Random(seed);
   const rewound = withRewinds(scenarioOf(random), new Random(-seed));
   const sagas = withSagas(rewound, new Random(seed + SAGAS));
-  const scenario = withUpdates(sagas, new Random(0x5eed ^ -seed));
+  const updates = withUpdates(sagas, new Random(0x5eed ^ -seed));
+  const scenario = withEntities(updates, new Random(seed ^ ENTITY_SALT));
   const faults = faultPlan(random);
   const simulation = new Simulation(scenario, faults, random, cellBytesOf(seed));
   await simulation.run();
@@ -111,6 +126,8 @@ class Simulation {
   readonly #undoing = new Undoing();
   /** Events that instances have sent, with the id of the one they went to. */
   readonly #delivered: (readonly [to: string, payload: string])[] = [];
+  readonly #noted: Noted[] = [];
+  readonly #losses = new Losses();
   /** The payloads of acknowledged events to the present execution of each instance. */
   readonly #sent = new Map<string, Set<string>>();
   /** Instances that stood still for a while, because they were suspended or had lost their alarm. */
@@ -135,6 +152,7 @@ class Simulation {
     this.#faults = faults;
     this.cluster = new Cluster({
       workflows: [racy, sub],
+      entities: [ledger],
       ...(cellBytes === undefined ? {} : { cellBytes }),
       activities: MOCKS,
       turn: scenario.turn,
@@ -143,6 +161,7 @@ class Simulation {
       onEvent: (event) => this.#watch(event),
     });
     witness.sent = (to, payload) => this.#delivered.push([to, encode(payload, "the event")]);
+    witness.noted = (key, line) => this.#noted.push([key, line]);
     pace.sleep = (millis) => this.cluster.clock.sleep(millis);
     witness.saw = (id) => {
       if (id === undefined || this.#looking > 0) return; // a call may replay what it does not deliver
@@ -326,11 +345,13 @@ class Simulation {
     if (bereft || suspended) this.#delayed.add(event.object);
     const row = event.kind === "commit" ? new InstanceStore(object.sql).read() : undefined;
     if (row?.rewind != null) this.#rewound.add(event.object).add(row.executionId);
+    this.#losses.see(event, object);
     this.problems.push(
       ...invariants.handlerNeverThrows(event),
       ...invariants.neverDiverges(event),
       ...invariants.mayBegin(event, object),
       ...invariants.isCovered(event, object, bereft),
+      ...entityIsCovered(event, object, bereft),
       ...invariants.partsAreOwned(event, object),
       ...invariants.sleepsUnwoken(event, object),
       ...invariants.showsHeld(event, object),
@@ -347,7 +368,7 @@ class Simulation {
 
   #goesOn(): boolean {
     return this.cluster.objects.some(
-      (object) => !hasEnded(object) || invariants.sentAll(object).length > 0,
+      (object) => !hasEnded(object) || invariants.sentAll(object).length > 0 || entityWaits(object),
     );
   }
 
@@ -364,8 +385,9 @@ class Simulation {
       if (!this.#faults.bereft.has(id)) this.problems.push(`W3: ${id} is stuck until it is nudged`);
     }
     for (const object of this.cluster.objects) {
-      if (object.alarm === null && invariants.sentAll(object).length > 0)
-        object.commands.get(object.name);
+      if (object.alarm !== null) continue;
+      if (isEntityAddress(object.name)) lookAt(object);
+      else if (invariants.sentAll(object).length > 0) object.commands.get(object.name);
     }
     for (const object of this.#unended()) {
       if (isHeld(object)) await this.#resume(object.name);
@@ -402,6 +424,7 @@ class Simulation {
   async #judge(): Promise<void> {
     const { cluster, problems } = this;
     for (const instance of cluster.stuck()) problems.push(`W3: ${instance.id} is stuck`);
+    problems.push(...ledgersAgree(cluster, this.#noted, this.#rewound, this.#losses));
     for (const object of cluster.objects) {
       const id = object.name;
       problems.push(...invariants.restsEmpty(object), ...invariants.sentAll(object));

@@ -189,3 +189,24 @@ test("updates and queries: an order is filled, looked at and closed though the o
   expect(await (await ask("summary", null, "look")).json()).toEqual(summary);
   expect(await (await ask("order", null, "order")).json()).toEqual(summary);
 });
+
+test("aggregator: votes over HTTP are counted once each though every object dies among them", async () => {
+  const input = { poll: "lunch", choices: ["pizza", "soup"], voters: 3 };
+  await start("HoldPoll", "poll", input);
+  await killWhileWaitingFor("poll", "event");
+  const votes = { ada: "pizza", bob: "pizza", eve: "soup" };
+  for (const [voter, choice] of Object.entries(votes)) {
+    const headers = { "idempotency-key": voter };
+    const body = { voter, choice };
+    const first = await call("/v1/entities/Poll/lunch/vote", { body, headers });
+    const tally = await first.json();
+    if (voter !== "eve") await abortAllDurableObjects();
+    const again = await call("/v1/entities/Poll/lunch/vote", { body, headers });
+    expect([again.status, await again.json()]).toEqual([200, tally]);
+  }
+  expect(await get("poll", 15)).toMatchObject({
+    status: "Completed",
+    output: { complete: true, tally: { pizza: 2, soup: 1 } },
+  });
+  expect((await call("/v1/entities/Poll/lunch")).status).toBe(404);
+});

@@ -1,0 +1,48 @@
+/** Calls of a Worker to an object, which may be reset under them. */
+import { WaymarkError } from "../core/errors.ts";
+import { type Reply, unwrap } from "./reply.ts";
+
+/** Tries of a read whose object went away under it. */
+const READ_ATTEMPTS = 3;
+
+export async function write<Value>(act: () => Promise<Reply<Value>>): Promise<Value> {
+  try {
+    return unwrap(await act());
+  } catch (error) {
+    throw isReset(error) ? unreachable(error) : error;
+  }
+}
+
+/**
+ * A read has no effect, so whatever comes instead of an answer, it may be asked again. Not every lost
+ * object tells that it was: one that is aborted breaks the call with a bare error, such as any bug throws.
+ */
+export async function read<Value>(act: () => Promise<Reply<Value>>): Promise<Value> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return unwrap(await act());
+    } catch (error) {
+      if (error instanceof WaymarkError) throw error; // it is the answer
+      if (attempt === READ_ATTEMPTS) throw isReset(error) ? unreachable(error) : error;
+    }
+  }
+}
+
+/**
+ * Whether an object is known to have gone away under a request: the platform's resets carry these flags
+ * (Cloudflare's "Durable Objects: error handling").
+ */
+function isReset(error: unknown): boolean {
+  if (!(error instanceof Error) || error instanceof WaymarkError) return false;
+  const flags = ["retryable", "overloaded", "durableObjectReset"];
+  return flags.some((flag) => Reflect.get(error, flag) === true);
+}
+
+function unreachable(cause: unknown): WaymarkError {
+  return new WaymarkError(
+    "INSTANCE_BUSY",
+    "the instance's object was reset during the request, which may or may not have had its effect. " +
+      "Send it again; with an Idempotency-Key that is safe",
+    { cause },
+  );
+}

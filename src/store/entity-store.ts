@@ -1,0 +1,227 @@
+/**
+ * Every statement about an entity: its one row, and the operations that wait for their turn. Both tables are
+ * made when the first operation comes; before that the object holds nothing.
+ */
+import type { Encoded } from "../core/payload.ts";
+import { byteLength } from "../core/stored-text.ts";
+import { type Cell, cellBytes, PartStore } from "./part-store.ts";
+import type { Sql } from "./sql.ts";
+
+const HAS_ENTITY = "SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = 'entity'";
+const CREATE_ENTITY = `CREATE TABLE IF NOT EXISTS entity (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  name TEXT NOT NULL,
+  key TEXT NOT NULL,
+  sender TEXT NOT NULL,
+  state TEXT,
+  created_at INTEGER,
+  at INTEGER NOT NULL
+)`;
+const CREATE_OPERATION = `CREATE TABLE IF NOT EXISTS operation (
+  id INTEGER PRIMARY KEY,
+  operation TEXT NOT NULL,
+  input TEXT NOT NULL,
+  caller TEXT,
+  token TEXT NOT NULL,
+  idempotency TEXT,
+  attempt INTEGER NOT NULL DEFAULT 0,
+  due INTEGER,
+  at INTEGER NOT NULL
+)`;
+
+const SELECT_ENTITY = `SELECT name, key, sender, state IS NOT NULL AS present,
+  created_at AS createdAt, at FROM entity`;
+const SELECT_STATE = "SELECT state FROM entity";
+const INSERT_ENTITY =
+  "INSERT INTO entity (one, name, key, sender, state, created_at, at) VALUES (1, ?, ?, ?, NULL, NULL, ?)";
+const UPDATE_STATE =
+  "UPDATE entity SET state = ?, created_at = COALESCE(created_at, ?2), at = ?2 WHERE one = 1";
+const DELETE_STATE = "UPDATE entity SET state = NULL, created_at = NULL, at = ? WHERE one = 1";
+const UPDATE_AT = "UPDATE entity SET at = ? WHERE one = 1";
+
+const COLUMNS = `id, operation, caller, token, idempotency, attempt, due, at,
+  ${cellBytes("input")} AS bytes`;
+/** Those that are scheduled have their turn when they are due; of all others the first that came. */
+const SELECT_NEXT = `SELECT ${COLUMNS} FROM operation
+  WHERE due IS NULL OR due <= ? ORDER BY id LIMIT 1`;
+const SELECT_INPUT = "SELECT input FROM operation WHERE id = ?";
+const SELECT_DUE = "SELECT MIN(COALESCE(due, at)) AS due FROM operation";
+const MEASURE = `SELECT COUNT(*) AS count, COALESCE(SUM(${cellBytes("input")}), 0) AS bytes FROM operation`;
+const INSERT_OPERATION = `INSERT INTO operation (operation, input, caller, token, idempotency, due, at)
+  VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id`;
+const MARK = "UPDATE operation SET attempt = ? WHERE id = ?";
+const DELETE_OPERATION = "DELETE FROM operation WHERE id = ?";
+
+/** The entity, without what may be large. Times are milliseconds since 1970. */
+export interface EntityRow {
+  readonly name: string;
+  readonly key: string;
+  /** Under which its messages are numbered: another one once its storage was erased. */
+  readonly sender: string;
+  /** Whether it has a state. */
+  readonly present: boolean;
+  /** When it got its state; null where it has none. */
+  readonly createdAt: number | null;
+  /** When its state was written, or the last operation of one without has ended. */
+  readonly at: number;
+}
+
+/** An operation that waits for its turn. */
+export interface OperationRow {
+  readonly id: number;
+  readonly operation: string;
+  /** The step that waits for its result, or sent it, as JSON. */
+  readonly caller: string | null;
+  /** Tells it from all others for ever. */
+  readonly token: string;
+  /** The idempotency key of the request that sent it, as JSON. */
+  readonly idempotency: string | null;
+  /** Tries that were marked before they began. */
+  readonly attempt: number;
+  /** When it is to run; null for as soon as may be. */
+  readonly due: number | null;
+  /** When it came. */
+  readonly at: number;
+  /** Those of its input. */
+  readonly bytes: number;
+}
+
+export type NewOperation = Omit<OperationRow, "id" | "attempt" | "bytes"> & {
+  readonly input: Encoded;
+};
+
+/** Operations that wait: how many, and the bytes of their inputs. */
+interface Queue {
+  readonly count: number;
+  readonly bytes: number;
+}
+
+export class EntityStore {
+  readonly #sql: Sql;
+  readonly #parts: PartStore;
+  #exists = false;
+  #row: EntityRow | undefined;
+  #queue: Queue | undefined;
+
+  constructor(sql: Sql, parts: PartStore = new PartStore(sql)) {
+    this.#sql = sql;
+    this.#parts = parts;
+  }
+
+  get exists(): boolean {
+    this.#exists ||= this.#sql.all(HAS_ENTITY).length > 0;
+    return this.#exists;
+  }
+
+  read(): EntityRow | undefined {
+    if (!this.exists) return undefined;
+    if (this.#row === undefined) {
+      const [row] = this.#sql.all<Omit<EntityRow, "present"> & { present: number }>(SELECT_ENTITY);
+      this.#row = row && { ...row, present: row.present === 1 };
+    }
+    return this.#row;
+  }
+
+  create(row: Pick<EntityRow, "name" | "key" | "sender" | "at">): EntityRow {
+    this.#sql.run(CREATE_ENTITY);
+    this.#sql.run(CREATE_OPERATION);
+    this.#exists = true;
+    this.#sql.run(INSERT_ENTITY, row.name, row.key, row.sender, row.at);
+    this.#row = { ...row, present: false, createdAt: null };
+    return this.#row;
+  }
+
+  /** The state as it is stored; null where there is none. */
+  state(): Encoded | null {
+    const cell = this.#stateCell();
+    return cell === null ? null : this.#parts.read(cell);
+  }
+
+  #stateCell(): Cell | null {
+    if (!this.exists) return null;
+    return this.#sql.all<{ state: Cell | null }>(SELECT_STATE)[0]?.state ?? null;
+  }
+
+  setState(state: Encoded, at: number): void {
+    this.#forgetState();
+    this.#sql.run(UPDATE_STATE, this.#parts.write(state), at);
+    this.#row = undefined;
+  }
+
+  deleteState(at: number): void {
+    this.#forgetState();
+    this.#sql.run(DELETE_STATE, at);
+    this.#row = undefined;
+  }
+
+  #forgetState(): void {
+    if (this.#parts.exists) this.#parts.forget([this.#stateCell()]);
+  }
+
+  /** Notes when an entity without a state was last used. */
+  touch(at: number): void {
+    this.#sql.run(UPDATE_AT, at);
+    this.#row = undefined;
+  }
+
+  /** What waits. Measured once. */
+  queue(): Queue {
+    if (!this.exists) return { count: 0, bytes: 0 };
+    this.#queue ??= this.#sql.all<Queue>(MEASURE)[0] ?? { count: 0, bytes: 0 };
+    return this.#queue;
+  }
+
+  /** Keeps an operation until its turn; returns its id. */
+  add({ operation, input, caller, token, idempotency, due, at }: NewOperation): number {
+    const { count, bytes } = this.queue();
+    this.#queue = { count: count + 1, bytes: bytes + byteLength(input) };
+    const cell = this.#parts.write(input);
+    const bindings = [operation, cell, caller, token, idempotency, due, at];
+    return this.#sql.all<{ id: number }>(INSERT_OPERATION, ...bindings)[0]?.id ?? 0;
+  }
+
+  /** The operation whose turn it is. */
+  next(now: number): OperationRow | undefined {
+    if (this.queue().count === 0) return undefined;
+    return this.#sql.all<OperationRow>(SELECT_NEXT, now)[0];
+  }
+
+  /** When the next operation is due; null where none waits. */
+  nextDue(): number | null {
+    if (this.queue().count === 0) return null;
+    return this.#sql.all<{ due: number | null }>(SELECT_DUE)[0]?.due ?? null;
+  }
+
+  input(id: number): Encoded {
+    return this.#parts.read(this.#sql.all<{ input: Cell }>(SELECT_INPUT, id)[0]?.input ?? "");
+  }
+
+  /** Notes that a try begins which may take the object with it. */
+  mark(id: number, attempt: number): void {
+    this.#sql.run(MARK, attempt, id);
+  }
+
+  /** The operation has ended. */
+  remove({ id, bytes: freed }: Pick<OperationRow, "id" | "bytes">): void {
+    const { count, bytes } = this.queue();
+    if (this.#parts.exists) {
+      const [row] = this.#sql.all<{ input: Cell }>(SELECT_INPUT, id);
+      this.#parts.forget([row?.input ?? null]);
+    }
+    this.#sql.run(DELETE_OPERATION, id);
+    this.#queue = { count: count - 1, bytes: bytes - freed };
+  }
+
+  /** Memory is read again. */
+  reset(): void {
+    this.#row = undefined;
+    this.#queue = undefined;
+  }
+
+  /** The storage was erased. */
+  dropped(): void {
+    this.reset();
+    this.#exists = false;
+    this.#parts.found(false);
+  }
+}
