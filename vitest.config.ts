@@ -9,7 +9,13 @@ export default defineConfig({
     reporters: ["default", "./test/closing-line.ts"],
     projects: [
       {
-        test: { name: "node", include: ["test/**/*.test.ts"], exclude: ["test/workerd/**"] },
+        // Nothing here waits for a clock: only a slow or a busy machine takes long.
+        test: {
+          name: "node",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/workerd/**"],
+          testTimeout: 30_000,
+        },
       },
       {
         plugins: [

@@ -128,7 +128,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "take an event while another one is to be delivered",
     file: "engine/turn.ts",
-    find: "const met = adopted || cancels ? null : execution.meetEvent(now);",
+    find: "const met = adopted || cancels || updated !== null ? null : execution.meetEvent(now);",
     replace: 'const met = execution.meetEvent(now) && (execution.meetEvent(now) ?? "taken");',
   },
   {
@@ -329,7 +329,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "run an operation of an entity twice that is sent twice",
     file: "engine/entity-commands.ts",
-    find: "if (engine.inbox.has(from, number)) return { ok: true };",
+    find: "if (engine.inbox.find(from, number) !== undefined) return { ok: true };",
     replace: "",
   },
   {
