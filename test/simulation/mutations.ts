@@ -390,7 +390,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "keep what followed from a step that is rewound",
     file: "engine/past.ts",
-    find: "if (!stays(step) && !keeps?.(step)) gone.add(step);",
+    find: "for (const step of left) if (!stays(step) && !keeps?.(step)) gone.add(step);",
     replace: "",
   },
   {
