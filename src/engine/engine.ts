@@ -223,9 +223,9 @@ export class Engine {
     const row = this.instance.read();
     if (row === undefined || row.executionId !== waits.executionId) return;
     const { step, attempt } = waits;
+    // Of a step that was cancelled, or whose execution has ended, a rewind may ask what became of it.
+    if (!outcome.ok) this.steps.noteUnsent(step, encodeFailure(outcome.failure));
     if (isTerminal(row.status)) {
-      // A rewind may ask what became of it. Whatever else was on its way is sent again then.
-      if (!outcome.ok) this.steps.noteUnsent(step, encodeFailure(outcome.failure));
       if (attempt !== null) keepLateAnswer(this.steps, step, attempt, outcome);
       return;
     }
