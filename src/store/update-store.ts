@@ -66,6 +66,10 @@ export const updateRow = (step: string, state: RowState, input: Encoded | null, 
 
 export const waitRow = (at: number) => updateRow(UPDATES_AWAITED, "open", null, at);
 
+/** The steps that a buffered update is to come after. */
+export const stepsBefore = (lastProcessedId: string | null): readonly StepIdentity[] =>
+  lastProcessedId === null ? [] : JSON.parse(lastProcessedId);
+
 export class UpdateStore {
   readonly #sql: Sql;
   readonly #parts: PartStore;
@@ -118,14 +122,14 @@ export class UpdateStore {
   /**
    * Those that have these places in the order of delivery lose them, and are to be delivered again.
    *
-   * @param after the step they came after, and come after again; null where none. It is kept where other rows
+   * @param after steps that they came after, and come after again. They are kept where other rows
    *   say how far a step has come
    */
-  giveBack(seqs: readonly number[], after: StepIdentity | null): void {
+  giveBack(seqs: readonly number[], after: readonly StepIdentity[]): void {
     const rows = this.#sql.all<{ id: number }>(IDS_OF, JSON.stringify(seqs));
     const ids = JSON.stringify(rows.map(({ id }) => id));
     this.#forgetReplies(ids);
-    this.#sql.run(GIVE_BACK, after, ids);
+    this.#sql.run(GIVE_BACK, after.length === 0 ? null : JSON.stringify(after), ids);
   }
 
   /** Its reply counts no more: its function comes to another one. */

@@ -4,10 +4,12 @@ import { activity } from "../../src/core/activity.ts";
 import { entity } from "../../src/core/entity.ts";
 import { workflow } from "../../src/core/workflow.ts";
 import { Cluster } from "../../src/testing/cluster.ts";
+import { mock } from "../../src/testing/mock.ts";
 
 const once = { retry: { maxAttempts: 1 } } as const;
 const book = activity("book", once, (trip: string) => `${trip} booked`);
 const unbook = activity("unbook", () => "undone");
+const pay = activity("pay", once, (trip: string) => `${trip} paid`);
 
 const journal = entity("Journal", {
   initial: (): string[] => [],
@@ -25,4 +27,47 @@ test("a signal that nobody waits for leaves though what came before it is undone
   await cluster.run();
   expect(instance.document().status).toBe("Failed");
   expect(cluster.entity(journal, "a").state()).toEqual(["failed"]);
+});
+
+test("an update comes again after the step that it came after, whatever step the rewind goes back to", async () => {
+  const state = { down: true, booked: 0 };
+  const sell = workflow("Sell", async (ctx) => {
+    let booked = false;
+    let approve = () => {};
+    const approved = new Promise<void>((resolve) => {
+      approve = resolve;
+    });
+    ctx.handle(
+      "approve",
+      {
+        validate: () => {
+          if (!booked) throw new Error("nothing is booked");
+        },
+      },
+      () => approve(),
+    );
+    await ctx.call(book, "first", { undo: unbook });
+    await ctx.call(book, "second", { undo: unbook });
+    booked = true;
+    await approved;
+    return ctx.call(pay, "trip");
+  });
+  const activities = [
+    mock(book, (trip) => `${trip} ${++state.booked}`),
+    mock(pay, () => {
+      if (state.down) throw new Error("down");
+      return "paid";
+    }),
+  ];
+  const cluster = new Cluster({ workflows: [sell], activities });
+  const instance = await cluster.start(sell);
+  await cluster.run();
+  await instance.call("approve");
+  await cluster.run();
+  expect(instance.document().status).toBe("Failed");
+  state.down = false;
+  instance.rewind();
+  await cluster.run();
+  expect(instance.output()).toBe("paid");
+  expect(state.booked).toBe(4);
 });
