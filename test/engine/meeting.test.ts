@@ -71,3 +71,29 @@ test("an update comes again after the step that it came after, whatever step the
   expect(instance.output()).toBe("paid");
   expect(state.booked).toBe(4);
 });
+
+test("an execution that is undone because its history is too large takes no update", async () => {
+  const big = activity("big", once, () => "x".repeat(16_000_000));
+  const slow = activity("slow", () => "undone");
+  const grow = workflow("Grow", async (ctx) => {
+    ctx.handle("note", {}, () => ctx.call(pay, "note", { undo: unbook }));
+    await ctx.call(book, "trip", { undo: slow });
+    for (;;) await ctx.call(big, undefined);
+  });
+  const clock = { n: 0 };
+  const slowly = mock(slow, async (_, ctx) => {
+    clock.n++;
+    await ctx.sleep("1 hour");
+    return "undone";
+  });
+  const cluster = new Cluster({ workflows: [grow], activities: [slowly] });
+  const instance = await cluster.start(grow);
+  await cluster.advance("30 minutes");
+  expect(clock.n).toBe(1);
+  await expect(instance.call("note")).rejects.toMatchObject({ code: "UPDATE_UNFINISHED" });
+  instance.crash();
+  await cluster.run();
+  const steps = instance.history().map(({ step }) => step);
+  expect(steps).toContain("undo/book");
+  expect(steps).not.toContain("pay");
+});
