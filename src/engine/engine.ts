@@ -465,6 +465,7 @@ export class Engine {
   #handOn({ row, driver }: Execution, next: string): void {
     const unheard = unheardUpdates(driver.undelivered);
     if (unheard.length > 0) this.steps.updates.giveBack(unheard, []);
+    this.steps.updates.freeBuffered();
     this.updates.settle(row.executionId, next);
     this.updates.abandon(this.steps.updates.bufferedIds());
   }

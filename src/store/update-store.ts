@@ -33,6 +33,8 @@ const SELECT_REPLIES = `SELECT result FROM step WHERE kind = 'update' AND ${isSp
 const GIVE_BACK = `UPDATE step SET seq = NULL, state = 'buffered', result = NULL, failure = NULL,
   step = substr(step, 1, instr(step, '#') - 1), last_processed_id = ?, at = started_at,
   started_at = NULL WHERE kind = 'update' AND id IN (SELECT value FROM json_each(?))`;
+const FREE = `UPDATE step SET last_processed_id = NULL
+  WHERE seq IS NULL AND kind = 'update' AND state = 'buffered' AND last_processed_id IS NOT NULL`;
 const IDS_OF = `SELECT id FROM step WHERE kind = 'update'
   AND seq IN (SELECT value FROM json_each(?))`;
 const SET_WAIT = "UPDATE step SET state = ?, at = ? WHERE id = ?";
@@ -130,6 +132,11 @@ export class UpdateStore {
     const ids = JSON.stringify(rows.map(({ id }) => id));
     this.#forgetReplies(ids);
     this.#sql.run(GIVE_BACK, after.length === 0 ? null : JSON.stringify(after), ids);
+  }
+
+  /** Steps that they were to come after are of an execution that is gone. */
+  freeBuffered(): void {
+    this.#sql.run(FREE);
   }
 
   /** Its reply counts no more: its function comes to another one. */

@@ -97,3 +97,32 @@ test("an execution that is undone because its history is too large takes no upda
   expect(steps).toContain("undo/book");
   expect(steps).not.toContain("pay");
 });
+
+test("an update that a rewind gives back does not wait for a step of the next execution", async () => {
+  const state = { again: false };
+  const round = workflow("Round", async (ctx, first: boolean) => {
+    const calls: number[] = [];
+    let slept = false;
+    ctx.handle("note", {}, () => calls.push(slept ? 1 : 0));
+    if (!first) {
+      await ctx.call(pay, "trip");
+      slept = true;
+      await ctx.sleep("1 hour");
+      return calls;
+    }
+    if ((await ctx.call(pay, "trip")) === "next") return ctx.continueAsNew(false);
+    await ctx.waitForEvent("never");
+    return calls;
+  });
+  const activities = [mock(pay, () => (state.again ? "next" : "paid"))];
+  const cluster = new Cluster({ workflows: [round], activities });
+  const instance = await cluster.start(round, true);
+  await cluster.run();
+  await instance.call("note");
+  instance.terminate();
+  await cluster.run();
+  state.again = true;
+  instance.rewind({ to: "pay" });
+  await cluster.run();
+  expect(instance.output()).toEqual([0]);
+});
