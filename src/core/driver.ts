@@ -39,7 +39,6 @@ import {
   type Completion,
   type Continuation,
   type RecordedStep,
-  type StepKind,
   type StepRequest,
   TERMINATE_REQUEST,
   type UndoneInput,
@@ -77,7 +76,8 @@ interface Waiting {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
   readonly signal: AbortSignal | undefined;
-  readonly kind: StepKind;
+  /** Another instance gets it, whoever waits for it here. */
+  readonly leaves: boolean;
 }
 
 /** What {@link Driver.ask} is told about a step. */
@@ -206,9 +206,9 @@ export class Driver {
   #compensate(error: unknown): void {
     this.#compensating = true;
     this.#quiet = false;
-    for (const [identity, { signal, kind }] of this.#waiting) {
+    for (const [identity, { signal, leaves }] of this.#waiting) {
       if (signal !== undefined) this.#signals.forget(signal, identity);
-      if (kind === "start" || kind === "send") continue; // it is on its way, whoever waits for it
+      if (leaves) continue;
       this.#cancelled.push(identity);
       // What becomes of a child that has no undo is for its `parentClose` to say.
       if (!this.#compensations.undoes(identity)) this.#byRequest.add(identity);
@@ -351,7 +351,7 @@ export class Driver {
       this.#compensations.addUndo(identity, undo, input, begun);
     }
     const promise = new Promise<unknown>((resolve, reject) => {
-      this.#waiting.set(identity, { resolve, reject, signal, kind: request.kind });
+      this.#waiting.set(identity, { resolve, reject, signal, leaves: isOneWay(request) });
     });
     promise.catch(() => {}); // a race's loser may fail with nobody left to hear it
     if (signal?.aborted) {
@@ -587,6 +587,12 @@ export class Driver {
     return cancelled;
   }
 }
+
+/** Whether it is on its way as soon as it is asked for: an event, a start, a signal of an entity. */
+const isOneWay = (request: StepRequest): boolean =>
+  request.kind === "entity"
+    ? !request.awaited
+    : request.kind === "start" || request.kind === "send";
 
 /** Why somebody wants the instance to end. */
 const reasonOf = ({ outcome }: Completion): string =>

@@ -175,7 +175,7 @@ export class Calls {
       id: update.id,
       name,
       payload: steps.kept(update.id, input, "input"),
-      after: null,
+      after: [],
     });
     if (row.status === "Running") engine.poke(now); // one that is Pending has its turn anyway
     return update;

@@ -464,7 +464,8 @@ export class Engine {
   /** Updates that the code has not got go along to the next execution; the others have their reply, or none. */
   #handOn({ row, driver }: Execution, next: string): void {
     const unheard = unheardUpdates(driver.undelivered);
-    if (unheard.length > 0) this.steps.updates.giveBack(unheard, null);
+    if (unheard.length > 0) this.steps.updates.giveBack(unheard, []);
+    this.steps.updates.freeBuffered();
     this.updates.settle(row.executionId, next);
     this.updates.abandon(this.steps.updates.bufferedIds());
   }

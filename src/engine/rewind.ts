@@ -38,8 +38,6 @@ export interface RewindPlan {
   readonly mark: StepRow | undefined;
   /** Updates that keep their place, and whose reply had followed from what is taken back. */
   readonly unanswered: readonly StepRow[];
-  /** The step it goes back to, where there is one: updates that came after it come after it again. */
-  readonly target: StepIdentity | null;
   /** The `seq` of what was recorded last. */
   readonly last: number;
 }
@@ -72,7 +70,6 @@ export async function planRewind(
       (step) => step.state === "cancelled" && stays(step) && !cancelled.has(step.step),
     ),
     waits: waitsOf(past.all.filter(stays), asked, cancelled),
-    target: target === null || target.step.kind === "update" ? null : target.step.step,
     unanswered,
     mark: past.ended.find(({ kind }) => kind === "rewind"),
     last: past.ended.at(-1)?.seq ?? 0,
@@ -113,12 +110,11 @@ export function applyRewind(
   );
   const given: { seq: number; name: string }[] = [];
   const reopened = new Set<StepIdentity>();
-  const again: number[] = [];
   for (const step of plan.undone) {
     const redo = HAS_ATTEMPTS.has(step.kind) ? raise(step) : 0;
     const ask = plan.asked.get(step.step);
-    if (step.kind === "update") again.push(step.seq ?? 0);
-    else if (step.kind === "event" && step.state === "done") {
+    if (step.kind === "update") continue;
+    if (step.kind === "event" && step.state === "done") {
       given.push({ seq: step.seq ?? 0, name: nameOf(step.step) });
     } else if (staysOpen(step, ask)) {
       reopened.add(step.step);
@@ -126,7 +122,7 @@ export function applyRewind(
     } else steps.delete(step.id);
   }
   if (given.length > 0) steps.giveBack(given);
-  if (again.length > 0) steps.updates.giveBack(again, plan.target);
+  giveUpdatesBack(engine, plan.undone);
   for (const { id } of plan.unanswered) steps.updates.reopen(id);
   for (const step of plan.interrupted) {
     if (step.kind === "child") {
@@ -157,6 +153,18 @@ export function applyRewind(
   const count = (plan.mark?.attempt ?? 0) + 1;
   rewinds.mark({ seq: plan.last + 1, count, to, reason, redone, at });
   engine.instance.setRewound();
+}
+
+/** Updates come again after the steps that they came after; each is told of those since the one before it. */
+function giveUpdatesBack({ steps }: Engine, undone: readonly StepRow[]): void {
+  let after: StepIdentity[] = [];
+  const ended = undone.filter(({ seq }) => seq !== null);
+  for (const { kind, step, seq } of ended.sort((a, b) => (a.seq ?? 0) - (b.seq ?? 0))) {
+    if (kind === "update") {
+      steps.updates.giveBack([seq ?? 0], after);
+      after = [];
+    } else if (kind !== "cancel") after.push(step);
+  }
 }
 
 /** How often each step of an execution was done anew, from the row of its last rewind. */

@@ -89,7 +89,9 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
     if (turn.resumed() || shown) continue; // what it writes is durable before a step starts
     const now = host.now();
     const cancels = !adopted && execution.takeCancel(now);
-    const updated = adopted || cancels ? null : execution.updates.take(now);
+    // What fails of its size does so on a replay after all that is recorded: nothing is to come behind that.
+    const untaken = adopted || cancels || execution.overgrown;
+    const updated = untaken ? null : execution.updates.take(now);
     const met = adopted || cancels || updated !== null ? null : execution.meetEvent(now);
     const recorded = execution.record(budget);
     // An event that is here goes before a timeout: none fires as long as one may still be taken.

@@ -15,7 +15,7 @@ import { decode, encode } from "../core/payload.ts";
 import { byteLength, type StoredText, textOf } from "../core/stored-text.ts";
 import type { StepRow } from "../store/rows.ts";
 import type { StepStore } from "../store/step-store.ts";
-import { waitRow } from "../store/update-store.ts";
+import { stepsBefore, waitRow } from "../store/update-store.ts";
 import type { Growth } from "./growth.ts";
 import type { Recorder } from "./recorder.ts";
 import { rowOf, type UpdateDesk, type UpdateReply } from "./update-desk.ts";
@@ -26,8 +26,8 @@ export interface BufferedUpdate {
   /** Of its handler. */
   readonly name: string;
   readonly payload: StoredText;
-  /** The step that a rewind has gone back to: it came after that, and waits for it again. */
-  readonly after: StepIdentity | null;
+  /** Steps that a rewind does again and that it came after: it waits for those that are open. */
+  readonly after: readonly StepIdentity[];
 }
 
 export interface UpdatesOptions {
@@ -54,13 +54,14 @@ export class Updates {
     for (const row of rows) this.#load(row);
   }
 
-  #load({ id, seq, step, state, input, lastProcessedId: after }: StepRow): void {
+  #load({ id, seq, step, state, input, lastProcessedId }: StepRow): void {
     if (step.startsWith("(")) {
       this.#wait = { id, open: state === "open" };
       return;
     }
     this.total++;
     const name = handlerOf(step);
+    const after = stepsBefore(lastProcessedId);
     if (seq === null) this.#buffered.push({ id, name, payload: input ?? "", after });
     else if (state !== "done" && state !== "failed") this.#open.set(step, id);
   }
@@ -91,7 +92,7 @@ export class Updates {
     const update = this.#buffered[index];
     const handler = update && driver.handlers.update(update.name);
     if (update === undefined || handler === undefined) return null;
-    if (update.after !== null && isOpen(update.after)) return null; // those behind it wait as well
+    if (update.after.some(isOpen)) return null; // those behind it wait as well
     this.#buffered.splice(index, 1);
     const refusal = refusalOf(driver, handler, () => decode(textOf(update.payload)));
     if (refusal !== null) {

@@ -33,6 +33,8 @@ const SELECT_REPLIES = `SELECT result FROM step WHERE kind = 'update' AND ${isSp
 const GIVE_BACK = `UPDATE step SET seq = NULL, state = 'buffered', result = NULL, failure = NULL,
   step = substr(step, 1, instr(step, '#') - 1), last_processed_id = ?, at = started_at,
   started_at = NULL WHERE kind = 'update' AND id IN (SELECT value FROM json_each(?))`;
+const FREE = `UPDATE step SET last_processed_id = NULL
+  WHERE seq IS NULL AND kind = 'update' AND state = 'buffered' AND last_processed_id IS NOT NULL`;
 const IDS_OF = `SELECT id FROM step WHERE kind = 'update'
   AND seq IN (SELECT value FROM json_each(?))`;
 const SET_WAIT = "UPDATE step SET state = ?, at = ? WHERE id = ?";
@@ -65,6 +67,10 @@ export const updateRow = (step: string, state: RowState, input: Encoded | null, 
   }) as const;
 
 export const waitRow = (at: number) => updateRow(UPDATES_AWAITED, "open", null, at);
+
+/** The steps that a buffered update is to come after. */
+export const stepsBefore = (lastProcessedId: string | null): readonly StepIdentity[] =>
+  lastProcessedId === null ? [] : JSON.parse(lastProcessedId);
 
 export class UpdateStore {
   readonly #sql: Sql;
@@ -118,14 +124,19 @@ export class UpdateStore {
   /**
    * Those that have these places in the order of delivery lose them, and are to be delivered again.
    *
-   * @param after the step they came after, and come after again; null where none. It is kept where other rows
+   * @param after steps that they came after, and come after again. They are kept where other rows
    *   say how far a step has come
    */
-  giveBack(seqs: readonly number[], after: StepIdentity | null): void {
+  giveBack(seqs: readonly number[], after: readonly StepIdentity[]): void {
     const rows = this.#sql.all<{ id: number }>(IDS_OF, JSON.stringify(seqs));
     const ids = JSON.stringify(rows.map(({ id }) => id));
     this.#forgetReplies(ids);
-    this.#sql.run(GIVE_BACK, after, ids);
+    this.#sql.run(GIVE_BACK, after.length === 0 ? null : JSON.stringify(after), ids);
+  }
+
+  /** Steps that they were to come after are of an execution that is gone. */
+  freeBuffered(): void {
+    this.#sql.run(FREE);
   }
 
   /** Its reply counts no more: its function comes to another one. */

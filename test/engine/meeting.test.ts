@@ -1,0 +1,128 @@
+/** Where rewinds, compensation, updates and entities meet. */
+import { expect, test } from "vitest";
+import { activity } from "../../src/core/activity.ts";
+import { entity } from "../../src/core/entity.ts";
+import { workflow } from "../../src/core/workflow.ts";
+import { Cluster } from "../../src/testing/cluster.ts";
+import { mock } from "../../src/testing/mock.ts";
+
+const once = { retry: { maxAttempts: 1 } } as const;
+const book = activity("book", once, (trip: string) => `${trip} booked`);
+const unbook = activity("unbook", () => "undone");
+const pay = activity("pay", once, (trip: string) => `${trip} paid`);
+
+const journal = entity("Journal", {
+  initial: (): string[] => [],
+  operations: { note: (ctx, line: string) => ctx.state.push(line) },
+});
+
+test("a signal that nobody waits for leaves though what came before it is undone", async () => {
+  const sell = workflow("Sell", async (ctx) => {
+    await ctx.call(book, "trip", { undo: unbook });
+    void ctx.entity(journal, "a").signal.note("failed");
+    throw new Error("no");
+  });
+  const cluster = new Cluster({ workflows: [sell], entities: [journal] });
+  const instance = await cluster.start(sell);
+  await cluster.run();
+  expect(instance.document().status).toBe("Failed");
+  expect(cluster.entity(journal, "a").state()).toEqual(["failed"]);
+});
+
+test("an update comes again after the step that it came after, whatever step the rewind goes back to", async () => {
+  const state = { down: true, booked: 0 };
+  const sell = workflow("Sell", async (ctx) => {
+    let booked = false;
+    let approve = () => {};
+    const approved = new Promise<void>((resolve) => {
+      approve = resolve;
+    });
+    ctx.handle(
+      "approve",
+      {
+        validate: () => {
+          if (!booked) throw new Error("nothing is booked");
+        },
+      },
+      () => approve(),
+    );
+    await ctx.call(book, "first", { undo: unbook });
+    await ctx.call(book, "second", { undo: unbook });
+    booked = true;
+    await approved;
+    return ctx.call(pay, "trip");
+  });
+  const activities = [
+    mock(book, (trip) => `${trip} ${++state.booked}`),
+    mock(pay, () => {
+      if (state.down) throw new Error("down");
+      return "paid";
+    }),
+  ];
+  const cluster = new Cluster({ workflows: [sell], activities });
+  const instance = await cluster.start(sell);
+  await cluster.run();
+  await instance.call("approve");
+  await cluster.run();
+  expect(instance.document().status).toBe("Failed");
+  state.down = false;
+  instance.rewind();
+  await cluster.run();
+  expect(instance.output()).toBe("paid");
+  expect(state.booked).toBe(4);
+});
+
+test("an execution that is undone because its history is too large takes no update", async () => {
+  const big = activity("big", once, () => "x".repeat(16_000_000));
+  const slow = activity("slow", () => "undone");
+  const grow = workflow("Grow", async (ctx) => {
+    ctx.handle("note", {}, () => ctx.call(pay, "note", { undo: unbook }));
+    await ctx.call(book, "trip", { undo: slow });
+    for (;;) await ctx.call(big, undefined);
+  });
+  const clock = { n: 0 };
+  const slowly = mock(slow, async (_, ctx) => {
+    clock.n++;
+    await ctx.sleep("1 hour");
+    return "undone";
+  });
+  const cluster = new Cluster({ workflows: [grow], activities: [slowly] });
+  const instance = await cluster.start(grow);
+  await cluster.advance("30 minutes");
+  expect(clock.n).toBe(1);
+  await expect(instance.call("note")).rejects.toMatchObject({ code: "UPDATE_UNFINISHED" });
+  instance.crash();
+  await cluster.run();
+  const steps = instance.history().map(({ step }) => step);
+  expect(steps).toContain("undo/book");
+  expect(steps).not.toContain("pay");
+});
+
+test("an update that a rewind gives back does not wait for a step of the next execution", async () => {
+  const state = { again: false };
+  const round = workflow("Round", async (ctx, first: boolean) => {
+    const calls: number[] = [];
+    let slept = false;
+    ctx.handle("note", {}, () => calls.push(slept ? 1 : 0));
+    if (!first) {
+      await ctx.call(pay, "trip");
+      slept = true;
+      await ctx.sleep("1 hour");
+      return calls;
+    }
+    if ((await ctx.call(pay, "trip")) === "next") return ctx.continueAsNew(false);
+    await ctx.waitForEvent("never");
+    return calls;
+  });
+  const activities = [mock(pay, () => (state.again ? "next" : "paid"))];
+  const cluster = new Cluster({ workflows: [round], activities });
+  const instance = await cluster.start(round, true);
+  await cluster.run();
+  await instance.call("note");
+  instance.terminate();
+  await cluster.run();
+  state.again = true;
+  instance.rewind({ to: "pay" });
+  await cluster.run();
+  expect(instance.output()).toEqual([0]);
+});
