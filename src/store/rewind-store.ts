@@ -15,6 +15,9 @@ const DELETE_UNHEARD_CANCEL =
 const DELETE_SECOND_CANCEL = `DELETE FROM step WHERE kind = 'cancel' AND seq IS NULL
   AND step IN (SELECT step FROM step WHERE kind = 'cancel' AND seq IS NOT NULL) RETURNING result`;
 const DELETE_MARK = "DELETE FROM step WHERE kind = 'rewind'";
+/** The code's time never goes back: what comes after the mark has its time at the least, also without it. */
+const KEEP_TIME = `UPDATE step SET at = mark.at FROM (SELECT seq, at FROM step WHERE kind = 'rewind') AS mark
+  WHERE step.seq > mark.seq AND step.at < mark.at`;
 const INSERT_MARK = `INSERT INTO step (seq, step, kind, state, attempt, input, result, at)
   VALUES (?, '${REWIND}', 'rewind', 'done', ?, ?, ?, ?)`;
 const SELECT_MARK_CELLS = "SELECT input, result FROM step WHERE kind = 'rewind'";
@@ -94,6 +97,7 @@ export class RewindStore {
   /** Notes the rewind, in the place of the one before. */
   mark({ seq, count, to, reason, redone, at }: RewindMark): void {
     this.#forget(this.#sql.all(SELECT_MARK_CELLS));
+    this.#sql.run(KEEP_TIME);
     this.#sql.run(DELETE_MARK);
     const input = this.#parts.write(encode({ to, reason }, "a rewind"));
     const result = this.#parts.write(encode(redone, "the steps of a rewind"));

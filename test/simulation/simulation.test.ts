@@ -13,6 +13,7 @@ const REGRESSIONS: readonly (readonly [seed: number, found: string])[] = [
   [7_778, "a restart within a turn's commit was taken for the next round"],
   [13_223, "a doubled alarm was not set while it ran again"],
   [82_931, "a turn went on whose alarm a suspension had deleted as it fired"],
+  [74_013, "a second rewind took the time back that the mark of the first one had brought"],
   [35_987, "a rewind took an event for sent that was refused while its step was being cancelled"],
 ];
 
