@@ -23,9 +23,17 @@ export const waits = workflow("Waits", async (ctx, input: { steps: number; milli
   for (let step = 0; step < input.steps; step++) await ctx.call(wait, input.millis);
 });
 
-/** A history, and then a fetch after each event: all that a restart must replay before it goes on. */
+/**
+ * A history of activities, timers, waits and inline steps, and then a fetch after each event: all that a
+ * restart must replay before it goes on.
+ */
 export const laps = workflow("Laps", async (ctx, input: { steps: number; url: string }) => {
-  for (let step = 0; step < input.steps; step++) await ctx.call(noop);
+  for (let step = 0; step < input.steps; step++) {
+    if (step % 4 === 1) await ctx.sleep(0);
+    else if (step % 4 === 2) await ctx.waitForEvent("none", { timeout: 0 }).catch(() => {});
+    else if (step % 4 === 3) await ctx.run("inline", () => step);
+    else await ctx.call(noop);
+  }
   for (;;) {
     await ctx.call(read, input.url);
     await ctx.waitForEvent("lap");
