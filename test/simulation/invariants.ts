@@ -219,11 +219,12 @@ export class Rewinds {
       this.#asked.set(object.name, { execution, to: JSON.parse(rewind).to });
       return [];
     }
-    if (asked?.execution !== execution || isTerminal(status)) return [];
+    if (asked?.execution !== execution) return [];
     const ended = new StepStore(object.sql).ended();
     const mark = ended.find(({ kind }) => kind === "rewind");
     const count = (this.#counts.get(execution) ?? 0) + 1;
     this.#counts.set(execution, count);
+    if (isTerminal(status)) return []; // it was ended in the very commit
     const noted = mark?.attempt === count && ended.at(-1) === mark;
     const there = ended.some(({ step }) => step === asked.to);
     return [
