@@ -21,33 +21,27 @@ export const INSTANCE_ID: Parameter = {
   check: checkInstanceId,
 };
 
-export const WORKFLOW_NAME: Parameter = {
-  description: "The name of a registered workflow",
+/** A name, of what it says in an error. */
+const nameOf = (what: string, description: string): Parameter => ({
+  description,
   invalid: "NAME_INVALID",
   maxLength: LIMITS.nameLength,
-  check: (name) => checkName(name, "a workflow"),
-};
+  check: (name) => checkName(name, what),
+});
 
-export const EVENT_NAME: Parameter = {
-  description: "The name of an event: letters, digits, spaces and _ . -",
-  invalid: "NAME_INVALID",
-  maxLength: LIMITS.nameLength,
-  check: (name) => checkName(name, "an event"),
-};
+export const WORKFLOW_NAME = nameOf("a workflow", "The name of a registered workflow");
 
-export const HANDLER_NAME: Parameter = {
-  description: "The name of a handler: letters, digits, spaces and _ . -",
-  invalid: "NAME_INVALID",
-  maxLength: LIMITS.nameLength,
-  check: (name) => checkName(name, "a handler"),
-};
+export const EVENT_NAME = nameOf(
+  "an event",
+  "The name of an event: letters, digits, spaces and _ . -",
+);
 
-export const ENTITY_NAME: Parameter = {
-  description: "The name of a registered entity",
-  invalid: "NAME_INVALID",
-  maxLength: LIMITS.nameLength,
-  check: (name) => checkName(name, "an entity"),
-};
+export const HANDLER_NAME = nameOf(
+  "a handler",
+  "The name of a handler: letters, digits, spaces and _ . -",
+);
+
+export const ENTITY_NAME = nameOf("an entity", "The name of a registered entity");
 
 export const ENTITY_KEY: Parameter = {
   description: "Which entity of that name: any printable text",
@@ -56,12 +50,7 @@ export const ENTITY_KEY: Parameter = {
   check: checkEntityKey,
 };
 
-export const OPERATION_NAME: Parameter = {
-  description: "The name of one of the entity's operations",
-  invalid: "NAME_INVALID",
-  maxLength: LIMITS.nameLength,
-  check: (name) => checkName(name, "an operation"),
-};
+export const OPERATION_NAME = nameOf("an operation", "The name of one of the entity's operations");
 
 /** Parameters by the name they have in a path such as `/v1/instances/{id}`. */
 export type ParameterSet<Name extends string> = { readonly [Key in Name]: Parameter };
