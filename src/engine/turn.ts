@@ -90,7 +90,8 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
     const now = host.now();
     const cancels = !adopted && execution.takeCancel(now);
     // What fails of its size does so on a replay after all that is recorded: nothing is to come behind that.
-    const untaken = adopted || cancels || execution.overgrown;
+    // Nor does one come to code that is being undone: what it did would stay.
+    const untaken = adopted || cancels || execution.overgrown || driver.compensating;
     const updated = untaken ? null : execution.updates.take(now);
     const met = adopted || cancels || updated !== null ? null : execution.meetEvent(now);
     const recorded = execution.record(budget);

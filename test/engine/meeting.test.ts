@@ -98,6 +98,28 @@ test("an execution that is undone because its history is too large takes no upda
   expect(steps).not.toContain("pay");
 });
 
+test("an update that comes while an execution is undone is not taken, and told so at the end", async () => {
+  const slow = activity("slow", () => "undone");
+  const sell = workflow("Sell", async (ctx) => {
+    ctx.handle("note", {}, () => ctx.call(book, "another trip", { undo: unbook }));
+    await ctx.call(book, "trip", { undo: slow });
+    throw new Error("no");
+  });
+  const slowly = mock(slow, async (_, ctx) => {
+    await ctx.sleep("1 hour");
+    return "undone";
+  });
+  const cluster = new Cluster({ workflows: [sell], activities: [slowly] });
+  const instance = await cluster.start(sell);
+  await cluster.advance("30 minutes");
+  expect(instance.document()).toMatchObject({ status: "Running", waitingFor: [{ name: "undo/book" }] });
+  await expect(instance.call("note")).rejects.toMatchObject({ code: "UPDATE_UNFINISHED" });
+  await cluster.run();
+  expect(instance.document().status).toBe("Failed");
+  const booked = instance.history().filter(({ name }) => name === "book");
+  expect(booked).toHaveLength(1);
+});
+
 test("an update that a rewind gives back does not wait for a step of the next execution", async () => {
   const state = { again: false };
   const round = workflow("Round", async (ctx, first: boolean) => {
