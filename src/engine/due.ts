@@ -5,8 +5,9 @@
  * was running may be what killed the object. The turn then marks attempts before it starts them, so
  * that one which kills the object every time is counted and ends. A false alarm costs one row.
  */
-import { nameOf } from "../core/names.ts";
+import { nameOf, type StepIdentity } from "../core/names.ts";
 import type { InstanceRow, StepSummary } from "../store/rows.ts";
+import { stepsBefore } from "../store/update-store.ts";
 import { LATE_MILLIS } from "./host.ts";
 
 type OpenRow = Pick<StepSummary, "state" | "due" | "kind" | "step" | "lastProcessedId">;
@@ -41,11 +42,13 @@ export function storedDue(
   if (row.due !== null) return row.due;
   const waits = open.filter((step) => step.state !== "orphaned");
   if (waits.length === 0) return row.updatedAt;
+  const opened = new Set(waits.map(({ step }) => step));
+  const isOpen = (step: StepIdentity) => opened.has(step);
   const dues = waits.flatMap((step) => {
     if (step.kind === "event" && events.includes(nameOf(step.step))) return [row.updatedAt];
     if (step.due !== null) return [step.due];
     if (step.kind === "update") {
-      const owed = step.state === "buffered" && step.lastProcessedId === null; // else it waits for a step
+      const owed = step.state === "buffered" && !stepsBefore(step.lastProcessedId).some(isOpen);
       return owed ? [row.updatedAt] : [];
     }
     return step.kind === "event" || step.state === "sent" ? [] : [row.updatedAt];

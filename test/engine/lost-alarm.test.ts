@@ -100,3 +100,40 @@ test("a request to one that has ended sets no alarm", async () => {
   await object.run();
   expect(object.alarm).toBeNull();
 });
+
+test("an update that a rewind gave back is owed a turn where the step that it waits for was lost with the alarm", async () => {
+  let runs = 0;
+  let losing = false;
+  const step = activity("Step", () => {
+    losing = ++runs === 2;
+  });
+  const noting = workflow("Noting", async (ctx) => {
+    let notes = 0;
+    ctx.handle("note", {}, () => ++notes);
+    await ctx.call(step, undefined);
+    await ctx.waitForEvent("end");
+    return notes;
+  });
+  const object = started(noting, undefined, {
+    faults: {
+      crash: (_name, { kind }) => losing && kind === "await",
+      alarmLost: () => losing,
+    },
+  });
+  await object.run();
+  const command = { name: "note", payload: encode(1, "it") };
+  const noted = object.commands.call(ID, command, object.clock.now() + 1_000);
+  await object.run();
+  await noted;
+  object.commands.terminate(ID, { reason: null });
+  await object.run();
+  object.commands.rewind(ID, { to: "Step", reason: null });
+  await object.run();
+  expect(object.alarm).toBeNull();
+  losing = false;
+  object.commands.get(ID);
+  await object.run();
+  object.commands.sendEvent(ID, { event: "end", payload: encode(null, "it") });
+  await object.run();
+  expect(object.commands.get(ID)).toMatchObject({ status: "Completed", output: 1 });
+});
