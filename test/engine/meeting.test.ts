@@ -112,7 +112,10 @@ test("an update that comes while an execution is undone is not taken, and told s
   const cluster = new Cluster({ workflows: [sell], activities: [slowly] });
   const instance = await cluster.start(sell);
   await cluster.advance("30 minutes");
-  expect(instance.document()).toMatchObject({ status: "Running", waitingFor: [{ name: "undo/book" }] });
+  expect(instance.document()).toMatchObject({
+    status: "Running",
+    waitingFor: [{ name: "undo/book" }],
+  });
   await expect(instance.call("note")).rejects.toMatchObject({ code: "UPDATE_UNFINISHED" });
   await cluster.run();
   expect(instance.document().status).toBe("Failed");
