@@ -9,6 +9,7 @@ import { digest } from "./digest.ts";
 import { holdPoll, poll } from "./hold-poll.ts";
 import { migrateRecords } from "./migrate-records.ts";
 import { readPage } from "./read-page.ts";
+import { runAgent } from "./run-agent.ts";
 import { shipOrder, shipParcel } from "./ship-order.ts";
 import { takeOrder } from "./take-order.ts";
 import { watchEndpoint } from "./watch-endpoint.ts";
@@ -26,6 +27,7 @@ export const workflows: readonly AnyWorkflow[] = [
   bookTrip,
   takeOrder,
   holdPoll,
+  runAgent,
 ];
 
 export const entities: readonly AnyEntity[] = [poll];

@@ -1,6 +1,7 @@
 /** Activities over HTTP that several patterns share. They ask the way a good client does. */
 import { activity } from "../core/activity.ts";
 import { NonRetryableError, RetryAfterError } from "../core/failure.ts";
+import { retryAfterMillis } from "../core/http-request.ts";
 
 /** What a page answered. */
 export interface Page {
@@ -54,16 +55,20 @@ export const post = activity(
   },
 );
 
-/** @throws RetryAfterError, NonRetryableError or Error, by what the status says of another attempt */
-function refuseFailure({ ok, status, headers }: Response, url: string): void {
+/**
+ * @param said what the server says of it, for the message
+ * @throws RetryAfterError, NonRetryableError or Error, by what the status says of another attempt
+ */
+export function refuseFailure(
+  { ok, status, headers }: Response,
+  url: string,
+  said: string = "",
+): void {
   if (ok) return;
-  const message = `${url} answered ${status}`;
-  const after = headers.get("retry-after");
+  const message = `${url} answered ${status}${said === "" ? "" : `: ${said}`}`;
+  const after = retryAfterMillis(headers.get("retry-after"), Date.now());
   if (after !== null && (status === 429 || status === 503)) {
-    throw new RetryAfterError(
-      message,
-      /^\d+$/.test(after) ? Number(after) * 1_000 : new Date(after),
-    );
+    throw new RetryAfterError(message, after);
   }
   if (status >= 500 || status === 429 || status === 408) throw new Error(message);
   throw new NonRetryableError(message);

@@ -1,8 +1,9 @@
 /** The pattern gallery on the platform's own alarms and storage, with every object killed in the middle. */
-import { abortAllDurableObjects, runInDurableObject } from "cloudflare:test";
+import { abortAllDurableObjects } from "cloudflare:test";
 import { expect, test, vi } from "vitest";
 import type { InstanceDocument } from "../../src/index.ts";
-import { call, get, history, send, start, stubOf } from "./fixture/client.ts";
+import { call, entityStubOf, get, history, send, start, stubOf } from "./fixture/client.ts";
+import { kill, killUntilDue } from "./fixture/kill.ts";
 
 const WEB = "https://web.test";
 
@@ -15,20 +16,7 @@ async function killWhileWaitingFor(id: string, kind: string, step?: string): Pro
     },
     { timeout: 10_000, interval: 2 },
   );
-  await abortAllDurableObjects();
-}
-
-/** Kills every object once a wait is stored, and lets the hours of that wait be over in the next one. */
-async function timeIsUp(id: string): Promise<void> {
-  const due = "kind = 'event' AND state = 'open' AND due IS NOT NULL";
-  const stored = () =>
-    runInDurableObject(stubOf(id), ({ sql }) => sql.all(`SELECT id FROM step WHERE ${due}`));
-  await vi.waitFor(async () => expect(await stored()).toHaveLength(1), { timeout: 10_000 });
-  await abortAllDurableObjects();
-  await runInDurableObject(stubOf(id), async ({ sql }, { storage }) => {
-    sql.run(`UPDATE step SET due = ? WHERE ${due}`, Date.now());
-    await storage.setAlarm(Date.now());
-  });
+  await kill(stubOf(id));
 }
 
 test("chaining: a page is read, outlined and sent on though the object dies at its download", async () => {
@@ -75,8 +63,9 @@ test("async HTTP API: a start that is sent again starts one instance, and its Lo
 });
 
 test("monitor: an address is watched until it answers, over the death of the object", async () => {
-  await start("WatchEndpoint", "watch", { url: `${WEB}/recovering`, everySeconds: 1 });
-  await killWhileWaitingFor("watch", "timer");
+  await start("WatchEndpoint", "watch", { url: `${WEB}/recovering`, everySeconds: 60 });
+  await killUntilDue("watch");
+  await killUntilDue("watch");
   const document = await get("watch", 20);
   expect(document).toMatchObject({
     status: "Completed",
@@ -97,7 +86,7 @@ test("human approval: the answer is taken though the object died while it waited
 test("human approval: who is asked second answers, though the object died before and during the escalation", async () => {
   const askAt = [`${WEB}/slow/first`, `${WEB}/slow/second`];
   await start("Approval", "escalated", { what: "a new chair", askAt, waitHours: 24 });
-  await timeIsUp("escalated");
+  await killUntilDue("escalated");
   await killWhileWaitingFor("escalated", "activity"); // as the second one is told
   await send("escalated", "decision", { approved: false, by: "Grace" });
   expect(await get("escalated", 15)).toMatchObject({
@@ -114,7 +103,7 @@ test("human approval: who is asked second answers, though the object died before
 });
 
 test("eternal: a digest is sent though the object died while it gathered, and the next one begins", async () => {
-  await start("Digest", "digest", { sendTo: `${WEB}/hook`, everySeconds: 2 });
+  await start("Digest", "digest", { sendTo: `${WEB}/hook`, everySeconds: 1 });
   await send("digest", "note", "one");
   await killWhileWaitingFor("digest", "event");
   await vi.waitFor(
@@ -136,7 +125,8 @@ test("child workflows: an order is shipped though it and all its parcels died on
 
 test("durable HTTP: the work is waited for though the object died between two looks", async () => {
   await start("CallService", "call", { url: `${WEB}/work/call`, work: 1, everySeconds: 1 });
-  await killWhileWaitingFor("call", "timer");
+  // Another attempt, and three times another look.
+  for (let waits = 0; waits < 4; waits++) await killUntilDue("call");
   const { output } = await get("call", 20);
   expect(output).toMatchObject({ status: 200, url: "https://result.test/work/call/result" });
 });
@@ -200,7 +190,7 @@ test("aggregator: votes over HTTP are counted once each though every object dies
     const body = { voter, choice };
     const first = await call("/v1/entities/Poll/lunch/vote", { body, headers });
     const tally = await first.json();
-    if (voter !== "eve") await abortAllDurableObjects();
+    if (voter !== "eve") await kill(stubOf("poll"), entityStubOf("Poll/lunch"));
     const again = await call("/v1/entities/Poll/lunch/vote", { body, headers });
     expect([again.status, await again.json()]).toEqual([200, tally]);
   }
@@ -209,4 +199,33 @@ test("aggregator: votes over HTTP are counted once each though every object dies
     output: { complete: true, tally: { pizza: 2, soup: 1 } },
   });
   expect((await call("/v1/entities/Poll/lunch")).status).toBe(404);
+});
+
+test("AI agent: a conversation goes on though the object died as the model thought, a person did, and a tool ran", async () => {
+  const model = { url: `${WEB}/agent/model` };
+  await start("RunAgent", "agent", { task: "read a page, and say hello", model });
+  await killWhileWaitingFor("agent", "run", "ask model");
+  await killWhileWaitingFor("agent", "activity", "ReadWords:read");
+  await killWhileWaitingFor("agent", "timer", "sleep:send"); // for somebody's decision
+  const decide = () =>
+    call("/v1/instances/agent/calls/decide", {
+      body: { call: "send", approved: true, by: "Ada" },
+      headers: { "idempotency-key": "ada" },
+    });
+  expect(await (await decide()).json()).toEqual({ call: "send", approved: true });
+  await killWhileWaitingFor("agent", "activity", "SendText:send");
+  const { status, output } = await get("agent", 20);
+  expect(status).toBe("Completed");
+  // A question that died before its answer may be asked again, and none that was answered.
+  const answer = /^A page Three small words next \/ sent; asked at( 2)+( 5)+$/;
+  expect(output).toMatchObject({
+    outcome: "answered",
+    answer: expect.stringMatching(answer),
+    turns: 2,
+  });
+  expect(await (await decide()).json()).toEqual({ call: "send", approved: true });
+  const told = await call("/v1/instances/agent/calls/conversation", { body: null });
+  const conversation = await told.json<{ messages: object[]; waiting: object[] }>();
+  expect(conversation.messages).toHaveLength(6);
+  expect(conversation.waiting).toEqual([]);
 });
