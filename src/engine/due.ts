@@ -44,12 +44,14 @@ export function storedDue(
   if (waits.length === 0) return row.updatedAt;
   const opened = new Set(waits.map(({ step }) => step));
   const isOpen = (step: StepIdentity) => opened.has(step);
+  let held = false;
   const dues = waits.flatMap((step) => {
     if (step.kind === "event" && events.includes(nameOf(step.step))) return [row.updatedAt];
     if (step.due !== null) return [step.due];
     if (step.kind === "update") {
-      const owed = step.state === "buffered" && !stepsBefore(step.lastProcessedId).some(isOpen);
-      return owed ? [row.updatedAt] : [];
+      if (step.state !== "buffered") return [];
+      held ||= stepsBefore(step.lastProcessedId).some(isOpen); // and those behind it wait as well
+      return held ? [] : [row.updatedAt];
     }
     return step.kind === "event" || step.state === "sent" ? [] : [row.updatedAt];
   });
