@@ -1,6 +1,6 @@
 /** What a saga has begun, and that it is undone where it fails: each piece of work, the last one first. */
 import { decodeFailure } from "../../src/core/failure.ts";
-import type { StoredHistory } from "../../src/core/history.ts";
+import type { StoredHistory, StoredStep } from "../../src/core/history.ts";
 import { decode } from "../../src/core/payload.ts";
 import { InstanceStore } from "../../src/store/instance-store.ts";
 import type { InProcessObject } from "../../src/testing/in-process-object.ts";
@@ -60,7 +60,7 @@ export class Undoing {
     const due = new Set([...there.map(({ step }) => step), ...begun]);
     const order = [...due].sort((a, b) => numberOf(b) - numberOf(a));
     // A message that was on its way is answered when it is.
-    const last = inOrder(history.steps).findLast(({ kind }) => kind !== "send" && kind !== "start");
+    const last = inOrder(history.steps).findLast((step) => !isOneWay(step));
     if (rewound) {
       // A rewind may have been to an undo alone, which then comes last.
       const all =
@@ -73,3 +73,9 @@ export class Undoing {
     ];
   }
 }
+
+/** Whether a step is over as soon as its message is taken. */
+const isOneWay = ({ kind, input }: StoredStep): boolean =>
+  kind === "send" ||
+  kind === "start" ||
+  (kind === "entity" && input !== null && "signal" in (decode(input) as object));
