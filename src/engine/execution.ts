@@ -11,7 +11,7 @@ import { createContext } from "../core/context.ts";
 import { Driver } from "../core/driver.ts";
 import { WaymarkError } from "../core/errors.ts";
 import { CancelledError, decodeFailure, engineFailure } from "../core/failure.ts";
-import { type StepIdentity, undoneBy } from "../core/names.ts";
+import { type StepIdentity, undoneBy, unlockIdentity } from "../core/names.ts";
 import { decode } from "../core/payload.ts";
 import { type StoredText, textOf } from "../core/stored-text.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
@@ -74,6 +74,8 @@ export class Execution {
   /** Open and cancelled rows the code has not asked for yet. */
   readonly #unasked = new Map<StepIdentity, StepRow>();
   readonly #endedRows = new Map<StepIdentity, StepRow>();
+  /** Locks that were granted, and not released as far as is known here. */
+  readonly #locks = new Map<StepIdentity, Pick<StepRow, "step" | "attempt" | "child">>();
   readonly #open = new Map<StepIdentity, OpenStep>();
   #ready: OpenStep[] = [];
   readonly #timed = new Agenda();
@@ -98,6 +100,7 @@ export class Execution {
     const updates: StepRow[] = [];
     for (const step of ended) {
       if (step.kind === "update") updates.push(step);
+      if (step.kind === "lock" && step.state === "done") this.#locks.set(step.step, step);
       this.#endedRows.set(step.step, step);
     }
     for (const step of steps.unended()) {
@@ -125,6 +128,7 @@ export class Execution {
     const writing = { steps, driver, recorder: this.#recorder, growth: this.#growth, desk, isOpen };
     this.updates = new Updates(writing, updates);
     this.#correspondence = new Correspondence({
+      host,
       row,
       recorder: this.#recorder,
       reporter: this.reporter,
@@ -292,8 +296,21 @@ export class Execution {
     this.#timed.delete(step);
     const over = this.#correspondence.conclude(step, answered, now);
     if (over) this.#forget(step);
+    else if (step.sent) this.#timed.add(step);
     else this.#schedule(step);
+    if (over && answered.ok && step.ask.request.kind === "lock") {
+      const { identity } = step.ask;
+      const child = JSON.stringify(step.child);
+      this.#locks.set(identity, { step: identity, attempt: step.failed + 1, child });
+    }
     return over;
+  }
+
+  /** Releases a lock: it is over with its row. */
+  #unlock(step: OpenStep, lock: StepIdentity): void {
+    this.#correspondence.unlock(step, this.#locks.get(lock));
+    this.#locks.delete(lock);
+    this.#forget(step);
   }
 
   /**
@@ -337,6 +354,7 @@ export class Execution {
         this.#correspondence.begin(step, now);
       if ((kind === "start" || kind === "send") && !step.sent)
         this.#correspondence.begin(step, now);
+      if (kind === "unlock") this.#unlock(step, request.lock);
     }
   }
 
@@ -346,11 +364,22 @@ export class Execution {
     this.#unasked.delete(identity);
     if (row === undefined || row.state === "cancelled") return;
     this.#recorder.cancel(row, this.#options.host.now());
+    if (row.kind === "lock") this.#giveUp(row);
     if (row.kind === "child" && row.child !== null && !this.driver.isCancelledByRequest(identity)) {
       const child = JSON.parse(row.child) as Child;
       this.#options.post(cancelOf(this.row, identity, child));
     }
     this.reporter.stepCancelled(identity);
+  }
+
+  /** A lock that was asked for, and that the code does not want any more. */
+  #giveUp({ step, attempt, child }: StepRow): void {
+    if (child === null) return;
+    const { id, executionId } = this.row;
+    const asked = JSON.parse(child) as Child;
+    const number = attemptName(asked.redo ?? 0, attempt);
+    const caller = { id, executionId, step, attempt: number, awaited: true };
+    this.#correspondence.release(caller, asked);
   }
 
   /** What has ended already is not open, and stays as it was recorded. */
@@ -367,6 +396,7 @@ export class Execution {
       if (kind === "child" && step.sent && !this.driver.isCancelledByRequest(identity)) {
         this.#correspondence.cancel(step);
       }
+      if (kind === "lock") this.#correspondence.giveUp(step);
       this.#open.delete(identity);
       this.#timed.delete(step);
       this.reporter.stepCancelled(identity);
@@ -379,6 +409,17 @@ export class Execution {
   #reopened(row: StepRow | undefined): StepRow | undefined {
     if (row === undefined || (row.state !== "orphaned" && row.state !== "cancelled")) return row;
     const { host, steps } = this.#options;
+    if (row.kind === "lock") {
+      // It was given up, and is asked for anew: as another try, so that no grant of the one before counts.
+      const again = {
+        state: "open",
+        attempt: row.attempt,
+        due: host.now(),
+        failure: null,
+      } as const;
+      steps.setAttempt(row.id, { ...again, at: host.now() });
+      return { ...row, ...again, child: null };
+    }
     const sent = row.kind === "entity" && row.child !== null; // it is not to be sent twice
     const answered = row.result !== null || row.failure !== null;
     const state = !sent ? "open" : answered ? "arrived" : "sent";
@@ -406,12 +447,18 @@ export class Execution {
 
   /** Nothing is left to deliver: from here on the code does what it never did before. */
   catchUp(): void {
+    const held = this.driver.lock;
+    if (held !== null && this.#endedRows.has(unlockIdentity(held))) {
+      this.driver.diverge(releasedBefore(held));
+      return;
+    }
     this.#caughtUp = true;
     this.driver.caughtUp();
     const { host, steps } = this.#options;
     if (!this.#idle) this.updates.goOn(host.now());
     for (const row of this.#unasked.values()) {
       if (row.state === "orphaned" || row.state === "cancelled") continue;
+      if (row.kind === "lock") this.#giveUp(row);
       steps.setState(row.id, "orphaned", host.now());
       this.#unasked.set(row.step, { ...row, state: "orphaned" });
     }
@@ -449,8 +496,12 @@ export class Execution {
       case "send":
         this.#ready.push(step);
         return false;
+      case "unlock":
+        this.#ready.push(step);
+        return false;
       case "child":
       case "entity":
+      case "lock":
         if (step.sent) {
           const over = this.#correspondence.expire(step, now);
           if (!over) this.#schedule(step);
@@ -549,13 +600,20 @@ export class Execution {
         return false;
       }
     }
+    let unlocked = false;
     for (const step of launchable) {
+      const { request } = step.ask;
+      if (request.kind === "unlock") {
+        this.#unlock(step, request.lock);
+        unlocked = true;
+        continue;
+      }
       if (step.ask.undoable) this.driver.begun(step.ask.identity);
       if (isCorrespondence(step.ask.request)) this.#correspondence.begin(step, now);
       else this.runner.start(step);
       if (step.sent) this.#timed.add(step);
     }
-    return launchable.length === STARTED_AT_ONCE;
+    return unlocked || launchable.length === STARTED_AT_ONCE;
   }
 
   /** The instance was suspended before they began: their marks go, so that none counts as lost. */
@@ -620,6 +678,13 @@ export class Execution {
     }
   }
 }
+
+const releasedBefore = (lock: StepIdentity): WaymarkError =>
+  new WaymarkError(
+    "NONDETERMINISM",
+    `the lock "${lock}" is recorded as released, and the code holds it still where its history ends. Deploy ` +
+      "code that releases it there; the instance then goes on",
+  );
 
 const isWaitFor =
   (event: string) =>

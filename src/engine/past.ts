@@ -29,6 +29,8 @@ export interface Left {
   readonly cancelled: ReadonlySet<StepIdentity>;
   /** Updates that keep their place, and whose reply had followed from what is taken back. */
   readonly unanswered: readonly StepRow[];
+  /** The lock that the code holds as far as it comes; null where it holds none. */
+  readonly held: StepIdentity | null;
 }
 
 export class Past {
@@ -86,7 +88,7 @@ export class Past {
     const { driver, asked } = await this.replay(new Set());
     if (driver.divergence !== undefined) throw driver.divergence;
     const cancelled = new Set(driver.takeCancelled());
-    return { undone: [], asked, cancelled, unanswered: [] };
+    return { undone: [], asked, cancelled, unanswered: [], held: driver.lock };
   }
 
   /**
@@ -115,7 +117,7 @@ export class Past {
         const kept = this.ended.filter((step) => step.kind === "update" && !gone.has(step));
         const unanswered = kept.filter((step) => !isStillSo(step, handled.get(step.step)));
         const cancelled = new Set(driver.takeCancelled());
-        return { undone: [...gone], asked, cancelled, unanswered };
+        return { undone: [...gone], asked, cancelled, unanswered, held: driver.lock };
       }
       if (misfit === undefined || !mayFollow(misfit, seq)) throw driver.divergence;
       for (const step of this.all) {
