@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { activity } from "../../src/core/activity.ts";
 import { entity } from "../../src/core/entity.ts";
 import { isWaymarkError } from "../../src/core/errors.ts";
 import { workflow } from "../../src/core/workflow.ts";
