@@ -11,6 +11,7 @@ import { migrateRecords } from "./migrate-records.ts";
 import { readPage } from "./read-page.ts";
 import { shipOrder, shipParcel } from "./ship-order.ts";
 import { takeOrder } from "./take-order.ts";
+import { account, transferMoney } from "./transfer-money.ts";
 import { watchEndpoint } from "./watch-endpoint.ts";
 
 export const workflows: readonly AnyWorkflow[] = [
@@ -26,6 +27,7 @@ export const workflows: readonly AnyWorkflow[] = [
   bookTrip,
   takeOrder,
   holdPoll,
+  transferMoney,
 ];
 
-export const entities: readonly AnyEntity[] = [poll];
+export const entities: readonly AnyEntity[] = [poll, account];
