@@ -559,13 +559,19 @@ export class Execution {
     return true;
   }
 
-  /** Takes steps whose attempt may start now. */
+  /**
+   * Takes steps whose attempt may start now. A release starts alone: it is recorded as it starts, and must be durable
+   * before what comes after it leaves (W9).
+   */
   #takeLaunchable(now: number): OpenStep[] {
     let alone = this.runner.runsAlone;
+    let released = false;
     const launchable: OpenStep[] = [];
     const held: OpenStep[] = [];
     for (const step of this.#ready) {
-      const room = launchable.length < STARTED_AT_ONCE;
+      released ||= isRelease(step) && launchable.length > 0;
+      const room = launchable.length < STARTED_AT_ONCE && !released;
+      released ||= isRelease(step);
       const starts = room && mayStart(step, now) && !(step.alone && alone);
       alone ||= starts && step.alone;
       (starts ? launchable : held).push(step);
@@ -613,7 +619,7 @@ export class Execution {
       else this.runner.start(step);
       if (step.sent) this.#timed.add(step);
     }
-    return unlocked || launchable.length === STARTED_AT_ONCE;
+    return unlocked || launchable.length === STARTED_AT_ONCE || this.#ready.some(isRelease);
   }
 
   /** The instance was suspended before they began: their marks go, so that none counts as lost. */
@@ -685,6 +691,8 @@ const releasedBefore = (lock: StepIdentity): WaymarkError =>
     `the lock "${lock}" is recorded as released, and the code holds it still where its history ends. Deploy ` +
       "code that releases it there; the instance then goes on",
   );
+
+const isRelease = ({ ask: { request } }: OpenStep): boolean => request.kind === "unlock";
 
 const isWaitFor =
   (event: string) =>

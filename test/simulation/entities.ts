@@ -132,7 +132,7 @@ export function ledgersAgree(
 ): string[] {
   const held = new Map<string, readonly string[]>();
   for (const { name, sql } of cluster.objects) {
-    if (!isEntityAddress(name)) continue;
+    if (!name.startsWith("Ledger/")) continue;
     const state = new EntityStore(sql).state();
     held.set(name, state === null ? [] : (decode(state) as readonly string[]));
   }
