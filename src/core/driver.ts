@@ -388,8 +388,8 @@ export class Driver {
     const waiting = this.#waiting.get(identity);
     if (waiting === undefined || this.#end !== undefined || this.#divergence !== undefined) return;
     this.#noteStraying();
-    this.#waiting.delete(identity);
     this.#section.leave(identity);
+    this.#waiting.delete(identity);
     this.#cancelled.push(identity);
     waiting.reject(new CancelledError(identity));
   }
