@@ -349,7 +349,10 @@ export class EntityEngine {
     const row = this.store.read();
     if (answer.ok || row === undefined) return;
     const { kind } = content;
-    if (kind === "grant" || kind === "probe") this.locking.refused(content.caller, this.host.now());
+    const past = answer.failure.code === "LOCK_NOT_HELD"; // no other refusal says so
+    if (past && (kind === "grant" || kind === "probe")) {
+      this.locking.refused(content.caller, this.host.now());
+    }
     const fields = { ...named(row), to: target, message: kind, ...told(answer.failure) };
     this.#lines.push({ event: "message.refused", fields });
   }

@@ -1,7 +1,9 @@
 /** The statements about steps that lock entities. */
 import { UNLOCK } from "../core/names.ts";
+import type { Encoded } from "../core/payload.ts";
 import { LOCKS_AWAITED } from "../core/step.ts";
-import type { Child, StepRow, StepSummary } from "./rows.ts";
+import type { Cell, PartStore } from "./part-store.ts";
+import type { Child, StepSummary } from "./rows.ts";
 import type { Sql } from "./sql.ts";
 
 type LockRow = Pick<StepSummary, "id" | "step" | "attempt" | "child">;
@@ -19,9 +21,11 @@ const SET_CHILD = "UPDATE step SET child = ? WHERE id = ?";
 
 export class LockStore {
   readonly #sql: Sql;
+  readonly #parts: PartStore;
 
-  constructor(sql: Sql) {
+  constructor(sql: Sql, parts: PartStore) {
     this.#sql = sql;
+    this.#parts = parts;
   }
 
   /** The lock that is held, or asked for: one at most. */
@@ -33,8 +37,10 @@ export class LockStore {
     return rows.filter(({ step }) => !step.startsWith(UNLOCK) && !released.has(UNLOCK + step));
   }
 
-  find(step: string): (LockRow & Pick<StepRow, "input">) | undefined {
-    return this.#sql.all<LockRow & Pick<StepRow, "input">>(SELECT_LOCK, step)[0];
+  find(step: string): (LockRow & { readonly input: Encoded | null }) | undefined {
+    const [row] = this.#sql.all<LockRow & { readonly input: Cell | null }>(SELECT_LOCK, step);
+    if (row === undefined) return undefined;
+    return { ...row, input: row.input === null ? null : this.#parts.read(row.input) };
   }
 
   /** The row that stands for the wait after a rewind. */

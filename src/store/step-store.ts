@@ -176,7 +176,7 @@ export class StepStore {
     this.#parts = parts;
     this.#distant = new DistantCells(sql, parts, CELLS);
     this.updates = new UpdateStore(sql, parts);
-    this.locks = new LockStore(sql);
+    this.locks = new LockStore(sql, parts);
   }
 
   /** Steps that have ended, in the order of delivery. */
