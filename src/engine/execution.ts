@@ -100,7 +100,7 @@ export class Execution {
     const updates: StepRow[] = [];
     for (const step of ended) {
       if (step.kind === "update") updates.push(step);
-      if (step.kind === "lock" && step.state === "done") this.#locks.set(step.step, step);
+      if (isHeldLock(step)) this.#locks.set(step.step, step);
       this.#endedRows.set(step.step, step);
     }
     for (const step of steps.unended()) {
@@ -373,7 +373,7 @@ export class Execution {
   }
 
   /** A lock that was asked for, and that the code does not want any more. */
-  #giveUp({ step, attempt, child }: StepRow): void {
+  #giveUp({ step, attempt, child }: Pick<StepRow, "step" | "attempt" | "child">): void {
     if (child === null) return;
     const { id, executionId } = this.row;
     const asked = JSON.parse(child) as Child;
@@ -382,12 +382,22 @@ export class Execution {
     this.#correspondence.release(caller, asked);
   }
 
+  /** A lock was granted, and the code did not want it any more before it heard of that. */
+  #forgo(identity: StepIdentity): void {
+    const lock = this.#locks.get(identity);
+    if (lock === undefined) return;
+    this.#locks.delete(identity);
+    this.#giveUp(lock);
+    this.#options.steps.locks.release(identity);
+  }
+
   /** What has ended already is not open, and stays as it was recorded. */
   #cancel(identities: ReadonlySet<StepIdentity>): void {
     const now = this.#options.host.now();
     const cancelled = new Set<OpenStep>();
     for (const identity of identities) {
       const step = this.#open.get(identity);
+      if (step === undefined) this.#forgo(identity);
       if (step === undefined) continue;
       cancelled.add(step);
       this.runner.stop(step, new CancelledError(identity));
@@ -448,7 +458,8 @@ export class Execution {
   /** Nothing is left to deliver: from here on the code does what it never did before. */
   catchUp(): void {
     const held = this.driver.lock;
-    if (held !== null && this.#endedRows.has(unlockIdentity(held))) {
+    const released = held !== null && this.#endedRows.has(unlockIdentity(held));
+    if (held !== null && (released || !this.#locks.has(held))) {
       this.driver.diverge(releasedBefore(held));
       return;
     }
@@ -691,6 +702,9 @@ const releasedBefore = (lock: StepIdentity): WaymarkError =>
     `the lock "${lock}" is recorded as released, and the code holds it still where its history ends. Deploy ` +
       "code that releases it there; the instance then goes on",
   );
+
+const isHeldLock = ({ kind, state, child }: StepRow): boolean =>
+  kind === "lock" && state === "done" && (JSON.parse(child ?? "{}") as Child).released !== true;
 
 const isRelease = ({ ask: { request } }: OpenStep): boolean => request.kind === "unlock";
 

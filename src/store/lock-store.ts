@@ -17,6 +17,8 @@ const SELECT_AWAITED = `SELECT id, step, attempt, child FROM step
 const SELECT_LOCK =
   "SELECT id, step, attempt, child, input FROM step WHERE kind = 'lock' AND step = ?";
 const DELETE_AWAITED = `DELETE FROM step WHERE seq IS NULL AND step = '${LOCKS_AWAITED}'`;
+const RELEASE = `UPDATE step SET child = json_set(child, '$.released', json('true'))
+  WHERE kind = 'lock' AND step = ? AND state = 'done'`;
 const SET_CHILD = "UPDATE step SET child = ? WHERE id = ?";
 
 export class LockStore {
@@ -51,6 +53,11 @@ export class LockStore {
   /** An end came before that wait was over. */
   forgetAwaited(): void {
     this.#sql.run(DELETE_AWAITED);
+  }
+
+  /** It was given back without a step of its own. */
+  release(step: string): void {
+    this.#sql.run(RELEASE, step);
   }
 
   setChild(id: number, child: Child): void {

@@ -184,3 +184,35 @@ describe("a lock that is waited for", () => {
     }
   });
 });
+
+test("a lock that was granted as the code gave it up is released", async () => {
+  const act = activity("Act", () => {});
+  const racing = workflow("Racing", async (ctx) => {
+    const a = ctx.entity(counter, "a");
+    const first = await ctx.race({
+      lock: (signal) => ctx.lock([a], { signal }),
+      act: (signal) => ctx.call(act, undefined, { signal }),
+    });
+    if (first.winner === "lock") await first.value.release();
+    await using _lock = await ctx.lock(a); // which it waited for in vain, if it held it still
+    return first.winner;
+  });
+  const winners = new Set<string>();
+  for (let seed = 0; seed < 60; seed++) {
+    let drawn = seed + 1;
+    const cluster = new Cluster({
+      workflows: [racing],
+      entities: [counter],
+      activities: [mock(act, (_input, ctx) => ctx.sleep(seed % 3))],
+      choose: (count) => {
+        drawn = (drawn * 48_271 + 11) % 2_147_483_647;
+        return drawn % count;
+      },
+    });
+    const instance = await cluster.start(racing);
+    await cluster.advance("20 seconds");
+    expect(instance.document().status, `seed ${seed}`).toBe("Completed");
+    winners.add(instance.output());
+  }
+  expect(winners).toEqual(new Set(["lock", "act"]));
+});

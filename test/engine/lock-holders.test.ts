@@ -221,3 +221,32 @@ test("code that does not fit the section of its history stands still, and goes o
   await there.advance("2 hours");
   expect(instance.output()).toBe(1);
 });
+
+test("what the holder has sent before its release runs in the section, however late the two arrive", async () => {
+  const writing = workflow("Writing", async (ctx) => {
+    await ctx.lock(ctx.entity(counter, "a"));
+    await ctx.waitForEvent("go");
+    void ctx.entity(counter, "a").signal.add(100);
+  });
+  let reachable = true;
+  const { cluster, holder } = await held({
+    workflows: [writing, holding, next],
+    faults: {
+      message: (object, what) =>
+        object === "Counter/a" && !reachable && /operation|unlock/.test(what) ? { lost: true } : {},
+    },
+  });
+  holder.send("go");
+  const late = await cluster.start(writing);
+  await cluster.advance("1 second");
+  reachable = false;
+  late.send("go");
+  await cluster.advance("1 second");
+  expect(late.document().status).toBe("Completed");
+  const waiting = await cluster.start(next);
+  await cluster.advance("10 minutes"); // and it was asked whether it still holds it
+  expect(waiting.document().status).toBe("Running");
+  reachable = true;
+  await cluster.run();
+  expect(waiting.output()).toBe(101);
+});
