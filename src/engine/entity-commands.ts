@@ -175,6 +175,12 @@ export class EntityCommands {
     );
   }
 
+  #isHolders(caller: string | null): boolean {
+    const lock = this.#engine.store.read()?.lock;
+    if (caller === null || lock == null) return false;
+    return (JSON.parse(caller) as ParentReference).executionId === lock.holder.executionId;
+  }
+
   /** @throws WaymarkError `ENTITY_NOT_FOUND`, `OPERATION_NOT_FOUND`, `ENTITY_FULL` */
   #take({ name, key, ...operation }: Taken): number {
     const { store, host, entities } = this.#engine;
@@ -185,8 +191,11 @@ export class EntityCommands {
       throw noSuchOperation(definition, operation.operation);
     }
     const { count, bytes } = store.queue();
-    const full = bytes + byteLength(operation.input) > LIMITS.entityQueueBytes && count > 0;
-    if (full || count >= LIMITS.entityQueue) {
+    // The holder has as much again: those who fill the queue wait for it.
+    const rooms = this.#isHolders(operation.caller) ? 2 : 1;
+    const most = rooms * LIMITS.entityQueueBytes;
+    const full = bytes + byteLength(operation.input) > most && count > 0;
+    if (full || count >= rooms * LIMITS.entityQueue) {
       throw new WaymarkError(
         "ENTITY_FULL",
         `${entityAddress(name, key)} has ${count} operations that wait; send it again later`,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { entity } from "../../src/core/entity.ts";
+import { LIMITS } from "../../src/core/limits.ts";
 import { workflow } from "../../src/core/workflow.ts";
 import { checkHistory } from "../../src/engine/check-history.ts";
 import { Cluster, type ClusterOptions } from "../../src/testing/cluster.ts";
@@ -249,4 +250,23 @@ test("what the holder has sent before its release runs in the section, however l
   reachable = true;
   await cluster.run();
   expect(waiting.output()).toBe(101);
+});
+
+test("a queue that others have filled does not keep the holder from what it calls", async () => {
+  const { cluster, holder } = await held();
+  const calling = workflow("Holding", async (ctx, keys: readonly string[]) => {
+    await using _lock = await ctx.lock(keys.map((key) => ctx.entity(counter, key)));
+    await ctx.waitForEvent("go");
+    await ctx.entity(counter, "a").add(1);
+  });
+  cluster.deploy([calling, next]);
+  const filled = () => {
+    for (;;) cluster.entity(counter, "a").signal("add", 1);
+  };
+  expect(filled).toThrow("operations that wait");
+  holder.send("go");
+  await cluster.advance("5 seconds");
+  expect(holder.document().status).toBe("Completed");
+  await cluster.run();
+  expect(cluster.entity(counter, "a").state()).toBe(LIMITS.entityQueue + 1);
 });
