@@ -106,3 +106,11 @@ const calledMeanwhile = (entity: string): WaymarkError =>
     "LOCK_ENTITY_OPEN",
     `a call of ${entity} has not ended: await it before you lock that entity`,
   );
+
+/** Code whose section is longer than that of its history: what it believes to have locked is not. */
+export const releasedBefore = (lock: StepIdentity): WaymarkError =>
+  new WaymarkError(
+    "NONDETERMINISM",
+    `the lock "${lock}" is recorded as released, and the code holds it still where its history ends. Deploy ` +
+      "code that releases it there; the instance then goes on",
+  );

@@ -242,6 +242,13 @@ export class Engine {
       this.#execution?.conclude(step, attempt, outcome) ?? this.#keepAnswer(waits, outcome, now);
     if (!taken && attempt !== null) keepLateAnswer(this.steps, step, attempt, outcome);
     if (row.heldAt === null) this.poke(now);
+    else this.#sendLater();
+  }
+
+  /** Of a suspended instance no turn is made due, but a lock's next entity may have been asked. */
+  #sendLater(): void {
+    if (this.#turning) this.#doorbell.ring();
+    else if (!this.#courier.empty) this.#setAlarm(this.#wanted);
   }
 
   /** Keeps an answer while the execution is not in memory. Returns whether its step waits for it. */

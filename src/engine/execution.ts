@@ -8,6 +8,7 @@
  */
 import type { ParentReference } from "../core/child.ts";
 import { createContext } from "../core/context.ts";
+import { releasedBefore } from "../core/critical-section.ts";
 import { Driver } from "../core/driver.ts";
 import { WaymarkError } from "../core/errors.ts";
 import { CancelledError, decodeFailure, engineFailure } from "../core/failure.ts";
@@ -695,13 +696,6 @@ export class Execution {
     }
   }
 }
-
-const releasedBefore = (lock: StepIdentity): WaymarkError =>
-  new WaymarkError(
-    "NONDETERMINISM",
-    `the lock "${lock}" is recorded as released, and the code holds it still where its history ends. Deploy ` +
-      "code that releases it there; the instance then goes on",
-  );
 
 const isHeldLock = ({ kind, state, child }: StepRow): boolean =>
   kind === "lock" && state === "done" && (JSON.parse(child ?? "{}") as Child).released !== true;

@@ -3,6 +3,7 @@ import type { ParentReference } from "../core/child.ts";
 import { decodeFailure } from "../core/failure.ts";
 import type { Handled } from "../core/handlers.ts";
 import { nameOf, type StepIdentity } from "../core/names.ts";
+import { LOCKS_AWAITED } from "../core/step.ts";
 import { type StoredText, textOf } from "../core/stored-text.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
 import type { InstanceRow, StepRow } from "../store/rows.ts";
@@ -53,9 +54,10 @@ export class Past {
     this.#row = row;
     this.#workflow = workflow;
     this.ended = steps.ended();
-    this.open = steps
-      .unended()
-      .filter(({ state, kind }) => state !== "buffered" && kind !== "cancel" && kind !== "update");
+    this.open = steps.unended().filter(({ state, kind, step }) => {
+      const asked = kind !== "cancel" && kind !== "update" && step !== LOCKS_AWAITED;
+      return state !== "buffered" && asked;
+    });
     this.all = [...this.ended, ...this.open];
   }
 

@@ -11,7 +11,6 @@ import type { TestInstance } from "../../src/testing/test-instance.ts";
 const counter = entity("Counter", {
   initial: () => 0,
   operations: {
-    get: (ctx) => ctx.state,
     add: (ctx, n: number) => (ctx.state += n),
   },
 });
@@ -215,4 +214,18 @@ test("a lock that was granted as the code gave it up is released", async () => {
     winners.add(instance.output());
   }
   expect(winners).toEqual(new Set(["lock", "act"]));
+});
+
+test("an instance that is suspended while it waits sends what it has to send", async () => {
+  const { cluster, holder, waiting } = await held();
+  waiting.suspend();
+  holder.send("end", "return");
+  await cluster.advance("10 seconds");
+  expect(leftBehind(cluster)).toEqual([]);
+  expect(cluster.object("Counter/b").sql.all("SELECT lock FROM entity")).toMatchObject([
+    { lock: expect.stringContaining('"id":"next"') },
+  ]);
+  waiting.resume();
+  await cluster.run();
+  expect(waiting.output()).toBe(11);
 });

@@ -214,6 +214,9 @@ test("code that does not fit the section of its history stands still, and goes o
   const there = new Cluster({ workflows: [twice], entities: [counter] });
   const instance = await there.start(twice);
   await there.advance("1 second");
+  expect(await checkHistory(keeping, instance.export())).toMatchObject({
+    problem: expect.stringContaining("is recorded as released"),
+  });
   there.deploy([keeping]);
   instance.send("go");
   await there.advance("1 minute");

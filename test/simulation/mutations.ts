@@ -496,12 +496,6 @@ const MUTATIONS: readonly Mutation[] = [
     replace: "this.#free(at);\n    if (operation && nobody) return null;\n    return null;",
   },
   {
-    fault: "take the lock from one whose release is on its way",
-    file: "engine/receive.ts",
-    find: "if (releases) return;",
-    replace: 'if (releases && kind === "grant") return;',
-  },
-  {
     fault: "leave a lock asked for that is not waited for any more",
     file: "engine/correspondence.ts",
     find: "if (step.child !== null) this.release(this.#parent(step), step.child);",

@@ -60,7 +60,7 @@ const MOST_ROUNDS = 200;
 
 /** Of such a value that the seeds which once found something are left as they were. */
 const ENTITY_SALT = 0x5bd1e9e1;
-const SECTION_SALT = 0x2545f491;
+const SECTION_SALT = 0x2545f4a0;
 
 export async function simulate(seed: number): Promise<SeedReport> {
   const random = new Random(seed);
