@@ -36,6 +36,7 @@ export type {
   EntityDefinition,
   EntityReference,
   EntitySignalOptions,
+  Lockable,
 } from "./core/entity.ts";
 export { entity } from "./core/entity.ts";
 export type { EntityDocument } from "./core/entity-document.ts";
@@ -57,6 +58,7 @@ export type { HandleMethod, QueryOptions, UpdateOptions } from "./core/handlers.
 export type { StoredHistory, StoredStep } from "./core/history.ts";
 export type { HttpResponse } from "./core/http-request.ts";
 export { LIMITS } from "./core/limits.ts";
+export type { Lock, LockMethod, LockOptions } from "./core/lock-asks.ts";
 export type { LogFields } from "./core/log.ts";
 export type { MapEntry, MapFunction, MapMethod, MapOptions, MapStep } from "./core/map.ts";
 export type { Branches, RaceOptions, RaceResult } from "./core/race.ts";

@@ -22,6 +22,7 @@ import { type EntityMethod, entityMethod } from "./entity-asks.ts";
 import type { FetchMethod } from "./fetch-options.ts";
 import type { HandleMethod } from "./handlers.ts";
 import type { PerformRequest } from "./http-request.ts";
+import { askLock, type Lock, type LockMethod } from "./lock-asks.ts";
 import type { LogFields } from "./log.ts";
 import { type CallItem, type MapMethod, mapMethod } from "./map.ts";
 import { type Branches, type RaceOptions, type RaceResult, race } from "./race.ts";
@@ -142,6 +143,25 @@ export interface WorkflowContext<Input = unknown> {
    * await ctx.entity(counter, "user-1").signal.add(5, { at: tomorrow });
    */
   readonly entity: EntityMethod;
+  /**
+   * Locks entities: until the lock is released, or this execution ends in whatever way, their operations run for it
+   * alone, and those of all others wait. They are asked for one after the other in one order for all, so that
+   * nobody waits for each other, and each in the order of those who ask. A crash loses no lock, and a suspended
+   * instance keeps it.
+   *
+   * While the code holds a lock it may call only what it has locked, each once at a time; send signals to any;
+   * start no child, and lock nothing else. The rules are those of Azure's critical sections.
+   *
+   * @throws WaymarkError `LOCK_TIMEOUT` where not all are granted within `timeout`; `LOCK_NESTED` within another;
+   *   `LOCK_ENTITY_OPEN` where a call of one of them is open; `LOCK_TOO_LARGE`, `DEFINITION_INVALID`
+   * @example
+   * await using lock = await ctx.lock(ctx.entity(account, from), ctx.entity(account, to));
+   * @example
+   * const lock = await ctx.lock([ctx.entity(seat, "12A")], { timeout: "10 seconds" });
+   * try { await ctx.entity(seat, "12A").take(name); }
+   * finally { await lock.release(); }
+   */
+  readonly lock: LockMethod;
   /**
    * Runs a function as a step of its own, with the retries of an activity.
    *
@@ -346,6 +366,7 @@ export function createContext(
     sendEvent: (id, name, payload, options = {}) =>
       step<void>(() => askSend(driver, id, name, payload, options)),
     entity: entityMethod(driver),
+    lock: (...given: readonly unknown[]) => step<Lock>(() => askLock(driver, given)),
     run: (name, fn, options = {}) => step(() => runInline(driver, name, fn, options)),
     fetch: ((url, options) => unheard(fetch(url, options))) as FetchMethod,
     sleep: (duration, options = {}) => step(() => askSleep(driver, duration, options)),

@@ -17,6 +17,7 @@
  */
 import type { AnyActivity } from "./activity.ts";
 import { type Compensation, Compensations } from "./compensation.ts";
+import { CriticalSection } from "./critical-section.ts";
 import { WaymarkError } from "./errors.ts";
 import {
   ActivityFailedError,
@@ -29,7 +30,7 @@ import {
 import { type Handler, Handlers, handlerOf } from "./handlers.ts";
 import { LIMITS } from "./limits.ts";
 import type { LogFields } from "./log.ts";
-import { countedIdentity, keyedIdentity, type StepIdentity } from "./names.ts";
+import { countedIdentity, keyedIdentity, type StepIdentity, unlockIdentity } from "./names.ts";
 import { decode, type Encoded, encode } from "./payload.ts";
 import { randomFrom, uuidFrom } from "./random.ts";
 import { Signals } from "./signals.ts";
@@ -78,6 +79,8 @@ interface Waiting {
   readonly signal: AbortSignal | undefined;
   /** Another instance gets it, whoever waits for it here. */
   readonly leaves: boolean;
+  readonly request: StepRequest;
+  readonly made: AskOptions["made"];
 }
 
 /** What {@link Driver.ask} is told about a step. */
@@ -90,8 +93,10 @@ export interface AskOptions {
   readonly signal?: AbortSignal | undefined;
   /** Undoes it, should the execution fail. */
   readonly undo?: AnyActivity | undefined;
-  /** That of an undo, which follows from the step that it undoes. */
+  /** That of an undo or a release, which follows from the step that it is for. */
   readonly identity?: StepIdentity;
+  /** What the code gets in the place of the recorded result. */
+  readonly made?: ((identity: StepIdentity) => unknown) | undefined;
 }
 
 export class Driver {
@@ -119,6 +124,7 @@ export class Driver {
   #quiet = false;
   #end: WorkflowEnd | undefined;
   readonly #compensations = new Compensations();
+  readonly #section = new CriticalSection();
   /** What the function has thrown, where there is something to undo. */
   #failed: { readonly error: unknown } | undefined;
   #compensating = false;
@@ -209,6 +215,7 @@ export class Driver {
     for (const [identity, { signal, leaves }] of this.#waiting) {
       if (signal !== undefined) this.#signals.forget(signal, identity);
       if (leaves) continue;
+      this.#section.leave(identity);
       this.#cancelled.push(identity);
       // What becomes of a child that has no undo is for its `parentClose` to say.
       if (!this.#compensations.undoes(identity)) this.#byRequest.add(identity);
@@ -328,13 +335,15 @@ export class Driver {
     this.#mayAct(`ask for the step "${options.name}"`);
     if (this.#end !== undefined || this.#divergence !== undefined) return new Promise(() => {});
     if (this.#failed !== undefined && !this.#compensating) return new Promise(() => {});
-    if (this.#ordinal >= (this.#compensating ? 2 : 1) * LIMITS.steps) {
+    const releases = options.request.kind === "unlock"; // of which there is one for each lock at most
+    if (!releases && this.#ordinal >= (this.#compensating ? 2 : 1) * LIMITS.steps) {
       throw new WaymarkError(
         "STEPS_EXCEEDED",
         `an execution may have ${LIMITS.steps} steps; this one asked for another, "${options.name}". ` +
           "A longer life goes on in a new execution: see ctx.continueAsNew",
       );
     }
+    this.#section.check(options.request, () => this.#openRequests());
     this.#noteStraying();
     const identity = options.identity ?? this.#identify(options.name, options.key);
     const divergence = this.#compare(identity, options);
@@ -342,7 +351,8 @@ export class Driver {
       this.#divergence = divergence;
       return new Promise(() => {});
     }
-    const { input, request, signal, undo } = options;
+    const { input, request, signal, undo, made } = options;
+    if (request.kind === "lock") this.#section.ask(identity, request);
     const undoable = undo !== undefined && !this.#compensating;
     const asked = { identity, ordinal: ++this.#ordinal, input, request };
     this.#asked.push(undoable ? { ...asked, undoable } : asked);
@@ -351,7 +361,14 @@ export class Driver {
       this.#compensations.addUndo(identity, undo, input, begun);
     }
     const promise = new Promise<unknown>((resolve, reject) => {
-      this.#waiting.set(identity, { resolve, reject, signal, leaves: isOneWay(request) });
+      this.#waiting.set(identity, {
+        resolve,
+        reject,
+        signal,
+        leaves: isOneWay(request),
+        request,
+        made,
+      });
     });
     promise.catch(() => {}); // a race's loser may fail with nobody left to hear it
     if (signal?.aborted) {
@@ -371,9 +388,35 @@ export class Driver {
     const waiting = this.#waiting.get(identity);
     if (waiting === undefined || this.#end !== undefined || this.#divergence !== undefined) return;
     this.#noteStraying();
+    this.#section.leave(identity);
     this.#waiting.delete(identity);
     this.#cancelled.push(identity);
     waiting.reject(new CancelledError(identity));
+  }
+
+  *#openRequests(): Iterable<StepRequest> {
+    for (const { request } of this.#waiting.values()) yield request;
+  }
+
+  /** The lock that the code holds, as it knows; null where it holds none. */
+  get lock(): StepIdentity | null {
+    return this.#section.held;
+  }
+
+  /** The code leaves its critical section. Where it has left that one before, it does nothing. */
+  release(lock: StepIdentity): Promise<unknown> {
+    this.#mayAct("release a lock");
+    const over = this.#end !== undefined || (this.#failed !== undefined && !this.#compensating);
+    if (over || !this.#section.isOf(lock)) return Promise.resolve();
+    const request = { kind: "unlock", lock } as const;
+    const identity = unlockIdentity(lock);
+    this.#section.leave(lock);
+    return this.ask({ name: "unlock", key: undefined, input: null, request, identity });
+  }
+
+  /** The code does not fit what is recorded, which no single step of it shows. */
+  diverge(error: WaymarkError): void {
+    this.#divergence ??= error;
   }
 
   /** A step that was set aside is asked for after all: it is delivered next. */
@@ -409,7 +452,7 @@ export class Driver {
     const differs =
       recorded.kind !== kind
         ? `is recorded as ${recorded.kind}, and the code asks for ${kind}`
-        : asked.key === undefined && !isSame(recorded.input, asked.input)
+        : (asked.key === undefined || kind === "lock") && !isSame(recorded.input, asked.input)
           ? `is recorded with the input ${excerpt(recorded.input)}, ` +
             `and the code asks for it with ${excerpt(asked.input)}`
           : undefined;
@@ -477,9 +520,14 @@ export class Driver {
     if (waiting.signal !== undefined) this.#signals.forget(waiting.signal, completion.step);
     this.#pass(completion);
     this.#compensations.learn(completion);
-    if (outcome.ok)
-      waiting.resolve(decode(textOf(outcome.result))); // first needed here
-    else waiting.reject(failureError(completion, outcome));
+    if (!outcome.ok) {
+      this.#section.leave(completion.step);
+      waiting.reject(failureError(completion, outcome));
+      return true;
+    }
+    this.#section.grant(completion.step);
+    const result = decode(textOf(outcome.result)); // first needed here
+    waiting.resolve(waiting.made === undefined ? result : waiting.made(completion.step));
     return true;
   }
 
@@ -551,9 +599,10 @@ export class Driver {
 
   /** Rejects every open step, in the order of their asks; then the signal aborts, and cancels no more. */
   #cancelAll(reason: string): void {
-    const open = [...this.#waiting];
-    this.#waiting.clear();
+    const open = [...this.#waiting].filter(([, { request }]) => request.kind !== "unlock");
     for (const [identity, { signal, reject }] of open) {
+      this.#waiting.delete(identity);
+      this.#section.leave(identity);
       if (signal !== undefined) this.#signals.forget(signal, identity);
       this.#cancelled.push(identity);
       this.#byRequest.add(identity);
@@ -592,7 +641,7 @@ export class Driver {
 const isOneWay = (request: StepRequest): boolean =>
   request.kind === "entity"
     ? !request.awaited
-    : request.kind === "start" || request.kind === "send";
+    : request.kind === "start" || request.kind === "send" || request.kind === "unlock";
 
 /** Why somebody wants the instance to end. */
 const reasonOf = ({ outcome }: Completion): string =>

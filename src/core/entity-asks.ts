@@ -2,6 +2,7 @@
 import type { Driver } from "./driver.ts";
 import { durationMillis } from "./duration.ts";
 import {
+  ADDRESS,
   type AnyOperations,
   checkEntityKey,
   type Entity,
@@ -38,7 +39,8 @@ export const entityMethod =
     const signal = operationMethods<EntitySignalOptions>(definition, (operation, input, options) =>
       askSignal(driver, to, operation, input, options),
     );
-    return { ...calls, signal } as unknown as EntityReference<Operations>;
+    const address = entityAddress(definition.name, key);
+    return { ...calls, signal, [ADDRESS]: address } as unknown as EntityReference<Operations>;
   };
 
 /** A method for each operation. What is wrong with a call is a rejection, which may go unheard. */

@@ -8,6 +8,8 @@ export interface EntityDocument {
   readonly state: Json;
   /** Operations that wait for their turn, the scheduled ones among them. */
   readonly waiting: number;
+  /** The instance whose critical section it is in; left out where none is. */
+  readonly lockedBy?: string;
   /** When it got a state, which it had not before. */
   readonly createdAt: string;
   readonly updatedAt: string;

@@ -141,8 +141,16 @@ export type OperationArguments<One, Options> =
 export type OperationOutput<One> =
   FunctionOf<One> extends (...args: never) => infer Output ? Awaited<Output> : never;
 
+/** Where a reference keeps its entity's address. Registered, so that two copies of this library agree. */
+export const ADDRESS: unique symbol = Symbol.for("waymark.entity.address") as never;
+
+/** What `ctx.lock` takes: an entity as `ctx.entity` returns it, of any operations. */
+export interface Lockable {
+  readonly [ADDRESS]: string;
+}
+
 /** One entity, as those see it who call its operations. */
-export type EntityReference<Operations> = {
+export type EntityReference<Operations> = Lockable & {
   readonly [Name in keyof Operations]: (
     ...args: OperationArguments<Operations[Name], EntityCallOptions>
   ) => Promise<OperationOutput<Operations[Name]>>;

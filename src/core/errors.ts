@@ -92,6 +92,20 @@ export const ERROR_CODES = {
   ENTITY_FULL: entry(429, "Too many operations wait for the entity", true),
   ENTITY_BUSY: entry(503, "The operation has not ended yet", true),
   MESSAGES_EXCEEDED: entry(422, "An operation sends too many messages"),
+  LOCK_NESTED: entry(500, "A lock was asked for within a critical section"),
+  LOCK_CHILD: entry(500, "A child workflow was started within a critical section"),
+  LOCK_ENTITY_FOREIGN: entry(
+    500,
+    "An entity was called within a critical section that has not locked it",
+  ),
+  LOCK_ENTITY_OPEN: entry(
+    500,
+    "An entity is called already, which a critical section allows once at a time",
+  ),
+  LOCK_TOO_LARGE: entry(422, "A lock takes too many entities"),
+  LOCK_TIMEOUT: entry(408, "A lock was not granted in time"),
+  LOCK_NOT_HELD: entry(409, "The lock is not held by the execution that it was granted to"),
+  LOCKS_HELD: entry(409, "The instance's locks are not all released yet", true),
   RESULT_NOT_KEPT: entry(410, "The operation was carried out, and its result is not kept"),
   // Attempts
   ACTIVITY_FAILED: entry(500, "An activity failed for good"),

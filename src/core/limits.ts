@@ -136,6 +136,11 @@ export const LIMITS = {
   operationLosses: 2,
   /** Signals and starts of one operation: they are written in one commit with its state. */
   operationMessages: 1_000,
+  /**
+   * Entities of one lock: they are asked one after the other, and each is kept from all others until the last one is
+   * had.
+   */
+  lockedEntities: 20,
   /** Seconds a client may ask a status read to wait. */
   waitSeconds: 60,
 } as const;

@@ -88,6 +88,12 @@ export const undoneBy = (step: StepIdentity): StepIdentity | null =>
 
 const UNDO = "undo/";
 
+/** The step that releases a lock: as an undo, it is no step of the code. */
+export const unlockIdentity = (lock: StepIdentity): StepIdentity => `${UNLOCK}${lock}`;
+
+/** What the identity of a release begins with. */
+export const UNLOCK = "unlock/";
+
 /** The name in an identity. A name holds neither mark, so the first one ends it. */
 export function nameOf(identity: StepIdentity): string {
   const end = identity.search(/[#:]/);

@@ -21,7 +21,9 @@ export type StepKind =
   | "child"
   | "start"
   | "send"
-  | "entity";
+  | "entity"
+  | "lock"
+  | "unlock";
 
 /** The kinds of row a history may have: the steps, and what reaches the code without being asked for. */
 export type RecordKind = StepKind | "cancel" | "rewind" | "update";
@@ -37,6 +39,9 @@ export const REWIND = "(rewind)";
 
 /** The row of an execution that waits for nothing but updates. */
 export const UPDATES_AWAITED = "(updates)";
+
+/** The row of an execution that waits for the locks which it held before its rewind. */
+export const LOCKS_AWAITED = "(lock)";
 
 /** What the code wants done. */
 export type StepRequest =
@@ -54,6 +59,8 @@ export type StepRequest =
   | ChildRequest
   | { readonly kind: "send"; readonly to: string; readonly event: string }
   | EntityRequest
+  | LockRequest
+  | UnlockRequest
   | {
       readonly kind: "event";
       readonly event: string;
@@ -95,6 +102,20 @@ export interface EntityRequest {
   readonly at: number | null;
   /** How long its result is waited for, in milliseconds; null for ever. */
   readonly timeoutMillis: number | null;
+}
+
+/** Entities that are to be locked, by their addresses: each once, sorted. */
+export interface LockRequest {
+  readonly kind: "lock";
+  readonly entities: readonly string[];
+  /** How long they are waited for together, in milliseconds; null for ever. */
+  readonly timeoutMillis: number | null;
+}
+
+/** Releases what a lock holds. It is over at once. */
+export interface UnlockRequest {
+  readonly kind: "unlock";
+  readonly lock: StepIdentity;
 }
 
 /** A step the code has asked for. */

@@ -1,10 +1,12 @@
 /** Replays a stored history with the code as it is now, and says whether the two fit (W6, W7). */
+import { releasedBefore } from "../core/critical-section.ts";
 import { isTerminal } from "../core/documents.ts";
 import type { WorkflowEnd } from "../core/driver.ts";
 import { decodeFailure, type Failure, toFailure } from "../core/failure.ts";
 import { completionOf, isStep, type StoredHistory, type StoredStep } from "../core/history.ts";
+import { unlockIdentity } from "../core/names.ts";
 import { encode } from "../core/payload.ts";
-import type { RecordKind } from "../core/step.ts";
+import { LOCKS_AWAITED, type RecordKind } from "../core/step.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
 import { replay } from "./replay.ts";
 
@@ -57,13 +59,14 @@ export async function checkHistory(
     formatProblem(history) ??
     definitionProblem(workflow, history) ??
     divergence?.message ??
+    lockProblem(driver.lock, recorded) ??
     endProblem(history, end) ??
     (stalled && !isTerminal(history.status) ? STALLED : null);
   return {
     fits: problem === null,
     problem,
     unasked: [...recorded.values()].flatMap(({ step, kind }) =>
-      isAsked(kind) && !asked.has(step) ? [step] : [],
+      isAsked(kind) && step !== LOCKS_AWAITED && !asked.has(step) ? [step] : [],
     ),
     next: end === undefined ? awaited.filter((step) => !recorded.has(step)) : [],
   };
@@ -93,6 +96,14 @@ function definitionProblem(workflow: AnyWorkflow, history: StoredHistory): strin
     `the history is of "${history.workflow}" version "${history.version}", ` +
     `and the definition is "${workflow.name}" version "${workflow.version}"`
   );
+}
+
+function lockProblem(
+  lock: string | null,
+  recorded: ReadonlyMap<string, StoredStep>,
+): string | null {
+  const released = lock !== null && recorded.get(unlockIdentity(lock))?.seq != null;
+  return released ? releasedBefore(lock).message : null;
 }
 
 /** An execution that ended must end the same way on replay; one that did not may not end at all yet. */

@@ -15,6 +15,7 @@ import type { InstanceRow } from "../store/rows.ts";
 import type { Answers } from "./answers.ts";
 import { askChildren } from "./children.ts";
 import type { Engine } from "./engine.ts";
+import { checkReleased } from "./held-locks.ts";
 import { hold, lookNow, release } from "./holding.ts";
 import { type NewExecution, newInstance } from "./new-instance.ts";
 import { documentOf, presentRow } from "./present.ts";
@@ -100,6 +101,7 @@ export class Control {
   rewind(id: string, { to, reason, idempotency }: RewindCommand): InstanceDocument {
     return this.#once(id, idempotency, (row) => {
       checkRewindable(this.#engine, row, to);
+      checkReleased(this.#engine, row);
       rewindInstance(this.#engine, row, { to, reason });
     });
   }

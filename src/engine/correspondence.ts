@@ -10,9 +10,11 @@ import type { StepIdentity } from "../core/names.ts";
 import { ENCODED_UNDEFINED, encode } from "../core/payload.ts";
 import { uuidFrom } from "../core/random.ts";
 import { nextAttemptAt } from "../core/retry.ts";
-import type { ChildRequest, EntityRequest, StepRequest } from "../core/step.ts";
-import type { Child, InstanceRow } from "../store/rows.ts";
+import type { ChildRequest, EntityRequest, LockRequest, StepRequest } from "../core/step.ts";
+import type { Child, InstanceRow, StepRow } from "../store/rows.ts";
 import type { Outgoing } from "./courier.ts";
+import type { Host } from "./host.ts";
+import { isWhole, lockMessage, lockTimeout, nextLocked, unlockMessages } from "./locking.ts";
 import type { Answered, ControlChild, StartChild } from "./message.ts";
 import type { OpenStep } from "./open-step.ts";
 import type { Recorder } from "./recorder.ts";
@@ -20,7 +22,12 @@ import type { Reporter } from "./reporter.ts";
 
 /** Whether another instance answers it. */
 export const isCorrespondence = ({ kind }: StepRequest): boolean =>
-  kind === "child" || kind === "start" || kind === "send" || kind === "entity";
+  kind === "child" ||
+  kind === "start" ||
+  kind === "send" ||
+  kind === "entity" ||
+  kind === "lock" ||
+  kind === "unlock";
 
 /** Which try of a step a message belongs to: those of before a rewind count no more. */
 export const attemptName = (redo: number, attempt: number): string => `${redo}.${attempt}`;
@@ -29,6 +36,7 @@ export const attemptName = (redo: number, attempt: number): string => `${redo}.$
 export const redoOf = (name: string): string | undefined => name.split(".", 1)[0];
 
 export interface CorrespondenceOptions {
+  readonly host: Pick<Host, "now">;
   readonly row: InstanceRow;
   readonly recorder: Recorder;
   readonly reporter: Reporter;
@@ -59,6 +67,12 @@ export class Correspondence {
       return;
     }
     const redo = this.#options.redo(identity);
+    if (request.kind === "lock") {
+      step.child = null; // what a try before it had asked for was given up
+      if (request.timeoutMillis !== null) step.due = now + request.timeoutMillis;
+      this.#askNext(step, request, redo, now);
+      return;
+    }
     if (request.kind === "entity") {
       this.#operate(step, request, redo, now);
       return;
@@ -75,6 +89,32 @@ export class Correspondence {
     recorder.sent(step, now);
     this.#post(step.child.id, identity, this.#start(step, child));
     reporter.childStarted(identity, step.failed + 1, step.child.id);
+  }
+
+  /** Asks the next entity of a lock for it. */
+  #askNext(step: OpenStep, { entities }: LockRequest, redo: number, now: number): void {
+    step.child = nextLocked(step.child, entities, redo);
+    this.#options.recorder.sent(step, now);
+    this.#options.post(lockMessage(step.child, this.#parent(step)));
+  }
+
+  /** Gives back what a lock has, and takes back what it has asked for. */
+  release(caller: ParentReference, child: Child): void {
+    for (const message of unlockMessages(child, caller)) this.#options.post(message);
+  }
+
+  /** Releases a lock that is held, in the commit of the row that says so. */
+  unlock(step: OpenStep, held: Pick<StepRow, "step" | "attempt" | "child"> | undefined): void {
+    const { host, recorder, row } = this.#options;
+    const now = host.now();
+    if (held !== undefined) {
+      const child = JSON.parse(held.child ?? "{}") as Child;
+      const { id, executionId } = row;
+      const attempt = attemptName(child.redo ?? 0, held.attempt);
+      this.release({ id, executionId, step: held.step, attempt, awaited: true }, child);
+    }
+    step.startedAt ??= now;
+    recorder.end(step, { ok: true, result: ENCODED_UNDEFINED }, now);
   }
 
   #operate(step: OpenStep, request: EntityRequest, redo: number, now: number): void {
@@ -98,7 +138,10 @@ export class Correspondence {
   #parent({ ask, child, failed }: OpenStep): ParentReference {
     const { id, executionId } = this.#options.row;
     const { request } = ask;
-    const awaited = request.kind === "child" || (request.kind === "entity" && request.awaited);
+    const awaited =
+      request.kind === "child" ||
+      request.kind === "lock" ||
+      (request.kind === "entity" && request.awaited);
     const attempt = attemptName(child?.redo ?? 0, failed + 1);
     return { id, executionId, step: ask.identity, attempt, awaited };
   }
@@ -113,6 +156,13 @@ export class Correspondence {
     const { recorder, reporter } = this.#options;
     const { identity, request } = step.ask;
     const attempts = step.failed + 1;
+    if (request.kind === "lock") {
+      if (answered.ok && !isWhole(step.child, request)) {
+        this.#askNext(step, request, step.child?.redo ?? 0, now);
+        return false;
+      }
+      if (!answered.ok) this.giveUp(step);
+    }
     if (answered.ok) {
       const result = request.kind === "start" ? this.#started(step) : answered.result;
       recorder.end(step, { ok: true, result }, now);
@@ -136,8 +186,13 @@ export class Correspondence {
 
   /** The child of a step takes longer than it may: it is ended, and the try has failed. */
   expire(step: OpenStep, now: number): boolean {
-    if (step.ask.request.kind === "entity") return this.#expireCall(step, now);
-    const { timeout } = step.ask.request as ChildRequest;
+    const { request } = step.ask;
+    if (request.kind === "lock") {
+      const late = lockTimeout(step.ask.identity, request.timeoutMillis ?? 0, step.child);
+      return this.conclude(step, late, now);
+    }
+    if (request.kind === "entity") return this.#expireCall(step, now);
+    const { timeout } = request as ChildRequest;
     const millis = timeout === undefined ? 0 : durationMillis(timeout);
     const error = new WaymarkError("CHILD_TIMEOUT", `the child took longer than ${millis} ms`);
     const parent = { executionId: this.#options.row.executionId, step: step.ask.identity };
@@ -150,6 +205,11 @@ export class Correspondence {
   #expireCall(step: OpenStep, now: number): boolean {
     const error = new WaymarkError("ENTITY_TIMEOUT", "the entity's answer did not come in time");
     return this.conclude(step, { ok: false, failure: engineFailure(error), final: true }, now);
+  }
+
+  /** A lock is not waited for any more. */
+  giveUp(step: OpenStep): void {
+    if (step.child !== null) this.release(this.#parent(step), step.child);
   }
 
   /** The code has cancelled a step: its child is asked to end. */

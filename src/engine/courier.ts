@@ -56,6 +56,11 @@ export class Courier {
     return this.#read().size === 0;
   }
 
+  /** Whether anything for that target is not answered. */
+  hasFor(target: string): boolean {
+    return this.#read().has(target);
+  }
+
   /** When the next message is to be sent, or was sent without an answer so far; null where there is none. */
   nextDue(): number | null {
     let next: number | null = null;

@@ -6,6 +6,7 @@
  * that one which kills the object every time is counted and ends. A false alarm costs one row.
  */
 import { nameOf, type StepIdentity } from "../core/names.ts";
+import { LOCKS_AWAITED } from "../core/step.ts";
 import type { InstanceRow, StepSummary } from "../store/rows.ts";
 import { stepsBefore } from "../store/update-store.ts";
 import { LATE_MILLIS } from "./host.ts";
@@ -40,6 +41,7 @@ export function storedDue(
 ): number | null {
   if (row.heldAt !== null) return null;
   if (row.due !== null) return row.due;
+  if (open.some(({ step }) => step === LOCKS_AWAITED)) return null; // an entity's answer makes a turn due
   const waits = open.filter((step) => step.state !== "orphaned");
   if (waits.length === 0) return row.updatedAt;
   const opened = new Set(waits.map(({ step }) => step));

@@ -45,6 +45,7 @@ import { Doorbell } from "./doorbell.ts";
 import { isCareful, storedDue } from "./due.ts";
 import { Ends } from "./ends.ts";
 import { Execution } from "./execution.ts";
+import { awaitsLocks, refusedAgain, releaseLocks } from "./held-locks.ts";
 import { DEFAULT_TURN_BUDGET, type Host, type TurnBudget } from "./host.ts";
 import { Leaving } from "./leaving.ts";
 import {
@@ -215,6 +216,13 @@ export class Engine {
       ? { ok: true, result: ENCODED_UNDEFINED }
       : { ok: false, failure: answer.failure, final: true };
     const attempt = caller?.attempt ?? null;
+    if (
+      content.kind === "lock" &&
+      !answer.ok &&
+      refusedAgain(this, content.caller, answer.failure)
+    ) {
+      return;
+    }
     this.conclude({ executionId, step, attempt }, outcome);
   }
 
@@ -234,6 +242,13 @@ export class Engine {
       this.#execution?.conclude(step, attempt, outcome) ?? this.#keepAnswer(waits, outcome, now);
     if (!taken && attempt !== null) keepLateAnswer(this.steps, step, attempt, outcome);
     if (row.heldAt === null) this.poke(now);
+    else this.#sendLater();
+  }
+
+  /** Of a suspended instance no turn is made due, but a lock's next entity may have been asked. */
+  #sendLater(): void {
+    if (this.#turning) this.#doorbell.ring();
+    else if (!this.#courier.empty) this.#setAlarm(this.#wanted);
   }
 
   /** Keeps an answer while the execution is not in memory. Returns whether its step waits for it. */
@@ -275,6 +290,7 @@ export class Engine {
   /** Writes the end of the instance. */
   end(row: InstanceRow, end: InstanceEnd, fields: LogFields = {}): void {
     closeChildren(this, row);
+    releaseLocks(this, row);
     tellParent(this, row, outcomeOf(end));
     this.instance.setEnded(end);
     this.steps.cancelOpen(end.at);
@@ -298,6 +314,7 @@ export class Engine {
   forsake(row: InstanceRow, outcome: Answered | null): void {
     if (!isTerminal(row.status)) {
       closeChildren(this, row);
+      releaseLocks(this, row);
       if (outcome !== null) tellParent(this, row, outcome);
     }
     this.updates.settle(row.executionId, null);
@@ -444,6 +461,7 @@ export class Engine {
     const written = nextExecution(row, next, this.registry, { now, begins });
     execution.leave();
     closeChildren(this, row);
+    releaseLocks(this, row);
     const given = unheard(driver.undelivered);
     if (given.length > 0) this.steps.giveBack(given);
     if (execution.updates.total > 0) this.#handOn(execution, written.executionId);
@@ -491,6 +509,7 @@ export class Engine {
       return null;
     }
     if (row.rewind !== null) return { rewinding: row, workflow };
+    if (awaitsLocks(this, row)) return null;
     return this.#begin(row, workflow, retries > 0, now);
   }
 

@@ -2,16 +2,18 @@
  * What others ask of an entity: operations, of instances and of requests, and its state. Each command writes in
  * one go, without a wait, so that it happens whole or not at all.
  */
+import type { ParentReference } from "../core/child.ts";
 import type { Idempotency } from "../core/documents.ts";
 import { entityAddress, entityAt } from "../core/entity.ts";
 import type { EntityDocument } from "../core/entity-document.ts";
 import { WaymarkError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
-import { decode, type Encoded, toJson } from "../core/payload.ts";
+import { decode, ENCODED_UNDEFINED, type Encoded, toJson } from "../core/payload.ts";
 import { byteLength } from "../core/stored-text.ts";
 import type { NewOperation } from "../store/entity-store.ts";
 import { keepPending, keptOutcome } from "./entity-answers.ts";
 import { type EntityEngine, unknown } from "./entity-engine.ts";
+import { LOCK_ASKED } from "./entity-locking.ts";
 import { noSuchOperation, operationError } from "./entity-operation.ts";
 import { type Answered, type Message, type MessageAnswer, refused } from "./message.ts";
 
@@ -23,6 +25,9 @@ export interface OperationCommand {
   readonly input: Encoded;
   readonly idempotency?: Idempotency | undefined;
 }
+
+/** What a request for the lock is in the queue. */
+const LOCK_REQUEST = { operation: LOCK_ASKED, input: ENCODED_UNDEFINED, at: null } as const;
 
 type Taken = Pick<OperationCommand, "name" | "key" | "operation" | "input"> &
   Omit<NewOperation, "operation" | "input" | "at">;
@@ -39,11 +44,17 @@ export class EntityCommands {
     const engine = this.#engine;
     engine.requested();
     if (engine.inbox.find(from, number) !== undefined) return { ok: true };
+    if (content.kind === "unlock") {
+      this.#unlock(content.caller, `${from}:${number}`);
+      engine.inbox.note(from, number, { refusal: null }, engine.host.now());
+      return { ok: true };
+    }
     try {
-      if (content.kind !== "operation") {
+      if (content.kind !== "operation" && content.kind !== "lock") {
         throw new WaymarkError("OPERATION_NOT_FOUND", `an entity takes no ${content.kind}`);
       }
-      const { operation, input, at: due } = content;
+      const asked = content.kind === "operation" ? content : LOCK_REQUEST;
+      const { operation, input, at: due } = asked;
       const caller = content.caller === null ? null : JSON.stringify(content.caller);
       const token = `${from}:${number}`;
       const given = { ...entityAt(to), operation, input };
@@ -107,9 +118,19 @@ export class EntityCommands {
       key,
       state: toJson(decode(state)),
       waiting: store.queue().count,
+      ...(row.lock === null ? {} : { lockedBy: row.lock.holder.id }),
       createdAt: new Date(row.createdAt ?? row.at).toISOString(),
       updatedAt: new Date(row.at).toISOString(),
     };
+  }
+
+  /** Whoever it is of, and however full the queue: what is held is to be had again. */
+  #unlock(caller: ParentReference, token: string): void {
+    const engine = this.#engine;
+    if (engine.store.read() === undefined) return;
+    const id = engine.locking.take(caller, token, engine.host.now());
+    if (id === null) engine.changed();
+    else engine.added(id);
   }
 
   #accept(command: OperationCommand): { pending: number } | { answered: Answered } {
@@ -154,17 +175,27 @@ export class EntityCommands {
     );
   }
 
+  #isHolders(caller: string | null): boolean {
+    const lock = this.#engine.store.read()?.lock;
+    if (caller === null || lock == null) return false;
+    return (JSON.parse(caller) as ParentReference).executionId === lock.holder.executionId;
+  }
+
   /** @throws WaymarkError `ENTITY_NOT_FOUND`, `OPERATION_NOT_FOUND`, `ENTITY_FULL` */
   #take({ name, key, ...operation }: Taken): number {
     const { store, host, entities } = this.#engine;
     const definition = entities.find(name);
     if (definition === undefined) throw unknown(name);
-    if (!Object.hasOwn(definition.operations, operation.operation)) {
+    const asks = operation.operation === LOCK_ASKED;
+    if (!asks && !Object.hasOwn(definition.operations, operation.operation)) {
       throw noSuchOperation(definition, operation.operation);
     }
     const { count, bytes } = store.queue();
-    const full = bytes + byteLength(operation.input) > LIMITS.entityQueueBytes && count > 0;
-    if (full || count >= LIMITS.entityQueue) {
+    // The holder has as much again: those who fill the queue wait for it.
+    const rooms = this.#isHolders(operation.caller) ? 2 : 1;
+    const most = rooms * LIMITS.entityQueueBytes;
+    const full = bytes + byteLength(operation.input) > most && count > 0;
+    if (full || count >= rooms * LIMITS.entityQueue) {
       throw new WaymarkError(
         "ENTITY_FULL",
         `${entityAddress(name, key)} has ${count} operations that wait; send it again later`,

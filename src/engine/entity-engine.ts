@@ -30,6 +30,7 @@ import { Courier } from "./courier.ts";
 import { Doorbell } from "./doorbell.ts";
 import type { FiredAlarm } from "./engine.ts";
 import { keepOutcome } from "./entity-answers.ts";
+import { EntityLocking } from "./entity-locking.ts";
 import { OperationRun, type Performed } from "./entity-operation.ts";
 import { DEFAULT_TURN_BUDGET, type Host, LOST_MILLIS, type TurnBudget } from "./host.ts";
 import { type Answered, type MessageAnswer, type MessageContent, prepared } from "./message.ts";
@@ -58,6 +59,7 @@ export class EntityEngine {
   readonly keys: KeyStore;
   readonly inbox: InboxStore;
   readonly outbox: OutboxStore;
+  readonly locking: EntityLocking;
   readonly #registry: Registry;
   readonly #courier: Courier;
   readonly #budget: TurnBudget;
@@ -93,6 +95,7 @@ export class EntityEngine {
       prepare: (content) => prepared(content, this.#registry, this.host.now()),
       answered: (row, content, answer) => this.#answered(row, content, answer),
     });
+    this.locking = new EntityLocking(this.store, this.#courier, (id) => this.#own.delete(id));
   }
 
   /** Notes that a request reached this memory. The first one sees to it that an alarm is set. */
@@ -110,6 +113,11 @@ export class EntityEngine {
   /** An operation of this memory was stored: a turn is owed to it. */
   added(id: number): void {
     this.#own.add(id);
+    this.changed();
+  }
+
+  /** The queue is another than it was: a turn looks at it. */
+  changed(): void {
     if (this.#turning) this.#doorbell.ring();
     else if (!this.#isAboutToFire()) this.#arm();
   }
@@ -151,6 +159,7 @@ export class EntityEngine {
         await this.host.drain();
         this.#tellAll();
         const now = this.host.now();
+        this.#probe(now);
         this.#courier.send(now);
         const next = this.store.next(now);
         if (next === undefined && !(await this.#correspond(budget, now))) return;
@@ -160,7 +169,7 @@ export class EntityEngine {
           return;
         }
         if (uncovered && this.#alarmAt === null) this.#setAlarm(now + 1);
-        await this.#perform(next);
+        if (!this.#lock(next, now)) await this.#perform(next);
         budget.spendStep();
         if (this.#breather.due) await this.#breather.breathe();
       }
@@ -176,7 +185,7 @@ export class EntityEngine {
       this.#rest(now);
       return false;
     }
-    const dues = [this.store.nextDue(), this.#courier.nextDue()];
+    const dues = [this.store.nextDue(), this.#courier.nextDue(), this.locking.probeDue()];
     const ahead = dues.filter((due) => due !== null && due > now) as number[];
     await this.#doorbell.waitUntil(this.host, Math.min(...ahead, budget.endsAt));
     budget.spendStep();
@@ -203,13 +212,14 @@ export class EntityEngine {
   /** When an entity without a state may go; null where it may not. */
   #decayDue(): number | null {
     const row = this.store.read();
-    if (row === undefined || row.present || !this.#courier.empty) return null;
+    if (row === undefined || row.present || row.lock !== null || !this.#courier.empty) return null;
     return this.store.queue().count > 0 ? null : row.at + REST_MILLIS;
   }
 
   /** Sets the alarm for what is to be done next. */
   #arm(): void {
-    const dues = [this.store.nextDue(), this.#courier.nextDue(), this.#decayDue()];
+    const probe = this.locking.probeDue();
+    const dues = [this.store.nextDue(), this.#courier.nextDue(), this.#decayDue(), probe];
     const next = Math.min(...dues.map((due) => due ?? Number.POSITIVE_INFINITY));
     this.#setAlarm(Number.isFinite(next) ? Math.max(next, this.host.now() + 1) : null);
   }
@@ -218,6 +228,20 @@ export class EntityEngine {
     if (at === this.#alarmAt) return;
     this.host.setAlarm(at);
     this.#alarmAt = at;
+  }
+
+  /** Whether what has its turn is about the entity's lock; if so, it is done. */
+  #lock(row: OperationRow, now: number): boolean {
+    const entity = this.store.read();
+    if (entity === undefined) return false;
+    const done = this.locking.perform(entity, row, entityAddress(entity.name, entity.key), now);
+    if (done) this.#own.delete(row.id);
+    return done;
+  }
+
+  #probe(now: number): void {
+    const entity = this.store.read();
+    if (entity?.lock != null) this.locking.probe(entityAddress(entity.name, entity.key), now);
   }
 
   /** Runs an operation, and writes what it comes to. */
@@ -321,9 +345,14 @@ export class EntityEngine {
   }
 
   /** A message was not taken: nobody waits for it, so it is only told. */
-  #answered({ target }: OutgoingRow, { kind }: MessageContent, answer: MessageAnswer): void {
+  #answered({ target }: OutgoingRow, content: MessageContent, answer: MessageAnswer): void {
     const row = this.store.read();
     if (answer.ok || row === undefined) return;
+    const { kind } = content;
+    const past = answer.failure.code === "LOCK_NOT_HELD"; // no other refusal says so
+    if (past && (kind === "grant" || kind === "probe")) {
+      this.locking.refused(content.caller, this.host.now());
+    }
     const fields = { ...named(row), to: target, message: kind, ...told(answer.failure) };
     this.#lines.push({ event: "message.refused", fields });
   }

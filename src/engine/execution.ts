@@ -8,10 +8,11 @@
  */
 import type { ParentReference } from "../core/child.ts";
 import { createContext } from "../core/context.ts";
+import { releasedBefore } from "../core/critical-section.ts";
 import { Driver } from "../core/driver.ts";
 import { WaymarkError } from "../core/errors.ts";
 import { CancelledError, decodeFailure, engineFailure } from "../core/failure.ts";
-import { type StepIdentity, undoneBy } from "../core/names.ts";
+import { type StepIdentity, undoneBy, unlockIdentity } from "../core/names.ts";
 import { decode } from "../core/payload.ts";
 import { type StoredText, textOf } from "../core/stored-text.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
@@ -74,6 +75,8 @@ export class Execution {
   /** Open and cancelled rows the code has not asked for yet. */
   readonly #unasked = new Map<StepIdentity, StepRow>();
   readonly #endedRows = new Map<StepIdentity, StepRow>();
+  /** Locks that were granted, and not released as far as is known here. */
+  readonly #locks = new Map<StepIdentity, Pick<StepRow, "step" | "attempt" | "child">>();
   readonly #open = new Map<StepIdentity, OpenStep>();
   #ready: OpenStep[] = [];
   readonly #timed = new Agenda();
@@ -98,6 +101,7 @@ export class Execution {
     const updates: StepRow[] = [];
     for (const step of ended) {
       if (step.kind === "update") updates.push(step);
+      if (isHeldLock(step)) this.#locks.set(step.step, step);
       this.#endedRows.set(step.step, step);
     }
     for (const step of steps.unended()) {
@@ -125,6 +129,7 @@ export class Execution {
     const writing = { steps, driver, recorder: this.#recorder, growth: this.#growth, desk, isOpen };
     this.updates = new Updates(writing, updates);
     this.#correspondence = new Correspondence({
+      host,
       row,
       recorder: this.#recorder,
       reporter: this.reporter,
@@ -292,8 +297,21 @@ export class Execution {
     this.#timed.delete(step);
     const over = this.#correspondence.conclude(step, answered, now);
     if (over) this.#forget(step);
+    else if (step.sent) this.#timed.add(step);
     else this.#schedule(step);
+    if (over && answered.ok && step.ask.request.kind === "lock") {
+      const { identity } = step.ask;
+      const child = JSON.stringify(step.child);
+      this.#locks.set(identity, { step: identity, attempt: step.failed + 1, child });
+    }
     return over;
+  }
+
+  /** Releases a lock: it is over with its row. */
+  #unlock(step: OpenStep, lock: StepIdentity): void {
+    this.#correspondence.unlock(step, this.#locks.get(lock));
+    this.#locks.delete(lock);
+    this.#forget(step);
   }
 
   /**
@@ -337,6 +355,7 @@ export class Execution {
         this.#correspondence.begin(step, now);
       if ((kind === "start" || kind === "send") && !step.sent)
         this.#correspondence.begin(step, now);
+      if (kind === "unlock") this.#unlock(step, request.lock);
     }
   }
 
@@ -346,11 +365,31 @@ export class Execution {
     this.#unasked.delete(identity);
     if (row === undefined || row.state === "cancelled") return;
     this.#recorder.cancel(row, this.#options.host.now());
+    if (row.kind === "lock") this.#giveUp(row);
     if (row.kind === "child" && row.child !== null && !this.driver.isCancelledByRequest(identity)) {
       const child = JSON.parse(row.child) as Child;
       this.#options.post(cancelOf(this.row, identity, child));
     }
     this.reporter.stepCancelled(identity);
+  }
+
+  /** A lock that was asked for, and that the code does not want any more. */
+  #giveUp({ step, attempt, child }: Pick<StepRow, "step" | "attempt" | "child">): void {
+    if (child === null) return;
+    const { id, executionId } = this.row;
+    const asked = JSON.parse(child) as Child;
+    const number = attemptName(asked.redo ?? 0, attempt);
+    const caller = { id, executionId, step, attempt: number, awaited: true };
+    this.#correspondence.release(caller, asked);
+  }
+
+  /** A lock was granted, and the code did not want it any more before it heard of that. */
+  #forgo(identity: StepIdentity): void {
+    const lock = this.#locks.get(identity);
+    if (lock === undefined) return;
+    this.#locks.delete(identity);
+    this.#giveUp(lock);
+    this.#options.steps.locks.release(identity);
   }
 
   /** What has ended already is not open, and stays as it was recorded. */
@@ -359,6 +398,7 @@ export class Execution {
     const cancelled = new Set<OpenStep>();
     for (const identity of identities) {
       const step = this.#open.get(identity);
+      if (step === undefined) this.#forgo(identity);
       if (step === undefined) continue;
       cancelled.add(step);
       this.runner.stop(step, new CancelledError(identity));
@@ -367,6 +407,7 @@ export class Execution {
       if (kind === "child" && step.sent && !this.driver.isCancelledByRequest(identity)) {
         this.#correspondence.cancel(step);
       }
+      if (kind === "lock") this.#correspondence.giveUp(step);
       this.#open.delete(identity);
       this.#timed.delete(step);
       this.reporter.stepCancelled(identity);
@@ -379,6 +420,17 @@ export class Execution {
   #reopened(row: StepRow | undefined): StepRow | undefined {
     if (row === undefined || (row.state !== "orphaned" && row.state !== "cancelled")) return row;
     const { host, steps } = this.#options;
+    if (row.kind === "lock") {
+      // It was given up, and is asked for anew: as another try, so that no grant of the one before counts.
+      const again = {
+        state: "open",
+        attempt: row.attempt,
+        due: host.now(),
+        failure: null,
+      } as const;
+      steps.setAttempt(row.id, { ...again, at: host.now() });
+      return { ...row, ...again, child: null };
+    }
     const sent = row.kind === "entity" && row.child !== null; // it is not to be sent twice
     const answered = row.result !== null || row.failure !== null;
     const state = !sent ? "open" : answered ? "arrived" : "sent";
@@ -406,12 +458,19 @@ export class Execution {
 
   /** Nothing is left to deliver: from here on the code does what it never did before. */
   catchUp(): void {
+    const held = this.driver.lock;
+    const released = held !== null && this.#endedRows.has(unlockIdentity(held));
+    if (held !== null && (released || !this.#locks.has(held))) {
+      this.driver.diverge(releasedBefore(held));
+      return;
+    }
     this.#caughtUp = true;
     this.driver.caughtUp();
     const { host, steps } = this.#options;
     if (!this.#idle) this.updates.goOn(host.now());
     for (const row of this.#unasked.values()) {
       if (row.state === "orphaned" || row.state === "cancelled") continue;
+      if (row.kind === "lock") this.#giveUp(row);
       steps.setState(row.id, "orphaned", host.now());
       this.#unasked.set(row.step, { ...row, state: "orphaned" });
     }
@@ -449,8 +508,12 @@ export class Execution {
       case "send":
         this.#ready.push(step);
         return false;
+      case "unlock":
+        this.#ready.push(step);
+        return false;
       case "child":
       case "entity":
+      case "lock":
         if (step.sent) {
           const over = this.#correspondence.expire(step, now);
           if (!over) this.#schedule(step);
@@ -508,13 +571,19 @@ export class Execution {
     return true;
   }
 
-  /** Takes steps whose attempt may start now. */
+  /**
+   * Takes steps whose attempt may start now. A release starts alone: it is recorded as it starts, and must be durable
+   * before what comes after it leaves (W9).
+   */
   #takeLaunchable(now: number): OpenStep[] {
     let alone = this.runner.runsAlone;
+    let released = false;
     const launchable: OpenStep[] = [];
     const held: OpenStep[] = [];
     for (const step of this.#ready) {
-      const room = launchable.length < STARTED_AT_ONCE;
+      released ||= isRelease(step) && launchable.length > 0;
+      const room = launchable.length < STARTED_AT_ONCE && !released;
+      released ||= isRelease(step);
       const starts = room && mayStart(step, now) && !(step.alone && alone);
       alone ||= starts && step.alone;
       (starts ? launchable : held).push(step);
@@ -549,13 +618,20 @@ export class Execution {
         return false;
       }
     }
+    let unlocked = false;
     for (const step of launchable) {
+      const { request } = step.ask;
+      if (request.kind === "unlock") {
+        this.#unlock(step, request.lock);
+        unlocked = true;
+        continue;
+      }
       if (step.ask.undoable) this.driver.begun(step.ask.identity);
       if (isCorrespondence(step.ask.request)) this.#correspondence.begin(step, now);
       else this.runner.start(step);
       if (step.sent) this.#timed.add(step);
     }
-    return launchable.length === STARTED_AT_ONCE;
+    return unlocked || launchable.length === STARTED_AT_ONCE || this.#ready.some(isRelease);
   }
 
   /** The instance was suspended before they began: their marks go, so that none counts as lost. */
@@ -620,6 +696,11 @@ export class Execution {
     }
   }
 }
+
+const isHeldLock = ({ kind, state, child }: StepRow): boolean =>
+  kind === "lock" && state === "done" && (JSON.parse(child ?? "{}") as Child).released !== true;
+
+const isRelease = ({ ask: { request } }: OpenStep): boolean => request.kind === "unlock";
 
 const isWaitFor =
   (event: string) =>

@@ -60,7 +60,25 @@ export interface SentOperation {
   readonly caller: ParentReference | null;
 }
 
-export type MessageContent = StartChild | ChildResult | ControlChild | SentEvent | SentOperation;
+/**
+ * What passes between an execution and an entity about a lock: `lock` asks for it, `unlock` gives it back or takes the
+ * request back; `grant` is the entity's answer, and with `probe` it asks whether it is still held.
+ */
+export interface LockMessage {
+  readonly kind: "lock" | "unlock" | "grant" | "probe";
+  /** The try of the step that locks. */
+  readonly caller: ParentReference;
+  /** The entity, where it is the sender. */
+  readonly entity?: string;
+}
+
+export type MessageContent =
+  | StartChild
+  | ChildResult
+  | ControlChild
+  | SentEvent
+  | SentOperation
+  | LockMessage;
 
 /** What of a message may be large; null where nothing. */
 export function payloadOf(content: MessageContent): Encoded | null {
@@ -73,6 +91,10 @@ export function payloadOf(content: MessageContent): Encoded | null {
     case "result":
       return content.outcome.ok ? content.outcome.result : null;
     case "control":
+    case "lock":
+    case "unlock":
+    case "grant":
+    case "probe":
       return null;
   }
 }
@@ -88,6 +110,10 @@ export function withPayload(content: MessageContent, payload: Encoded): MessageC
     case "result":
       return content.outcome.ok ? { ...content, outcome: { ok: true, result: payload } } : content;
     case "control":
+    case "lock":
+    case "unlock":
+    case "grant":
+    case "probe":
       return content;
   }
 }
@@ -95,7 +121,7 @@ export function withPayload(content: MessageContent, payload: Encoded): MessageC
 /** The step that a message is of, where it has tries that must be told apart. */
 export function callerOf(content: MessageContent): ParentReference | null {
   if (content.kind === "start") return content.parent;
-  return content.kind === "operation" ? content.caller : null;
+  return content.kind === "operation" || content.kind === "lock" ? content.caller : null;
 }
 
 export interface Message {

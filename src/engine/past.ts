@@ -3,6 +3,7 @@ import type { ParentReference } from "../core/child.ts";
 import { decodeFailure } from "../core/failure.ts";
 import type { Handled } from "../core/handlers.ts";
 import { nameOf, type StepIdentity } from "../core/names.ts";
+import { LOCKS_AWAITED } from "../core/step.ts";
 import { type StoredText, textOf } from "../core/stored-text.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
 import type { InstanceRow, StepRow } from "../store/rows.ts";
@@ -29,6 +30,8 @@ export interface Left {
   readonly cancelled: ReadonlySet<StepIdentity>;
   /** Updates that keep their place, and whose reply had followed from what is taken back. */
   readonly unanswered: readonly StepRow[];
+  /** The lock that the code holds as far as it comes; null where it holds none. */
+  readonly held: StepIdentity | null;
 }
 
 export class Past {
@@ -51,9 +54,10 @@ export class Past {
     this.#row = row;
     this.#workflow = workflow;
     this.ended = steps.ended();
-    this.open = steps
-      .unended()
-      .filter(({ state, kind }) => state !== "buffered" && kind !== "cancel" && kind !== "update");
+    this.open = steps.unended().filter(({ state, kind, step }) => {
+      const asked = kind !== "cancel" && kind !== "update" && step !== LOCKS_AWAITED;
+      return state !== "buffered" && asked;
+    });
     this.all = [...this.ended, ...this.open];
   }
 
@@ -86,7 +90,7 @@ export class Past {
     const { driver, asked } = await this.replay(new Set());
     if (driver.divergence !== undefined) throw driver.divergence;
     const cancelled = new Set(driver.takeCancelled());
-    return { undone: [], asked, cancelled, unanswered: [] };
+    return { undone: [], asked, cancelled, unanswered: [], held: driver.lock };
   }
 
   /**
@@ -115,7 +119,7 @@ export class Past {
         const kept = this.ended.filter((step) => step.kind === "update" && !gone.has(step));
         const unanswered = kept.filter((step) => !isStillSo(step, handled.get(step.step)));
         const cancelled = new Set(driver.takeCancelled());
-        return { undone: [...gone], asked, cancelled, unanswered };
+        return { undone: [...gone], asked, cancelled, unanswered, held: driver.lock };
       }
       if (misfit === undefined || !mayFollow(misfit, seq)) throw driver.divergence;
       for (const step of this.all) {

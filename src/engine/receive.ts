@@ -6,6 +6,7 @@ import type { ParentReference } from "../core/child.ts";
 import { isTerminal } from "../core/documents.ts";
 import { WaymarkError } from "../core/errors.ts";
 import { decodeFailure, encodeFailure, engineFailure } from "../core/failure.ts";
+import { ENCODED_UNDEFINED } from "../core/payload.ts";
 import { textOf } from "../core/stored-text.ts";
 import type { Noted } from "../store/inbox-store.ts";
 import type { InstanceRow } from "../store/rows.ts";
@@ -14,8 +15,10 @@ import { cancelInstance, rewindInstance, terminateInstance } from "./control.ts"
 import { redoOf } from "./correspondence.ts";
 import type { Engine } from "./engine.ts";
 import { acceptEvent } from "./events.ts";
+import { grantedAgain, holdsLock } from "./held-locks.ts";
 import {
   type ControlChild,
+  type LockMessage,
   type Message,
   type MessageAnswer,
   refused,
@@ -67,9 +70,35 @@ function apply(engine: Engine, { to, content }: Message): void {
     case "control":
       control(engine, content);
       return;
+    case "grant":
+    case "probe":
+      answerEntity(engine, content);
+      return;
     case "operation":
+    case "lock":
+    case "unlock":
       throw new WaymarkError("OPERATION_NOT_FOUND", "an instance is no entity");
   }
+}
+
+/**
+ * An entity says that its lock is granted, or asks whether it is held: where it is not, the refusal releases it.
+ *
+ * @throws WaymarkError `LOCK_NOT_HELD`
+ */
+function answerEntity(engine: Engine, { kind, caller, entity = "" }: LockMessage): void {
+  const held = holdsLock(engine, caller);
+  // What it has sent before its release is on the way, too, and belongs to the section.
+  const releases = !held && engine.outbox.unlocking(caller.executionId).includes(entity);
+  if (releases) return;
+  if (!held) {
+    throw new WaymarkError(
+      "LOCK_NOT_HELD",
+      `the instance "${caller.id}" does not hold the lock "${caller.step}" of that execution`,
+    );
+  }
+  if (kind === "probe" || grantedAgain(engine, caller, entity)) return;
+  engine.conclude(caller, { ok: true, result: ENCODED_UNDEFINED });
 }
 
 /** @throws WaymarkError `INSTANCE_EXISTS` where the id is another's */

@@ -147,7 +147,9 @@ function culpritOf(error: Failure, ended: readonly StepRow[]): StepRow | undefin
         ? ended.find(({ step, state }) => state === "failed" && step === named)
         : code === "EVENT_TIMEOUT"
           ? ended.findLast(({ state, kind }) => state === "failed" && kind === "event")
-          : undefined;
+          : code === "LOCK_TIMEOUT"
+            ? ended.findLast(({ state, kind }) => state === "failed" && kind === "lock")
+            : undefined;
     if (found !== undefined) return found;
   }
   return undefined;

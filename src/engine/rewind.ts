@@ -20,6 +20,7 @@ import type { AnyWorkflow } from "../core/workflow.ts";
 import type { Child, InstanceRow, NewStepRow, StepRow } from "../store/rows.ts";
 import { reopenChildren } from "./children.ts";
 import type { Engine } from "./engine.ts";
+import { lockAgain } from "./held-locks.ts";
 import { isSame, Past } from "./past.ts";
 import type { ReplayedAsk } from "./replay.ts";
 import { findTarget, type RewindRequest } from "./rewind-target.ts";
@@ -38,6 +39,8 @@ export interface RewindPlan {
   readonly mark: StepRow | undefined;
   /** Updates that keep their place, and whose reply had followed from what is taken back. */
   readonly unanswered: readonly StepRow[];
+  /** The lock in whose section the code is when it has come that far: the end has released it. */
+  readonly held: StepRow | undefined;
   /** The `seq` of what was recorded last. */
   readonly last: number;
 }
@@ -59,7 +62,7 @@ export async function planRewind(
 ): Promise<RewindPlan> {
   const past = new Past(engine.steps, row, workflow, pause);
   const target = await findTarget(past, request);
-  const { undone, asked, cancelled, unanswered } =
+  const { undone, asked, cancelled, unanswered, held } =
     target === null ? await past.whole() : await past.without(target);
   const gone = new Set(undone);
   const stays = (step: StepRow) => !gone.has(step);
@@ -71,6 +74,7 @@ export async function planRewind(
     ),
     waits: waitsOf(past.all.filter(stays), asked, cancelled),
     unanswered,
+    held: past.ended.find(({ step }) => step === held),
     mark: past.ended.find(({ kind }) => kind === "rewind"),
     last: past.ended.at(-1)?.seq ?? 0,
   };
@@ -128,6 +132,9 @@ export function applyRewind(
     if (step.kind === "child") {
       const child = childAgain(step, step.child === null ? 0 : raise(step));
       if (child !== null) rewinds.beginAgain(step.id, child);
+    } else if (step.kind === "lock") {
+      raise(step); // it is asked for anew
+      steps.delete(step.id);
     } else if (step.kind === "entity") {
       // It was sent; what it comes to is in its row, or on its way.
       const { oneWay = false } = JSON.parse(step.child ?? "{}") as Partial<Child>;
@@ -143,6 +150,8 @@ export function applyRewind(
     }
   }
   reopenChildren(engine, row);
+  steps.locks.forgetAwaited();
+  if (plan.held !== undefined) lockAgain(engine, row, plan.held, raise(plan.held));
   for (const { ask, row } of plan.waits) {
     const left = row?.due == null ? undefined : Math.max(0, row.due - row.at);
     if (row !== undefined && left !== undefined) rewinds.setDue(row.id, at + left, at);
@@ -174,11 +183,18 @@ export function redoneOf(mark: StepRow | undefined): ReadonlyMap<StepIdentity, n
 }
 
 /** The kinds of step that have attempts, and so an idempotency key or a child of each. */
-const HAS_ATTEMPTS: ReadonlySet<string> = new Set(["activity", "run", "child", "start", "entity"]);
+const HAS_ATTEMPTS: ReadonlySet<string> = new Set([
+  "activity",
+  "run",
+  "child",
+  "start",
+  "entity",
+  "lock",
+]);
 
 /** Whether a step's row serves its next attempt: the code asks for the very same again. */
 function staysOpen({ kind, state, input }: StepRow, asked: ReplayedAsk | undefined): boolean {
-  if (asked === undefined || asked.ask.request.kind !== kind) return false;
+  if (asked === undefined || asked.ask.request.kind !== kind || kind === "lock") return false;
   if (!isSame(input, asked.ask.input)) return false;
   return kind === "timer" || (state === "failed" && kind !== "send" && kind !== "start");
 }

@@ -85,6 +85,7 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
     const adopted = execution.adopt();
     if (!execution.caughtUp) {
       execution.catchUp();
+      if (driver.divergence !== undefined) continue;
     }
     if (turn.resumed() || shown) continue; // what it writes is durable before a step starts
     const now = host.now();

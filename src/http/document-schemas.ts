@@ -77,6 +77,8 @@ const stepKindSchema = wordsOf<RecordKind>({
   start: "a child workflow that is only started",
   send: "an event to another instance",
   entity: "an operation of an entity, called or signalled",
+  lock: "a lock on entities, or the wait for one",
+  unlock: "the release of a lock",
   event: "a wait for an event, or an event nobody has waited for yet",
   cancel: "a request to cancel the instance",
   update: "a call of a handler that is not read-only, or the wait for one",

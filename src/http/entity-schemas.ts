@@ -20,6 +20,10 @@ export const entitySchema = z.object({
   key: z.string(),
   state: jsonSchema,
   waiting: z.int().describe("Operations that wait for their turn, the scheduled ones among them"),
+  lockedBy: z
+    .string()
+    .describe("The instance that has locked it; operations of others wait")
+    .exactOptional(),
   createdAt: instantSchema.describe("When it got a state, which it had not before"),
   updatedAt: instantSchema,
 }) satisfies z.ZodType<EntityDocument>;

@@ -2,6 +2,7 @@
  * Every statement about an entity: its one row, and the operations that wait for their turn. Both tables are
  * made when the first operation comes; before that the object holds nothing.
  */
+import type { ParentReference } from "../core/child.ts";
 import type { Encoded } from "../core/payload.ts";
 import { byteLength } from "../core/stored-text.ts";
 import { type Cell, cellBytes, PartStore } from "./part-store.ts";
@@ -15,7 +16,8 @@ const CREATE_ENTITY = `CREATE TABLE IF NOT EXISTS entity (
   sender TEXT NOT NULL,
   state TEXT,
   created_at INTEGER,
-  at INTEGER NOT NULL
+  at INTEGER NOT NULL,
+  lock TEXT
 )`;
 const CREATE_OPERATION = `CREATE TABLE IF NOT EXISTS operation (
   id INTEGER PRIMARY KEY,
@@ -30,13 +32,14 @@ const CREATE_OPERATION = `CREATE TABLE IF NOT EXISTS operation (
 )`;
 
 const SELECT_ENTITY = `SELECT name, key, sender, state IS NOT NULL AS present,
-  created_at AS createdAt, at FROM entity`;
+  created_at AS createdAt, at, lock FROM entity`;
 const SELECT_STATE = "SELECT state FROM entity";
 const INSERT_ENTITY =
   "INSERT INTO entity (one, name, key, sender, state, created_at, at) VALUES (1, ?, ?, ?, NULL, NULL, ?)";
 const UPDATE_STATE =
   "UPDATE entity SET state = ?, created_at = COALESCE(created_at, ?2), at = ?2 WHERE one = 1";
 const DELETE_STATE = "UPDATE entity SET state = NULL, created_at = NULL, at = ? WHERE one = 1";
+const UPDATE_LOCK = "UPDATE entity SET lock = ? WHERE one = 1";
 const UPDATE_AT = "UPDATE entity SET at = ? WHERE one = 1";
 
 const COLUMNS = `id, operation, caller, token, idempotency, attempt, due, at,
@@ -44,6 +47,15 @@ const COLUMNS = `id, operation, caller, token, idempotency, attempt, due, at,
 /** Those that are scheduled have their turn when they are due; of all others the first that came. */
 const SELECT_NEXT = `SELECT ${COLUMNS} FROM operation
   WHERE due IS NULL OR due <= ? ORDER BY id LIMIT 1`;
+/** While an execution holds the lock, what is its own; another request of it waits for the release. */
+const IS_HOLDERS =
+  "COALESCE(json_extract(caller, '$.executionId') = ?, 0) AND operation <> '(lock)'";
+const SELECT_NEXT_OF = `SELECT ${COLUMNS} FROM operation
+  WHERE (due IS NULL OR due <= ?) AND ${IS_HOLDERS} ORDER BY id LIMIT 1`;
+const SELECT_DUE_OF = `SELECT MIN(COALESCE(due, at)) AS due FROM operation WHERE ${IS_HOLDERS}`;
+const SELECT_WAITING_SINCE = `SELECT MIN(MAX(at, COALESCE(due, at))) AS since FROM operation
+  WHERE NOT (${IS_HOLDERS})`;
+const SELECT_NAMED = `SELECT ${COLUMNS} FROM operation WHERE operation = ? ORDER BY id`;
 const SELECT_INPUT = "SELECT input FROM operation WHERE id = ?";
 const SELECT_DUE = "SELECT MIN(COALESCE(due, at)) AS due FROM operation";
 const MEASURE = `SELECT COUNT(*) AS count, COALESCE(SUM(${cellBytes("input")}), 0) AS bytes FROM operation`;
@@ -64,6 +76,18 @@ export interface EntityRow {
   readonly createdAt: number | null;
   /** When its state was written, or the last operation of one without has ended. */
   readonly at: number;
+  /** Null where nobody holds it. */
+  readonly lock: EntityLock | null;
+}
+
+/** Who holds an entity. */
+export interface EntityLock {
+  /** The try of the step that has locked it. */
+  readonly holder: ParentReference;
+  readonly at: number;
+  /** How often the holder was asked whether it still holds it, and when it was last; 0 for never. */
+  readonly probes: number;
+  readonly probedAt: number;
 }
 
 /** An operation that waits for its turn. */
@@ -88,6 +112,11 @@ export interface OperationRow {
 
 export type NewOperation = Omit<OperationRow, "id" | "attempt" | "bytes"> & {
   readonly input: Encoded;
+};
+
+type StoredRow = Omit<EntityRow, "present" | "lock"> & {
+  readonly present: number;
+  readonly lock: string | null;
 };
 
 /** Operations that wait: how many, and the bytes of their inputs. */
@@ -116,8 +145,9 @@ export class EntityStore {
   read(): EntityRow | undefined {
     if (!this.exists) return undefined;
     if (this.#row === undefined) {
-      const [row] = this.#sql.all<Omit<EntityRow, "present"> & { present: number }>(SELECT_ENTITY);
-      this.#row = row && { ...row, present: row.present === 1 };
+      const [row] = this.#sql.all<StoredRow>(SELECT_ENTITY);
+      const lock = row?.lock == null ? null : (JSON.parse(row.lock) as EntityLock);
+      this.#row = row && { ...row, present: row.present === 1, lock };
     }
     return this.#row;
   }
@@ -127,7 +157,7 @@ export class EntityStore {
     this.#sql.run(CREATE_OPERATION);
     this.#exists = true;
     this.#sql.run(INSERT_ENTITY, row.name, row.key, row.sender, row.at);
-    this.#row = { ...row, present: false, createdAt: null };
+    this.#row = { ...row, present: false, createdAt: null, lock: null };
     return this.#row;
   }
 
@@ -164,6 +194,12 @@ export class EntityStore {
     this.#row = undefined;
   }
 
+  /** Somebody holds it from now on, or nobody. */
+  setLock(lock: EntityLock | null): void {
+    this.#sql.run(UPDATE_LOCK, lock === null ? null : JSON.stringify(lock));
+    this.#row = undefined;
+  }
+
   /** What waits. Measured once. */
   queue(): Queue {
     if (!this.exists) return { count: 0, bytes: 0 };
@@ -180,16 +216,42 @@ export class EntityStore {
     return this.#sql.all<{ id: number }>(INSERT_OPERATION, ...bindings)[0]?.id ?? 0;
   }
 
-  /** The operation whose turn it is. */
+  /** The operation whose turn it is: while the entity is locked, one of the holder's. */
   next(now: number): OperationRow | undefined {
     if (this.queue().count === 0) return undefined;
+    const lock = this.read()?.lock ?? null;
+    if (lock !== null) {
+      return this.#sql.all<OperationRow>(SELECT_NEXT_OF, now, lock.holder.executionId)[0];
+    }
     return this.#sql.all<OperationRow>(SELECT_NEXT, now)[0];
   }
 
-  /** When the next operation is due; null where none waits. */
+  /** When the next operation is due; null where none waits that may run. */
   nextDue(): number | null {
     if (this.queue().count === 0) return null;
+    const lock = this.read()?.lock ?? null;
+    if (lock !== null) {
+      const { executionId } = lock.holder;
+      return this.#sql.all<{ due: number | null }>(SELECT_DUE_OF, executionId)[0]?.due ?? null;
+    }
     return this.#sql.all<{ due: number | null }>(SELECT_DUE)[0]?.due ?? null;
+  }
+
+  /**
+   * Since when something waits, or from when it will, that only the lock keeps from its turn; null where nothing
+   * does.
+   */
+  waitingSince(): number | null {
+    const lock = this.read()?.lock ?? null;
+    if (lock === null || this.queue().count === 0) return null;
+    const { executionId } = lock.holder;
+    const [row] = this.#sql.all<{ since: number | null }>(SELECT_WAITING_SINCE, executionId);
+    return row?.since ?? null;
+  }
+
+  /** What stands in the queue under a name, in its order. */
+  requests(operation: string): OperationRow[] {
+    return this.queue().count === 0 ? [] : this.#sql.all<OperationRow>(SELECT_NAMED, operation);
   }
 
   input(id: number): Encoded {

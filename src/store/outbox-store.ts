@@ -11,6 +11,8 @@ import type { Sql } from "./sql.ts";
 const SELECT_PENDING = `SELECT number, target, execution_id AS executionId, step, attempt, due FROM outbox
   WHERE due IS NOT NULL ORDER BY number`;
 const SELECT_CONTENT = "SELECT content, payload FROM outbox WHERE number = ?";
+const SELECT_UNLOCKING = `SELECT DISTINCT target FROM outbox
+  WHERE due IS NOT NULL AND execution_id = ? AND json_extract(content, '$.kind') = 'unlock' ORDER BY target`;
 const INSERT = `INSERT INTO outbox (target, execution_id, step, content, payload, due)
   VALUES (?, ?, ?, ?, ?, ?) RETURNING number`;
 const UPDATE_RETRY = "UPDATE outbox SET attempt = ?, due = ? WHERE number = ?";
@@ -60,6 +62,14 @@ export class OutboxStore {
 
   pending(): OutgoingRow[] {
     return this.exists ? this.#sql.all<OutgoingRow>(SELECT_PENDING) : [];
+  }
+
+  /** The entities to which a release of this execution is on its way. */
+  unlocking(executionId: string): string[] {
+    if (!this.exists) return [];
+    return this.#sql
+      .all<{ target: string }>(SELECT_UNLOCKING, executionId)
+      .map(({ target }) => target);
   }
 
   content(number: number): OutgoingContent {

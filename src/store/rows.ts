@@ -49,7 +49,7 @@ export interface InstanceRow {
  */
 export type RowState = StepState | "sent" | "arrived";
 
-/** The child of a step, as its row keeps it; of one of the kind `entity`, the entity. */
+/** The child of a step, as its row keeps it; of one of the kind `entity` or `lock`, the entity. */
 export interface Child {
   readonly id: string;
   readonly parentClose: ParentClose;
@@ -59,6 +59,10 @@ export interface Child {
   readonly rewinds?: boolean;
   /** It is an entity that was sent a signal: its answer to the message is all that comes. */
   readonly oneWay?: boolean;
+  /** For a lock: the entities that were asked so far, the one that is waited for last. */
+  readonly locks?: readonly string[];
+  /** A lock that went with the end of its execution. */
+  readonly released?: boolean;
 }
 
 /** One durable thing of an execution: a step of any kind, or an event nobody has taken yet. */

@@ -10,6 +10,7 @@ import type { Encoded } from "../core/payload.ts";
 import { CANCEL_REQUEST } from "../core/step.ts";
 import { byteLength, bytesOf, type StoredText } from "../core/stored-text.ts";
 import { atHand, DistantCells } from "./distant-cells.ts";
+import { LockStore } from "./lock-store.ts";
 import { cellBytes, isSplit, PartStore } from "./part-store.ts";
 import type { NewStepRow, StepRow, StepSummary } from "./rows.ts";
 import { createOpenIndex } from "./schema.ts";
@@ -84,7 +85,7 @@ const UNMARK = "UPDATE step SET state = 'open', at = ? WHERE seq IS NULL AND sta
 const SELECT_ONE = `SELECT ${SUMMARY} FROM step WHERE seq IS NULL AND step = ?
   AND state NOT IN ('buffered', 'failed', 'cancelled')`;
 const SELECT_CHILDREN =
-  "SELECT step, kind, state, child FROM step WHERE child IS NOT NULL AND kind <> 'entity' ORDER BY id";
+  "SELECT step, kind, state, child FROM step WHERE child IS NOT NULL AND kind NOT IN ('entity', 'lock') ORDER BY id";
 /** The failure of the try before goes: it tells a step that waits for its next one from one under way. */
 const UPDATE_SENT = `UPDATE step SET state = 'sent', attempt = ?, due = ?, failure = NULL, child = ?, at = ?
   WHERE id = ?`;
@@ -166,6 +167,7 @@ export class StepStore {
   readonly #parts: PartStore;
   readonly #distant: DistantCells<keyof typeof CELLS>;
   readonly updates: UpdateStore;
+  readonly locks: LockStore;
   #indexed = false;
   #buffered: Buffered | undefined;
 
@@ -174,6 +176,7 @@ export class StepStore {
     this.#parts = parts;
     this.#distant = new DistantCells(sql, parts, CELLS);
     this.updates = new UpdateStore(sql, parts);
+    this.locks = new LockStore(sql, parts);
   }
 
   /** Steps that have ended, in the order of delivery. */

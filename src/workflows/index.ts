@@ -12,6 +12,7 @@ import { readPage } from "./read-page.ts";
 import { runAgent } from "./run-agent.ts";
 import { shipOrder, shipParcel } from "./ship-order.ts";
 import { takeOrder } from "./take-order.ts";
+import { account, transferMoney } from "./transfer-money.ts";
 import { watchEndpoint } from "./watch-endpoint.ts";
 
 export const workflows: readonly AnyWorkflow[] = [
@@ -28,6 +29,7 @@ export const workflows: readonly AnyWorkflow[] = [
   takeOrder,
   holdPoll,
   runAgent,
+  transferMoney,
 ];
 
-export const entities: readonly AnyEntity[] = [poll];
+export const entities: readonly AnyEntity[] = [poll, account];

@@ -77,7 +77,8 @@ export function entityIsCovered(
   if (event.kind !== "commit" || object.ringing || bereft) return [];
   if (!isEntityAddress(object.name)) return [];
   const dues = [new EntityStore(object.sql).nextDue()];
-  for (const { due } of new OutboxStore(object.sql).pending()) dues.push(due);
+  const targets = Map.groupBy(new OutboxStore(object.sql).pending(), ({ target }) => target);
+  for (const [first] of targets.values()) dues.push(first?.due ?? null); // the others wait for it
   const first = Math.min(...dues.map((due) => due ?? Number.POSITIVE_INFINITY));
   if (first === Number.POSITIVE_INFINITY) return [];
   const latest = Math.max(first, event.at) + COVERED_MILLIS;
@@ -132,7 +133,7 @@ export function ledgersAgree(
 ): string[] {
   const held = new Map<string, readonly string[]>();
   for (const { name, sql } of cluster.objects) {
-    if (!isEntityAddress(name)) continue;
+    if (!name.startsWith("Ledger/")) continue;
     const state = new EntityStore(sql).state();
     held.set(name, state === null ? [] : (decode(state) as readonly string[]));
   }

@@ -1,17 +1,24 @@
 /** The plain model: what a program must come to. It shares no code with engine, driver and store; see retell.ts. */
 import { madeOf } from "./picky.ts";
 import type { Program } from "./programs.ts";
+import { hasSection, REFUSED, sectionEnds } from "./sections.ts";
 
 type Ends = readonly string[];
 /** Whether a part is sure to end, may be left behind, or may be cancelled as well. */
 type Fate = "certain" | "open" | "cancellable";
-type Part = { readonly path: string; readonly ends: Ends; readonly fate: Fate };
+type Part = {
+  readonly path: string;
+  readonly ends: Ends;
+  readonly fate: Fate;
+  readonly kind: Program["kind"];
+};
 
 function partsOf(program: Program, path = "0", fate: Fate = "certain"): readonly Part[] {
   if (!("parts" in program)) {
     const ends = endsOf(program);
     if (ends === null) return [];
-    return [{ path, ends: fate === "cancellable" ? [...ends, "CANCELLED"] : ends, fate }];
+    const { kind } = program;
+    return [{ path, ends: fate === "cancellable" ? [...ends, "CANCELLED"] : ends, fate, kind }];
   }
   const left = program.kind === "race" || program.kind === "detach";
   const open = left && fate === "certain" ? "open" : fate;
@@ -37,6 +44,8 @@ function endsOf(program: Program): Ends | null {
     case "entity":
       if (program.oneWay) return ["noted"];
       return [program.operation === "spoil" ? "ENTITY_FAILED" : "noted", "ENTITY_LOST"];
+    case "section":
+      return sectionEnds(program);
     case "cancel":
       if (program.after === null) return ["CANCELLED"];
       return ["done", "CANCELLED", ...(program.step === "wait" ? ["EVENT_TIMEOUT"] : [])];
@@ -63,13 +72,15 @@ export function mispredicted(program: Program, seen: readonly string[]): string[
     partsOf(program, "0", asked ? "cancellable" : "certain").map((part) => [part.path, part]),
   );
   const told = new Map<string, string>();
+  const locks = hasSection(program);
   const problems: string[] = [];
   for (const line of seen) {
     const [, path, result] = /^([\d.]+)=(.*?)(?:@\d+)?$/.exec(line) ?? [];
     if (path === undefined || result === undefined) continue;
     if (told.has(path)) problems.push(`${path} came back twice`);
     told.set(path, result);
-    const ends = parts.get(path)?.ends;
+    const { ends, kind } = parts.get(path) ?? {};
+    if (locks && kind !== undefined && result === REFUSED[kind]) continue;
     if (!ends?.includes(result)) problems.push(`${path} came to ${result}, and not to ${ends}`);
   }
   for (const { path, fate } of parts.values()) {

@@ -477,6 +477,30 @@ const MUTATIONS: readonly Mutation[] = [
     find: "keys.keep(command.idempotency, JSON.stringify(kept), now);",
     replace: "keys.checkRoom(now);",
   },
+  {
+    fault: "let others operate on an entity that is locked",
+    file: "store/entity-store.ts",
+    find: "return this.#sql.all<OperationRow>(SELECT_NEXT_OF, now, lock.holder.executionId)[0];",
+    replace: "return this.#sql.all<OperationRow>(SELECT_NEXT, now)[0];",
+  },
+  {
+    fault: "keep what an execution has locked that ends",
+    file: "engine/engine.ts",
+    find: "releaseLocks(this, row);\n    tellParent(this, row, outcomeOf(end));",
+    replace: "tellParent(this, row, outcomeOf(end));",
+  },
+  {
+    fault: "release a locked entity before what its holder has sent has run",
+    file: "engine/entity-locking.ts",
+    find: "return this.#store.add({ ...nobody, ...operation });",
+    replace: "this.#free(at);\n    if (operation && nobody) return null;\n    return null;",
+  },
+  {
+    fault: "leave a lock asked for that is not waited for any more",
+    file: "engine/correspondence.ts",
+    find: "if (step.child !== null) this.release(this.#parent(step), step.child);",
+    replace: "",
+  },
 ];
 
 const ROOT = join(import.meta.dirname, "../..");

@@ -13,6 +13,7 @@ import { workflow } from "../../src/core/workflow.ts";
 import { type Mock, type MockFunction, mock } from "../../src/testing/mock.ts";
 import { ledger, type OPERATIONS } from "./entities.ts";
 import { SCHEMAS } from "./picky.ts";
+import { enter, type Section } from "./sections.ts";
 import { answerCalls } from "./updates.ts";
 
 /** What a workflow may do. Times are milliseconds. */
@@ -82,6 +83,8 @@ export type Program =
       readonly oneWay: boolean;
       readonly count: number;
     }
+  /** Entities that are locked, read and written. */
+  | Section
   /** `first` is `ctx.race`: it cancels what has lost. */
   | {
       readonly kind: "seq" | "all" | "race" | "settled" | "detach" | "first";
@@ -331,6 +334,8 @@ async function interpret(program: Program, path: string, world: World): Promise<
     }
     case "entity":
       return result(operate(program, world));
+    case "section":
+      return result(enter(program, ctx, signal));
     case "rounds":
       return; // it is the whole: the workflow goes through its parts
     case "noise":

@@ -3,12 +3,19 @@ import { parse } from "devalue";
 import type { StoredHistory, StoredStep } from "../../src/core/history.ts";
 import { randomFrom, uuidFrom } from "../../src/core/random.ts";
 import { OPERATIONS } from "./entities.ts";
+import { TALLY_OPERATIONS } from "./sections.ts";
 
 /** The steps that have ended, in the order in which they were delivered. */
 export const inOrder = (steps: readonly StoredStep[]): StoredStep[] =>
   steps.filter(({ seq }) => seq !== null).sort((a, b) => (a.seq ?? 0) - (b.seq ?? 0));
 
-type Asking = { key?: string; signal?: AbortSignal | undefined };
+type Asking = {
+  key?: string;
+  signal?: AbortSignal | undefined;
+  /** The entity that it is of. */
+  to?: string;
+  identity?: string;
+};
 
 /** What an execution comes to when it is told again, or where it does otherwise. */
 export interface Told {
@@ -34,26 +41,40 @@ export async function retell(
   let [now, seq, draws] = [history.startedAt ?? 0, 0, 0];
   const draw = () => `${history.executionId}/${seq}/${++draws}`;
   let [status, problem]: [unknown, string | undefined] = [null, undefined];
+  let section: Held | null = null;
+  const leave = (step: string) => {
+    if (section?.lock === step) section = null;
+  };
   let ended: { output?: unknown; problem?: string } | undefined;
-  const ask = (name: string, kind: string, input: unknown, { key, signal }: Asking = {}) => {
+  const ask = (
+    name: string,
+    kind: string,
+    input: unknown,
+    { key, signal, to, identity: given }: Asking = {},
+  ) => {
+    const rule = refusal(kind, to, section, Object.hasOwn(Object(input), "signal"));
+    if (rule !== null) return Promise.reject({ code: rule });
     const count = (counts.get(name) ?? 0) + (key === undefined ? 1 : 0);
     counts.set(name, count);
-    const identity = key !== undefined ? `${name}:${key}` : count === 1 ? name : `${name}#${count}`;
+    const numbered = key !== undefined ? `${name}:${key}` : count === 1 ? name : `${name}#${count}`;
+    const identity = given ?? numbered;
+    if (kind === "lock") section = { lock: identity, entities: input as string[], granted: false };
     const was = recorded.get(identity);
     if (was !== undefined && was.kind !== kind) problem ??= `${identity} was a ${was.kind}`;
     const same = JSON.stringify(parse(was?.input ?? "-1")) === JSON.stringify(input);
     if (
       was !== undefined &&
-      ["activity", "child", "start", "send", "entity"].includes(was.kind) &&
+      ["activity", "child", "start", "send", "entity", "lock"].includes(was.kind) &&
       !same
     )
       problem ??= `${identity} was asked with ${was.input}`;
     const oneWay = kind === "entity" && Object.hasOwn(Object(input), "signal");
-    if (kind === "start" || kind === "send" || oneWay) messages.push(identity);
+    if (kind === "start" || kind === "send" || kind === "unlock" || oneWay) messages.push(identity);
     const { promise, ...teller } = Promise.withResolvers();
     tellers.set(identity, teller);
     promise.catch(() => {});
     const cancel = () => {
+      if (tellers.has(identity)) leave(identity);
       tellers.get(identity)?.reject({ code: "CANCELLED" });
       if (tellers.delete(identity)) cancelled.add(identity);
     };
@@ -63,6 +84,11 @@ export async function retell(
       signal.addEventListener("abort", () => aborts.get(signal)?.map((abort) => abort()));
     }
     return promise;
+  };
+  const release = (lock: string) => {
+    if (section?.lock !== lock) return Promise.resolve();
+    section = null;
+    return ask("unlock", "unlock", undefined, { key: lock, identity: `unlock/${lock}` });
   };
   const requested = new AbortController();
   const handlers = new Map<string, (input: unknown) => unknown>();
@@ -81,16 +107,20 @@ export async function retell(
       ask(`send ${event}`, "send", payload),
     executionId: history.executionId,
     entity: ({ name }: { name: string }, key: string) => {
+      const to = `${name}/${key}`;
       const operate = (way: object) => (operation: string) => [
         operation,
         (input: unknown, asking?: Asking) => {
           const given = { key, input, ...way };
-          return ask(`${name}.${operation}`, "entity", given, asking);
+          return ask(`${name}.${operation}`, "entity", given, { ...asking, to });
         },
       ];
-      const signal = Object.fromEntries(OPERATIONS.map(operate({ signal: true })));
-      return { ...Object.fromEntries(OPERATIONS.map(operate({}))), signal };
+      const operations: readonly string[] = name === "Tally" ? TALLY_OPERATIONS : OPERATIONS;
+      const signal = Object.fromEntries(operations.map(operate({ signal: true })));
+      return { ...Object.fromEntries(operations.map(operate({}))), signal, to };
     },
+    lock: (entities: { to: string }[], { signal }: Asking) =>
+      ask("lock", "lock", [...new Set(entities.map(({ to }) => to))].sort(), { signal }),
     run: (name: string, _fn: unknown, asking: Asking) => ask(name, "run", undefined, asking),
     sleep: (_millis: number, asking?: Asking) => ask("sleep", "timer", undefined, asking),
     waitForEvent: (name: string, asking: Asking) => ask(name, "event", undefined, asking),
@@ -136,10 +166,12 @@ export async function retell(
     if (step.kind === "cancel") {
       [now, seq, draws] = [Math.max(now, step.at), step.seq ?? 0, 0];
       for (const [name, teller] of tellers) {
+        if (name.startsWith("unlock/")) continue;
+        tellers.delete(name);
+        leave(name);
         cancelled.add(name);
         teller.reject({ code: "CANCELLED", message: parse(step.result ?? "-1") });
       }
-      tellers.clear();
       requested.abort();
       await settled();
       continue;
@@ -153,8 +185,13 @@ export async function retell(
     tellers.delete(step.step);
     now = Math.max(now, step.at);
     [seq, draws] = [step.seq ?? 0, 0];
-    if (step.state !== "failed") teller.resolve(parse(step.result ?? "-1"));
-    else teller.reject(rejection(step));
+    if (step.state === "failed") {
+      leave(step.step);
+      teller.reject(rejection(step));
+    } else if (step.kind === "lock" && section !== null) {
+      (section as Held).granted = true;
+      teller.resolve({ release: () => release(step.step) });
+    } else teller.resolve(parse(step.result ?? "-1"));
     await settled();
   }
   for (const { step, reply, failure } of replies) {
@@ -175,9 +212,30 @@ export async function retell(
 /** Of an activity and a child, with their own error in it. */
 function rejection({ kind, failure }: StoredStep): unknown {
   const told = JSON.parse(failure ?? "{}");
-  if (kind === "start" || kind === "send") return told;
+  if (kind === "start" || kind === "send" || kind === "lock") return told;
   const code = { child: "CHILD_FAILED", entity: "ENTITY_FAILED" }[kind as string];
   return { ...(code === undefined ? {} : { code }), failure: told };
+}
+
+interface Held {
+  readonly lock: string;
+  readonly entities: readonly string[];
+  granted: boolean;
+}
+
+/** What a critical section does not allow; calls of what is locked are never two at a time here. */
+function refusal(
+  kind: string,
+  to: string | undefined,
+  section: Held | null,
+  oneWay: boolean,
+): string | null {
+  if (section === null) return null;
+  if (kind === "lock") return "LOCK_NESTED";
+  if (!section.granted) return null;
+  if (kind === "child" || kind === "start") return "LOCK_CHILD";
+  const foreign = kind === "entity" && !oneWay && !section.entities.includes(to ?? "");
+  return foreign ? "LOCK_ENTITY_FOREIGN" : null;
 }
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

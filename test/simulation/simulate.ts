@@ -34,6 +34,7 @@ import {
   withSagas,
   withUpdates,
 } from "./scenario.ts";
+import { sectionsAreWhole, tally, withSections } from "./sections.ts";
 import { Undoing } from "./undoing.ts";
 import { appliedOnce, heardIn, heardOf, isReply, UpdateClient } from "./updates.ts";
 
@@ -59,13 +60,15 @@ const MOST_ROUNDS = 200;
 
 /** Of such a value that the seeds which once found something are left as they were. */
 const ENTITY_SALT = 0x5bd1e9e1;
+const SECTION_SALT = 0x2545f4a0;
 
 export async function simulate(seed: number): Promise<SeedReport> {
   const random = new Random(seed);
   const rewound = withRewinds(scenarioOf(random), new Random(-seed));
   const sagas = withSagas(rewound, new Random(seed + SAGAS));
   const updates = withUpdates(sagas, new Random(0x5eed ^ -seed));
-  const scenario = withEntities(updates, new Random(seed ^ ENTITY_SALT));
+  const entities = withEntities(updates, new Random(seed ^ ENTITY_SALT));
+  const scenario = withSections(entities, new Random(seed ^ SECTION_SALT));
   const faults = faultPlan(random);
   const simulation = new Simulation(scenario, faults, random, cellBytesOf(seed));
   await simulation.run();
@@ -109,6 +112,7 @@ const REFUSALS: readonly string[] = [
   "INSTANCE_TERMINAL",
   "INSTANCE_NOT_TERMINAL",
   "REWIND_TARGET_UNKNOWN",
+  "LOCKS_HELD",
 ];
 
 const hasSeq = ({ seq }: { readonly seq: number | null }): boolean => seq !== null;
@@ -152,7 +156,7 @@ class Simulation {
     this.#faults = faults;
     this.cluster = new Cluster({
       workflows: [racy, sub],
-      entities: [ledger],
+      entities: [ledger, tally],
       ...(cellBytes === undefined ? {} : { cellBytes }),
       activities: MOCKS,
       turn: scenario.turn,
@@ -424,6 +428,7 @@ class Simulation {
   async #judge(): Promise<void> {
     const { cluster, problems } = this;
     for (const instance of cluster.stuck()) problems.push(`W3: ${instance.id} is stuck`);
+    problems.push(...sectionsAreWhole(cluster, this.#rewound));
     problems.push(...ledgersAgree(cluster, this.#noted, this.#rewound, this.#losses));
     for (const object of cluster.objects) {
       const id = object.name;

@@ -1,6 +1,7 @@
 import { expectTypeOf, test } from "vitest";
 import { z } from "zod";
 import { entity } from "../../src/core/entity.ts";
+import type { Lock } from "../../src/core/lock-asks.ts";
 import { workflow } from "../../src/core/workflow.ts";
 import type { Cluster } from "../../src/testing/cluster.ts";
 
@@ -62,4 +63,25 @@ test("a test's entity is typed as well", () => {
     void one.call("add", "5");
   };
   expectTypeOf(uses).toBeFunction();
+});
+
+test("a lock takes entities of any kind, and is released by a block, or by itself", () => {
+  const other = entity("Words", { initial: () => "", operations: { say: (ctx) => ctx.state } });
+  workflow("Locks", async (ctx) => {
+    const one = ctx.entity(counter, "a");
+    {
+      await using lock = await ctx.lock(one, ctx.entity(other, "b"));
+      expectTypeOf(lock).toEqualTypeOf<Lock>();
+    }
+    using _lock = await ctx.lock([one], { timeout: "1 minute", key: "k", signal: ctx.signal });
+    expectTypeOf(_lock.release()).resolves.toEqualTypeOf<void>();
+    // @ts-expect-error: there is nothing to lock
+    ctx.lock();
+    // @ts-expect-error: options come with a list
+    ctx.lock(one, { timeout: "1 minute" });
+    // @ts-expect-error: a definition is no entity
+    ctx.lock(counter);
+    // @ts-expect-error: nor is an address
+    ctx.lock("Counter/a");
+  });
 });

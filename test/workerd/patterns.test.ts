@@ -229,3 +229,28 @@ test("AI agent: a conversation goes on though the object died as the model thoug
   expect(conversation.messages).toHaveLength(6);
   expect(conversation.waiting).toEqual([]);
 });
+
+test("critical section: money is moved whole though every object dies among the transfers", async () => {
+  const people = ["ada", "bob", "eve"];
+  for (const person of people) await call(`/v1/entities/Account/${person}/deposit`, { body: 100 });
+  const ids = Array.from({ length: 12 }, (_, n) => `transfer-${n}`);
+  for (const [n, id] of ids.entries()) {
+    const [from, to] = [people[n % 3], people[(n + 1 + (n % 2)) % 3]];
+    await start("TransferMoney", id, { from, to, cents: 10 + n });
+  }
+  for (let aborts = 0; aborts < 4; aborts++) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await abortAllDurableObjects();
+  }
+  for (const id of ids) expect(await get(id, 20)).toMatchObject({ status: "Completed" });
+  await vi.waitFor(async () => {
+    let sum = 0;
+    for (const person of people) {
+      const response = await call(`/v1/entities/Account/${person}`);
+      const { state, ...document } = (await response.json()) as { state: number };
+      expect(document).not.toHaveProperty("lockedBy"); // once the release has arrived
+      sum += state;
+    }
+    expect(sum).toBe(300);
+  }, 10_000);
+}, 60_000);
