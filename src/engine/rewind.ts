@@ -223,5 +223,7 @@ function openWait({ identity, ordinal, request: { kind }, input }: Ask, at: numb
 
 /** A child that failed, or was ended with its parent, goes on from where it was, too. */
 function childAgain({ child }: StepRow, redo: number): Child | null {
-  return child === null ? null : { ...(JSON.parse(child) as Child), redo, rewinds: true };
+  const before = child === null ? null : (JSON.parse(child) as Child);
+  // That of the execution that this one was forked from is left alone: the next try has one of its own.
+  return before === null || before.foreign ? null : { ...before, redo, rewinds: true };
 }

@@ -41,6 +41,8 @@ export interface InstanceRow {
   readonly rewind: string | null;
   /** How many rewinds of this instance's executions were carried out since it was started. */
   readonly rewinds: number;
+  /** Where it comes from, as JSON, where it was forked. */
+  readonly fork: string | null;
 }
 
 /**
@@ -59,6 +61,8 @@ export interface Child {
   readonly rewinds?: boolean;
   /** It is an entity that was sent a signal: its answer to the message is all that comes. */
   readonly oneWay?: boolean;
+  /** It is of the execution that this one was forked from: nothing is asked of it. */
+  readonly foreign?: boolean;
 }
 
 /** One durable thing of an execution: a step of any kind, or an event nobody has taken yet. */
