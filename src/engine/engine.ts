@@ -47,7 +47,7 @@ import { isCareful, storedDue } from "./due.ts";
 import { Ends } from "./ends.ts";
 import { Execution } from "./execution.ts";
 import { isCopying } from "./fork.ts";
-import { copyHistory } from "./fork-copy.ts";
+import { copyHistory, dropCopied } from "./fork-copy.ts";
 import { DEFAULT_TURN_BUDGET, type Host, type TurnBudget } from "./host.ts";
 import { Leaving } from "./leaving.ts";
 import {
@@ -287,7 +287,7 @@ export class Engine {
     closeChildren(this, row);
     tellParent(this, row, outcomeOf(end));
     this.instance.setEnded(end);
-    if (isCopying(row)) this.steps.deleteAll(); // a part of another one's history is none
+    if (isCopying(row)) dropCopied(this, row);
     this.steps.cancelOpen(end.at);
     if (this.#execution === null || this.#execution.updates.open > 0)
       this.steps.updates.cancelOpen();

@@ -42,9 +42,24 @@ export function forkInstance(
     engine.tombstone.clear();
     const row = forkedRow(engine, command);
     engine.instance.write(row);
+    fence(engine, row);
     engine.begin(row);
     return present();
   });
+}
+
+const fenceOf = ({ lastId }: Pick<ForkOrder, "lastId">): number => lastId + 1;
+
+/** Keeps what comes to a fork that copies behind what is copied. */
+function fence({ forks, host }: Engine, row: InstanceRow): void {
+  const order = forkOf(row)?.order;
+  if (order != null && order.through > 0) forks.putFence(fenceOf(order), host.now());
+}
+
+/** It ends before all is copied: a part of another one's history is none. Should it go on, it copies anew. */
+export function dropCopied(engine: Engine, row: InstanceRow): void {
+  engine.steps.deleteAll();
+  fence(engine, row);
 }
 
 function forkedRow({ host }: Engine, command: ForkCommand): InstanceRow {
@@ -107,17 +122,17 @@ class Copy {
 
   async run(budget: Budget): Promise<void> {
     const { forks, host } = this.#engine;
-    const { lastId, through } = this.#order;
-    const fence = lastId + 1;
-    if (through > 0) forks.putFence(fence, host.now());
-    const last = forks.lastBelow(fence);
+    const { through } = this.#order;
+    const fence = fenceOf(this.#order);
+    const last = through > 0 ? forks.lastBelow(fence) : 0;
     if (last > 0) forks.delete(last); // it may lack a text
     for (let after = forks.lastBelow(fence); through > 0; ) {
       const rows = await this.#rows(after);
       if (rows.length === 0) break;
-      for (const copied of rows) forks.insert(copied);
-      // One commit a page, or a text: what is written between two waits.
-      for (const copied of rows) await this.#fill(copied);
+      for (const copied of rows) {
+        forks.insert(copied); // one commit for all up to the next text that is still to come
+        await this.#fill(copied);
+      }
       after = rows.at(-1)?.id ?? after;
       budget.spendStep();
       if (budget.spent(host.now())) return this.#later(host.now() + 1);
