@@ -70,9 +70,9 @@ function forkedRow({ host }: Engine, command: ForkCommand): InstanceRow {
   const fork: Fork = {
     source: { id: source, executionId, step: to },
     executionId: row.executionId,
-    startedAt,
+    startedAt: through === 0 ? null : startedAt, // nothing of its time is recorded
     seeds,
-    order: { executionId, rewinds, through, lastId, startedAt, to, from, reason },
+    order: { executionId, rewinds, through, lastId, to, from, reason },
   };
   return { ...row, fork: JSON.stringify(fork) };
 }

@@ -43,9 +43,7 @@ export interface ForkCommand extends Pick<NewExecution, "id" | "version" | "inpu
 }
 
 /** What is still to be copied, and what for. */
-export interface ForkOrder
-  extends CopiedState,
-    Pick<ForkPoint, "lastId" | "startedAt" | "to" | "from"> {
+export interface ForkOrder extends CopiedState, Pick<ForkPoint, "lastId" | "to" | "from"> {
   readonly reason: string | null;
 }
 

@@ -116,8 +116,9 @@ test("what was done in the source is undone where the fork fails, under the key 
 });
 
 describe("which state is copied", () => {
-  const steps = workflow("Steps", async (ctx) => {
+  const steps = workflow("Steps", async (ctx, before: boolean) => {
     const at = ctx.now;
+    if (before) await ctx.run("before", () => null);
     await ctx.sleep("1 hour");
     const result = await ctx.run("risky", () => {
       if (risky.fails) throw new NonRetryableError("it fails");
@@ -129,7 +130,7 @@ describe("which state is copied", () => {
 
   test("of one that has failed: its failed step is done again, and the past is as it was", async () => {
     const cluster = new Cluster({ workflows: [steps] });
-    const source = await cluster.start(steps);
+    const source = await cluster.start(steps, true);
     await cluster.run();
     expect(source.document().status).toBe("Failed");
     risky.fails = false;
@@ -142,16 +143,22 @@ describe("which state is copied", () => {
     risky.fails = true;
   });
 
-  test("of one that waits: a wait begins anew, and what nobody has taken stays where it is", async () => {
-    const cluster = new Cluster({ workflows: [steps] });
-    const source = await cluster.start(steps);
-    await cluster.advance("30 minutes");
-    source.send("nobody waits for it");
-    const fork = source.fork();
-    await cluster.advance("31 minutes");
-    expect([source, fork].map((one) => one.document().status)).toEqual(["Failed", "Running"]);
-    expect(fork.history().some(({ kind }) => kind === "event")).toBe(false);
-  });
+  test.each([true, false])(
+    "of one that waits: a wait begins anew, and what nobody has taken stays (with a step before: %s)",
+    async (before) => {
+      const cluster = new Cluster({ workflows: [steps] });
+      const source = await cluster.start(steps, before);
+      await cluster.advance("30 minutes");
+      source.send("nobody waits for it");
+      const fork = source.fork();
+      const statuses = () => [source, fork].map((one) => one.document().status);
+      await cluster.advance("31 minutes");
+      expect(statuses()).toEqual(["Failed", "Running"]);
+      expect(fork.history().some(({ kind }) => kind === "event")).toBe(false);
+      await cluster.advance("30 minutes");
+      expect(statuses()).toEqual(["Failed", "Failed"]);
+    },
+  );
 
   test("of one that has not begun: the fork begins at once", async () => {
     const cluster = new Cluster({ workflows: [chain] });
@@ -231,7 +238,10 @@ describe("another version", () => {
     source.send("end");
     const fork = source.fork({ version: "2" });
     await cluster.advance("1 second");
-    expect(fork.document()).toMatchObject({ status: "Suspended", error: { code: "NONDETERMINISM" } });
+    expect(fork.document()).toMatchObject({
+      status: "Suspended",
+      error: { code: "NONDETERMINISM" },
+    });
     cluster.deploy([version("1", false), version("2", true)]);
     fork.send("end");
     await cluster.run();
@@ -320,7 +330,10 @@ describe("an update", () => {
     fork.send("end");
     source.send("end");
     await cluster.run();
-    expect([source.output(), fork.output()]).toEqual([["a", "c"], ["a", "b", "d"]]);
+    expect([source.output(), fork.output()]).toEqual([
+      ["a", "c"],
+      ["a", "b", "d"],
+    ]);
     const steps = fork.history().filter(({ kind }) => kind === "update");
     expect(new Set(steps.map(({ step }) => step)).size).toBe(steps.length);
   });
@@ -330,9 +343,11 @@ describe("an update", () => {
     const source = await cluster.start(list);
     await cluster.advance("1 second");
     const payload = encode("slow", "it");
-    const pending = cluster.object(source.id).request((commands) =>
-      commands.call(source.id, { name: "add", payload }, cluster.clock.now() + 60_000),
-    );
+    const pending = cluster
+      .object(source.id)
+      .request((commands) =>
+        commands.call(source.id, { name: "add", payload }, cluster.clock.now() + 60_000),
+      );
     await cluster.advance("1 second");
     const fork = source.fork();
     source.send("ready");
@@ -381,9 +396,9 @@ describe("a long history", () => {
         await cluster.advance("1 minute");
         const fork = source.fork({ id: "copy" });
         await cluster.advance("1 minute");
-        expect(fork.export().steps.filter(({ kind }) => kind !== "rewind" && kind !== "event")).toEqual(
-          source.export().steps.filter(({ kind }) => kind !== "event"),
-        );
+        expect(
+          fork.export().steps.filter(({ kind }) => kind !== "rewind" && kind !== "event"),
+        ).toEqual(source.export().steps.filter(({ kind }) => kind !== "event"));
         expect(partsOf(cluster, "copy")).toBe(partsOf(cluster, source.id));
         fork.send("end", "z");
         await cluster.run();
@@ -419,7 +434,11 @@ describe("while it copies", () => {
 
   test("nobody sees a part of it, its handlers are not called, and events are kept behind it", async () => {
     const { cluster, source, fork } = await copying();
-    expect(fork.document()).toMatchObject({ status: "Pending", waitingFor: [], activityStatus: null });
+    expect(fork.document()).toMatchObject({
+      status: "Pending",
+      waitingFor: [],
+      activityStatus: null,
+    });
     expect([fork.history(), fork.export().steps]).toEqual([[], []]);
     expect(codeOf(() => fork.fork())).toBe("INSTANCE_BUSY");
     await expect(fork.call("any")).rejects.toMatchObject({ code: "INSTANCE_BUSY" });
@@ -525,7 +544,15 @@ test("a request with a key makes one fork, of the state that it was first asked 
   const idempotency = { key: "k", fingerprint: "f" };
   const request = { as: "fork", to: null, version: null, idempotency };
   const { input, ...point } = commands.forkPoint(source.id, request);
-  const command = { id: "fork", version: "1", input, source: source.id, point, reason: null, idempotency };
+  const command = {
+    id: "fork",
+    version: "1",
+    input,
+    source: source.id,
+    point,
+    reason: null,
+    idempotency,
+  };
   const first = cluster.object("fork").commands.fork(command);
   source.send("end", "x");
   await cluster.run();
