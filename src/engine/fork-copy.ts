@@ -107,6 +107,8 @@ class Interruption extends Error {
   }
 }
 
+type Rows = Extract<CopyAnswer, { readonly kind: "rows" }>;
+
 class Copy {
   readonly #engine: Engine;
   readonly #row: InstanceRow;
@@ -126,23 +128,25 @@ class Copy {
     const fence = fenceOf(this.#order);
     const last = through > 0 ? forks.lastBelow(fence) : 0;
     if (last > 0) forks.delete(last); // it may lack a text
-    for (let after = forks.lastBelow(fence); through > 0; ) {
-      const rows = await this.#rows(after);
-      if (rows.length === 0) break;
-      for (const copied of rows) {
+    let more = through > 0;
+    for (let after = forks.lastBelow(fence); more; ) {
+      const page = await this.#page(after);
+      more = page.more;
+      for (const copied of page.rows) {
         forks.insert(copied); // one commit for all up to the next text that is still to come
         await this.#fill(copied);
+        after = copied.id;
       }
-      after = rows.at(-1)?.id ?? after;
       budget.spendStep();
-      if (budget.spent(host.now())) return this.#later(host.now() + 1);
+      const further = after > last; // each turn takes a row off, and must come beyond it
+      if (more && further && budget.spent(host.now())) return this.#later(host.now() + 1);
     }
     this.#finish(fence);
   }
 
-  async #rows(after: number): Promise<readonly CopiedRow[]> {
+  async #page(after: number): Promise<Pick<Rows, "rows" | "more">> {
     const answer = await this.#ask({ of: this.#order, kind: "rows", after });
-    return answer.kind === "rows" ? answer.rows : [];
+    return answer.kind === "rows" ? answer : { rows: [], more: false };
   }
 
   async #fill(row: CopiedRow): Promise<void> {

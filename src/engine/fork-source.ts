@@ -39,7 +39,7 @@ export type CopyRequest = { readonly of: CopiedState } & (
 );
 
 export type CopyAnswer =
-  | { readonly kind: "rows"; readonly rows: readonly CopiedRow[] }
+  | { readonly kind: "rows"; readonly rows: readonly CopiedRow[]; readonly more: boolean }
   | { readonly kind: "text"; readonly text: string }
   /** It is gone, or not what it was: asking again cannot help. */
   | { readonly kind: "refused"; readonly failure: Failure };
@@ -139,14 +139,14 @@ export function copyOf(engine: Engine, id: string, request: CopyRequest): CopyAn
     return { kind: "text", text: engine.forks.text(request.id, request.column) };
   }
   const { rows: most, length, textBytes } = COPIED_AT_ONCE;
-  const rows: CopiedRow[] = [];
+  const found = engine.forks.rows(request.after, through, most, textBytes);
   let total = 0;
-  for (const row of engine.forks.rows(request.after, through, most, textBytes)) {
-    rows.push(row);
+  const full = found.findIndex((row) => {
     total += lengthOf(row);
-    if (total > length) break;
-  }
-  return { kind: "rows", rows };
+    return total > length;
+  });
+  const rows = full === -1 ? found : found.slice(0, full + 1);
+  return { kind: "rows", rows, more: rows.length < found.length || found.length === most };
 }
 
 const lengthOf = ({ input, result, sent, failure, progress }: CopiedRow): number =>
