@@ -7,6 +7,7 @@
  */
 import { nameOf } from "../core/names.ts";
 import type { InstanceRow, StepSummary } from "../store/rows.ts";
+import { stepsBefore } from "../store/update-store.ts";
 import { LATE_MILLIS } from "./host.ts";
 
 type OpenRow = Pick<StepSummary, "state" | "due" | "kind" | "step" | "lastProcessedId">;
@@ -45,7 +46,9 @@ export function storedDue(
     if (step.kind === "event" && events.includes(nameOf(step.step))) return [row.updatedAt];
     if (step.due !== null) return [step.due];
     if (step.kind === "update") {
-      const owed = step.state === "buffered" && step.lastProcessedId === null; // else it waits for a step
+      // One that comes after steps waits for those that have a row; one without was in the middle of short steps.
+      const after = new Set(stepsBefore(step.lastProcessedId));
+      const owed = step.state === "buffered" && !waits.some((other) => after.has(other.step));
       return owed ? [row.updatedAt] : [];
     }
     return step.kind === "event" || step.state === "sent" ? [] : [row.updatedAt];

@@ -48,7 +48,7 @@ export type CopyAnswer =
  * The point at which an instance is forked. A key stands for the point it was first given for.
  *
  * @throws WaymarkError `INSTANCE_NOT_FOUND`, `INSTANCE_EXISTS` where the fork is to be the instance itself,
- *   `VERSION_MISSING`, `REWIND_TARGET_UNKNOWN`, `INSTANCE_BUSY` while its own history is copied, and those of a key
+ *   `VERSION_MISSING`, `REWIND_TARGET_UNKNOWN`, `INSTANCE_BUSY` while its own history is copied or about to be rewound, and those of a key
  */
 export function forkPoint(
   engine: Engine,
@@ -70,17 +70,18 @@ export function forkPoint(
 function pointOf(engine: Engine, row: InstanceRow, { to, version }: ForkRequest): ForkPoint {
   const { through, lastId } = engine.forks.end();
   const { executionId, rewinds, workflow, startedAt, status, error } = row;
-  // A rewind that is asked for and not carried out is as good as done.
   const pending = row.rewind === null ? null : (JSON.parse(row.rewind) as RewindRequest);
-  const ended = isTerminal(status) ? { status, error } : { status, error: null };
+  const over = isTerminal(status);
+  // A rewind that cannot be carried out here is what the fork does; one that was ended before it was is void.
+  const meant = over ? null : (pending?.to ?? null);
   return {
     ...{ executionId, rewinds, through, lastId, workflow },
     version: version ?? row.version,
     tags: JSON.parse(row.tags),
     startedAt: startedAt === null ? null : (forkStart(row) ?? startedAt),
     seeds: seedsThrough(row, through),
-    to: to ?? pending?.to ?? null,
-    from: pending?.from ?? ended,
+    to: to ?? meant,
+    from: pending?.from ?? { status, error: over ? error : null },
   };
 }
 
@@ -99,6 +100,12 @@ function checkForkable(engine: Engine, row: InstanceRow, request: ForkRequest): 
     );
   }
   if (isCopying(row)) throw stillCopying(id);
+  if (row.rewind !== null && !isTerminal(row.status) && row.status !== "Suspended") {
+    throw new WaymarkError(
+      "INSTANCE_BUSY",
+      `the instance "${id}" is about to be rewound, and then another one. Send again`,
+    );
+  }
   const wanted = version ?? row.version;
   if (engine.registry.find(workflow, wanted) === undefined) {
     const versions = engine.registry.workflows

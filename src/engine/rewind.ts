@@ -12,7 +12,7 @@
  * - Numbers in the order of delivery are not given again: the mark of the rewind has the next one.
  */
 import type { RewoundStep } from "../core/documents.ts";
-import { nameOf, type StepIdentity } from "../core/names.ts";
+import { nameOf, type StepIdentity, undoneBy } from "../core/names.ts";
 import { decode } from "../core/payload.ts";
 import type { Ask } from "../core/step.ts";
 import { textOf } from "../core/stored-text.ts";
@@ -59,9 +59,10 @@ export async function planRewind(
 ): Promise<RewindPlan> {
   const past = new Past(engine.steps, row, workflow, pause);
   const target = await findTarget(past, request);
-  const { undone, asked, cancelled, unanswered } =
-    target === null ? await past.whole() : await past.without(target);
-  const gone = new Set(undone);
+  const left = target === null ? await past.whole() : await past.without(target);
+  const { asked, cancelled, unanswered } = left;
+  const gone = new Set([...left.undone, ...strayUndos(past)]);
+  const undone = [...gone];
   const stays = (step: StepRow) => !gone.has(step);
   return {
     undone: undone.sort((a, b) => (a.asked ?? 0) - (b.asked ?? 0)),
@@ -74,6 +75,15 @@ export async function planRewind(
     mark: past.ended.find(({ kind }) => kind === "rewind"),
     last: past.ended.at(-1)?.seq ?? 0,
   };
+}
+
+/** Undos of steps that had not ended when their execution was forked: the fork has never begun those. */
+function strayUndos({ all, ended }: Past): StepRow[] {
+  const known = new Set(all.map(({ step }) => step));
+  return ended.filter(({ step }) => {
+    const undone = undoneBy(step);
+    return undone !== null && !known.has(undone);
+  });
 }
 
 /** The steps of a plan that are done again, as people read of them. */

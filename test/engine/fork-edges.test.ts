@@ -22,8 +22,6 @@ const chain = workflow("Chain", async (ctx, steps: number) => {
   return { drawn, end };
 });
 
-const asked = { reason: null };
-
 /** Each question of a fork takes so long; the source may change before it comes. */
 const slow: Faults = {
   message: (_object, what) => (what.endsWith("for a fork") ? { delayMillis: 10_000 } : {}),
@@ -106,13 +104,33 @@ test("what was done in the source is undone where the fork fails, under the key 
   const source = await cluster.start(trip);
   await cluster.advance("1 second");
   const fork = source.fork();
-  const second = fork;
   await cluster.advance("1 second");
-  second.send("end", "fail");
+  fork.send("end", "fail");
   source.send("end", "fail");
   await cluster.run();
   expect(keys.undone).toEqual([...(keys.done ?? []), ...(keys.done ?? [])]);
   expect(keys.done).toHaveLength(1);
+});
+
+test("an undo of a step that had not ended stays with the source, for the fork has not begun that step", async () => {
+  const undone: string[] = [];
+  const book = activity("book", { retry: { firstInterval: "1 hour" } }, () => {
+    throw new Error("not yet");
+  });
+  const unbook = activity("unbook", () => void undone.push("book"));
+  const trip = workflow("Trip", async (ctx) => {
+    void ctx.call(book, undefined, { undo: unbook });
+    await ctx.sleep("1 minute");
+    throw new Error("as planned");
+  });
+  const cluster = new Cluster({ workflows: [trip] });
+  const source = await cluster.start(trip);
+  await cluster.run();
+  expect(source.history().map(({ step }) => step)).toEqual(["book", "sleep", "undo/book"]);
+  const fork = source.fork();
+  await cluster.run();
+  expect([fork.document().error?.message, undone]).toEqual(["as planned", ["book"]]);
+  expect(fork.history().map(({ step }) => step)).toEqual(["sleep", "(rewind)"]);
 });
 
 describe("which state is copied", () => {
@@ -189,23 +207,26 @@ describe("which state is copied", () => {
     expect(third.output()).toEqual(first.output());
   });
 
-  test("with a rewind that is asked for and not carried out counts as if it was", async () => {
+  test("of one that is about to be rewound: asked again a moment later, or of one that is suspended, as rewound", async () => {
     const cluster = new Cluster({ workflows: [chain] });
     const source = await cluster.start(chain, 2);
     await cluster.advance("1 second");
     source.terminate();
     source.rewind({ to: "step 1" });
+    expect(codeOf(() => source.fork())).toBe("INSTANCE_BUSY");
+    source.suspend();
     const fork = source.fork();
     fork.send("end", "x");
-    source.suspend(); // so that it is not carried out meanwhile
     await cluster.run();
-    source.resume();
-    source.send("end", "y");
-    await cluster.run();
+    expect(source.document().status).toBe("Suspended");
     expect(fork.document().forkedFrom).toMatchObject({ step: "step 1" });
     const marks = fork.history().filter(({ kind }) => kind === "rewind");
     expect(marks).toMatchObject([{ attempts: 1, input: { to: "step 1" } }]);
-    expect(fork.output().drawn[0]).toBe(source.output().drawn[0]);
+    source.resume();
+    source.send("end", "y");
+    await cluster.run();
+    const [one, other] = [fork.output().drawn, source.output().drawn];
+    expect([one[0] === other[0], one[1] === other[1]]).toEqual([true, false]);
   });
 });
 
@@ -581,7 +602,6 @@ test("an activity whose retries had begun in the source begins anew in the fork"
   const source = await cluster.start(retrying);
   await cluster.advance("1 minute");
   const fork = source.fork();
-  void asked;
   await cluster.run();
   expect(calls).toBe(6);
   expect(fork.document()).toMatchObject({ status: "Failed" });

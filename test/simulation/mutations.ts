@@ -477,6 +477,30 @@ const MUTATIONS: readonly Mutation[] = [
     find: "keys.keep(command.idempotency, JSON.stringify(kept), now);",
     replace: "keys.checkRoom(now);",
   },
+  {
+    fault: "draw in a fork as if all of its history was its own",
+    file: "core/driver.ts",
+    find: "recorderOf(seeds, this.#seq, executionId)",
+    replace: "recorderOf(seeds, Number.POSITIVE_INFINITY, executionId)",
+  },
+  {
+    fault: "copy what the source of a fork has recorded by now",
+    file: "store/fork-store.ts",
+    find: "WHERE id > ? AND seq <= ? ORDER BY id",
+    replace: "WHERE id > ? AND seq <= ? + 1000000 ORDER BY id",
+  },
+  {
+    fault: "let what comes to a fork have the place of a row that is to be copied",
+    file: "store/fork-store.ts",
+    find: "this.#sql.run(PUT_FENCE, id, at);",
+    replace: "if (at < 0) this.#sql.run(PUT_FENCE, id, at);",
+  },
+  {
+    fault: "go on with a copy where it was lost, and the whole copy once more",
+    file: "engine/fork-copy.ts",
+    find: "for (let after = forks.lastBelow(fence); more; ) {",
+    replace: "for (let after = 0; more; ) {",
+  },
 ];
 
 const ROOT = join(import.meta.dirname, "../..");

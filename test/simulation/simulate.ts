@@ -112,6 +112,7 @@ const REFUSALS: readonly string[] = [
   "INSTANCE_TERMINAL",
   "INSTANCE_NOT_TERMINAL",
   "REWIND_TARGET_UNKNOWN",
+  "INSTANCE_BUSY",
 ];
 
 const hasSeq = ({ seq }: { readonly seq: number | null }): boolean => seq !== null;
