@@ -496,10 +496,10 @@ const MUTATIONS: readonly Mutation[] = [
     replace: "if (at < 0) this.#sql.run(PUT_FENCE, id, at);",
   },
   {
-    fault: "go on with a copy where it was lost, and the whole copy once more",
-    file: "engine/fork-copy.ts",
-    find: "for (let after = forks.lastBelow(fence); more; ) {",
-    replace: "for (let after = 0; more; ) {",
+    fault: "put two states of a source together in a fork",
+    file: "engine/fork-source.ts",
+    find: "if (row?.executionId !== executionId || row.rewinds !== rewinds) {",
+    replace: "if (row === undefined || rewinds < 0 || executionId === id) {",
   },
 ];
 

@@ -1,6 +1,6 @@
-import { abortAllDurableObjects } from "cloudflare:test";
+import { abortAllDurableObjects, runInDurableObject } from "cloudflare:test";
 import { expect, test, vi } from "vitest";
-import { call, get, start } from "./fixture/client.ts";
+import { call, get, start, stubOf } from "./fixture/client.ts";
 import { ledger } from "./fixture/ledger.ts";
 
 const UNTIL = { timeout: 30_000 };
@@ -63,3 +63,18 @@ test("a large value is copied, and the fork outlives the purge of its source", a
   expect(document.output).toBe("another");
   expect(ledger.of("large-fork")).toEqual([]); // its steps were not done again
 }, 60_000);
+
+test("it writes a row for each step that it copies, and eleven more, and none in its source", async () => {
+  const rowsOf = (id: string) => runInDurableObject(stubOf(id), ({ sql }) => sql.rowsWritten);
+  const written: number[] = [];
+  for (const steps of [3, 13]) {
+    await start("Chain", `rows-${steps}`, steps);
+    await get(`rows-${steps}`, 10);
+    const before = await rowsOf(`rows-${steps}`);
+    await fork(`rows-${steps}`, { id: `rows-fork-${steps}` });
+    await get(`rows-fork-${steps}`, 10);
+    written.push(await rowsOf(`rows-fork-${steps}`));
+    expect(await rowsOf(`rows-${steps}`)).toBe(before); // its source writes none
+  }
+  expect(written).toEqual([14, 24]);
+});
