@@ -143,9 +143,9 @@ const fork = route({
   },
 });
 
-/** A retry must find the fork of the first try, and only its key tells which it is. */
+/** A retry must find the fork of the first try, and only its key tells which it is. No workflow's name has a slash. */
 async function forkIdFor(id: string, key: string | undefined): Promise<string> {
-  return key === undefined ? crypto.randomUUID() : derivedInstanceId(`fork of ${id}`, key);
+  return key === undefined ? crypto.randomUUID() : derivedInstanceId(`fork/${id}`, key);
 }
 
 const purge = route({
