@@ -128,7 +128,9 @@ export function applyRewind(
       given.push({ seq: step.seq ?? 0, name: nameOf(step.step) });
     } else if (staysOpen(step, ask)) {
       reopened.add(step.step);
-      rewinds.reopen({ id: step.id, due: dueOf(step, at), child: childAgain(step, redo) }, at);
+      // An entity is no more than where a call goes: the row has it again once that is sent.
+      const child = step.kind === "entity" ? null : childAgain(step, redo);
+      rewinds.reopen({ id: step.id, due: dueOf(step, at), child }, at);
     } else steps.delete(step.id);
   }
   if (given.length > 0) steps.giveBack(given);
@@ -138,9 +140,9 @@ export function applyRewind(
     if (step.kind === "child") {
       const child = childAgain(step, step.child === null ? 0 : raise(step));
       if (child !== null) rewinds.beginAgain(step.id, child);
-    } else if (step.kind === "entity") {
+    } else if (step.kind === "entity" && step.child !== null) {
       // It was sent; what it comes to is in its row, or on its way.
-      const { oneWay = false } = JSON.parse(step.child ?? "{}") as Partial<Child>;
+      const { oneWay = false } = JSON.parse(step.child) as Child;
       const { result, failure } = step;
       const answered = result !== null || failure !== null;
       const arrived = answered || (oneWay && !unanswered.has(step.step));
