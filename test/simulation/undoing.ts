@@ -60,7 +60,8 @@ export class Undoing {
     const due = new Set([...there.map(({ step }) => step), ...begun]);
     const order = [...due].sort((a, b) => numberOf(b) - numberOf(a));
     // A message that was on its way is answered when it is.
-    const last = inOrder(history.steps).findLast(({ kind }) => kind !== "send" && kind !== "start");
+    const isMessage = (kind: string) => ["send", "start", "entity"].includes(kind);
+    const last = inOrder(history.steps).findLast(({ kind }) => !isMessage(kind));
     if (rewound) {
       // A rewind may have been to an undo alone, which then comes last.
       const all =
