@@ -47,6 +47,12 @@ export interface InstanceDocument {
   readonly progress: Json;
   readonly waitingFor: readonly WaitingFor[];
   readonly parent: { readonly id: string; readonly step: string } | null;
+  /** Of a fork: the execution whose history it has, and the step that it went back to, where one was named. */
+  readonly forkedFrom?: {
+    readonly id: string;
+    readonly executionId: string;
+    readonly step: string | null;
+  };
   readonly tags: { readonly [name: string]: string };
   readonly createdAt: string;
   readonly startedAt: string | null;

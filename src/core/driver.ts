@@ -28,6 +28,7 @@ import {
   TerminatedError,
 } from "./failure.ts";
 import { type Handler, Handlers, handlerOf } from "./handlers.ts";
+import { recorderOf, type Seed } from "./history.ts";
 import { LIMITS } from "./limits.ts";
 import type { LogFields } from "./log.ts";
 import { countedIdentity, keyedIdentity, type StepIdentity, unlockIdentity } from "./names.ts";
@@ -61,6 +62,8 @@ export interface WorkflowLogLine {
 
 export interface DriverOptions {
   readonly executionId: string;
+  /** Of a fork: whose draws those of its copied history are. */
+  readonly seeds?: readonly Seed[] | undefined;
   /** The first `now` of the code, in milliseconds since 1970. */
   readonly startedAt: number;
   /** Completions already recorded, in order of `seq`. */
@@ -100,7 +103,7 @@ export interface AskOptions {
 }
 
 export class Driver {
-  readonly #options: Pick<DriverOptions, "executionId" | "recorded" | "strayed">;
+  readonly #options: Pick<DriverOptions, "executionId" | "seeds" | "recorded" | "strayed">;
   readonly #waiting = new Map<StepIdentity, Waiting>();
   readonly #keyed = new Set<StepIdentity>();
   readonly #counts = new Map<string, number>();
@@ -139,8 +142,8 @@ export class Driver {
   #violation: WaymarkError | undefined;
 
   constructor(options: DriverOptions) {
-    const { executionId, recorded, strayed } = options;
-    this.#options = { executionId, recorded, strayed }; // not the history: it goes as it is delivered
+    const { executionId, seeds, recorded, strayed } = options;
+    this.#options = { executionId, seeds, recorded, strayed }; // not the history: it goes as it is delivered
     this.#queue = [...options.history];
     this.#now = options.startedAt;
     this.#replaying = options.resumed;
@@ -297,7 +300,8 @@ export class Driver {
 
   #draw(): string {
     this.#mayAct("draw a random value");
-    return `${this.#options.executionId}/${this.#seq}/${++this.#draws}`;
+    const { executionId, seeds = [] } = this.#options;
+    return `${recorderOf(seeds, this.#seq, executionId)}/${this.#seq}/${++this.#draws}`;
   }
 
   /** What the code has set last, in its own order; undefined before it has set any. */

@@ -44,6 +44,7 @@ export const ERROR_CODES = {
   INSTANCE_NOT_TERMINAL: entry(409, "The instance has not ended"),
   INSTANCE_PURGED: entry(410, "The request was carried out, and its instance is purged since"),
   REWIND_TARGET_UNKNOWN: entry(422, "There is nothing to rewind the instance to"),
+  FORK_SOURCE_CHANGED: entry(409, "The instance to be forked is gone, or has changed meanwhile"),
   CURSOR_OUTDATED: entry(410, "The cursor is of an execution that is there no more"),
   EVENT_BUFFER_FULL: entry(429, "The instance keeps too many unread events", true),
   INSTANCE_SUSPENDED: entry(409, "The instance is suspended, and takes no updates"),

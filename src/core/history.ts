@@ -8,6 +8,16 @@ import { ENCODED_UNDEFINED, type Encoded } from "./payload.ts";
 import type { Completion, RecordKind } from "./step.ts";
 import { type StoredText, textOf } from "./stored-text.ts";
 
+/** Whose draws (`ctx.uuid`, `ctx.random`) those of a history are, up to that `seq`: of an execution that was forked. */
+export interface Seed {
+  readonly executionId: string;
+  readonly through: number;
+}
+
+/** The execution that what has this place in the order of delivery was recorded by. */
+export const recorderOf = (seeds: readonly Seed[], seq: number, executionId: string): string =>
+  seeds.find(({ through }) => seq <= through)?.executionId ?? executionId;
+
 /** One step of a stored history. Times are milliseconds since 1970; payloads are encoded text. */
 export interface StoredStep {
   /** The order of delivery; null for what has not ended. */
@@ -39,6 +49,8 @@ export interface StoredHistory {
   readonly startedAt: number | null;
   /** Whose child it is; left out in histories that were exported before there were children. */
   readonly parent?: ParentReference | null;
+  /** Of a fork: whose draws those of the copied steps are. */
+  readonly seeds?: readonly Seed[];
   /** In any order: `seq` says in which they were delivered. */
   readonly steps: readonly StoredStep[];
 }

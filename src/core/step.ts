@@ -37,6 +37,9 @@ export const TERMINATE_REQUEST = "(terminate)";
 /** What the rewinds of an execution are called in its history: the last one is kept, with how many there were. */
 export const REWIND = "(rewind)";
 
+/** The row behind which a fork has what comes to it while it copies. */
+export const FORK = "(fork)";
+
 /** The row of an execution that waits for nothing but updates. */
 export const UPDATES_AWAITED = "(updates)";
 

@@ -15,6 +15,8 @@ import { updateRow } from "../store/update-store.ts";
 import { PURGED, purged } from "./answers.ts";
 import { checkRunning } from "./control.ts";
 import type { Engine } from "./engine.ts";
+import { isCopying } from "./fork.ts";
+import { stillCopying } from "./fork-source.ts";
 import { presentRow } from "./present.ts";
 import {
   type KeptUpdate,
@@ -88,6 +90,7 @@ export class Calls {
     const engine = this.#engine;
     for (;;) {
       const row = presentRow(engine, id);
+      if (isCopying(row)) throw stillCopying(id);
       const live = this.#live();
       const code = live ?? (await engine.past.of(row).catch(this.#unlessPast(row)));
       if (code === null) continue;

@@ -43,9 +43,11 @@ export async function checkHistory(
 ): Promise<HistoryCheck> {
   const recorded = new Map(history.steps.filter(isStep).map((step) => [step.step, step]));
   const { id: instanceId, executionId, version, parent = null, startedAt, input } = history;
+  const { seeds = [] } = history;
   const execution = {
     ...{ instanceId, executionId, version, parent, input },
     startedAt: startedAt ?? 0,
+    seeds,
     history: history.steps.filter(hasEnded).sort(bySeq).map(completionOf),
     recorded: (identity: string) => recorded.get(identity),
   };

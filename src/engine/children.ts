@@ -62,10 +62,11 @@ interface KnownChild {
 
 function allChildren(engine: Engine): KnownChild[] {
   if (!engine.outbox.exists) return []; // it has never started one
-  return engine.steps.children().map(({ step, kind, state, child }) => {
+  const all = engine.steps.children().map(({ step, kind, state, child }) => {
     const over = state === "failed" || (kind === "child" && state === "done");
     return { step, kind, child: JSON.parse(child) as Child, over };
   });
+  return all.filter(({ child }) => child.foreign !== true);
 }
 
 /** The children that may not have ended, as far as this instance knows. */

@@ -33,6 +33,16 @@ import { cursorAt, rowBefore } from "./cursor.ts";
 import type { Engine } from "./engine.ts";
 import { acceptEvent } from "./events.ts";
 import { storedExecution, storedStep } from "./export-history.ts";
+import { type ForkCommand, isCopying } from "./fork.ts";
+import { forkInstance } from "./fork-copy.ts";
+import {
+  type CopyAnswer,
+  type CopyRequest,
+  copyOf,
+  type ForkRequest,
+  forkPoint,
+  type GivenFork,
+} from "./fork-source.ts";
 import type { Answered, Message, MessageAnswer } from "./message.ts";
 import { type NewExecution, newInstance } from "./new-instance.ts";
 import { documentOf, presentRow } from "./present.ts";
@@ -138,6 +148,7 @@ export class Commands {
     limit: number,
     show: (row: StepRow) => Item,
   ): Page<Item> {
+    if (isCopying(instance)) return { items: [], cursor: null };
     const items: Item[] = [];
     let last = rowBefore(instance, cursor);
     let length = 0;
@@ -236,6 +247,29 @@ export class Commands {
    */
   given(id: string, idempotency?: Idempotency): GivenExecution {
     return this.#control.given(id, idempotency);
+  }
+
+  /**
+   * The point at which this instance is forked: what {@link fork} is told, at the object of another one.
+   *
+   * @throws WaymarkError as `forkPoint` in fork-source.ts
+   */
+  forkPoint(id: string, request: ForkRequest): GivenFork {
+    return forkPoint(this.#engine, this.#answers, id, request);
+  }
+
+  /**
+   * Begins an instance with the history of another one.
+   *
+   * @throws WaymarkError `INSTANCE_EXISTS`, `IDEMPOTENCY_KEY_REUSED`, `IDEMPOTENCY_KEYS_FULL`
+   */
+  fork(command: ForkCommand): InstanceDocument {
+    return forkInstance(this.#engine, this.#answers, command);
+  }
+
+  /** A part of the history for an instance that is forked from this one. */
+  copy(id: string, request: CopyRequest): CopyAnswer {
+    return copyOf(this.#engine, id, request);
   }
 
   /**

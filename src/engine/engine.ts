@@ -24,6 +24,7 @@ import type { StepIdentity } from "../core/names.ts";
 import { ENCODED_UNDEFINED, type Encoded, encode } from "../core/payload.ts";
 import type { Continuation } from "../core/step.ts";
 import type { AnyWorkflow, Registry } from "../core/workflow.ts";
+import { ForkStore } from "../store/fork-store.ts";
 import { InboxStore } from "../store/inbox-store.ts";
 import { type InstanceEnd, InstanceStore } from "../store/instance-store.ts";
 import { KeyStore } from "../store/key-store.ts";
@@ -45,6 +46,8 @@ import { Doorbell } from "./doorbell.ts";
 import { isCareful, storedDue } from "./due.ts";
 import { Ends } from "./ends.ts";
 import { Execution } from "./execution.ts";
+import { isCopying } from "./fork.ts";
+import { copyHistory, dropCopied } from "./fork-copy.ts";
 import { awaitsLocks, refusedAgain, releaseLocks } from "./held-locks.ts";
 import { DEFAULT_TURN_BUDGET, type Host, type TurnBudget } from "./host.ts";
 import { Leaving } from "./leaving.ts";
@@ -86,6 +89,11 @@ interface Rewinding {
   readonly workflow: AnyWorkflow;
 }
 
+/** An execution whose history is to be copied before it is rewound. */
+interface Copying {
+  readonly copying: InstanceRow;
+}
+
 /** What the platform says of an alarm that has fired. */
 export interface FiredAlarm {
   /** How often it has run before, because its handler died. */
@@ -109,6 +117,7 @@ export class Engine {
   readonly outbox: OutboxStore;
   readonly inbox: InboxStore;
   readonly rewinds: RewindStore;
+  readonly forks: ForkStore;
   readonly #courier: Courier;
   readonly #budget: TurnBudget;
   readonly #doorbell = new Doorbell();
@@ -150,6 +159,7 @@ export class Engine {
     this.outbox = new OutboxStore(options.sql, parts);
     this.inbox = new InboxStore(options.sql);
     this.rewinds = new RewindStore(options.sql, parts);
+    this.forks = new ForkStore(options.sql, parts);
     this.#courier = new Courier({
       host: this.host,
       outbox: this.outbox,
@@ -293,6 +303,7 @@ export class Engine {
     releaseLocks(this, row);
     tellParent(this, row, outcomeOf(end));
     this.instance.setEnded(end);
+    if (isCopying(row)) dropCopied(this, row);
     this.steps.cancelOpen(end.at);
     if (this.#execution === null || this.#execution.updates.open > 0)
       this.steps.updates.cancelOpen();
@@ -388,6 +399,10 @@ export class Engine {
         const execution = this.#execution ?? this.#load(retries);
         if (execution === null) {
           if (!(await this.#correspond(budget))) return;
+          continue;
+        }
+        if ("copying" in execution) {
+          await copyHistory(this, execution.copying, budget);
           continue;
         }
         if ("rewinding" in execution) {
@@ -489,7 +504,7 @@ export class Engine {
   }
 
   /** Brings the execution to memory; null where nothing is to be done now. */
-  #load(retries: number): Execution | Rewinding | null {
+  #load(retries: number): Execution | Rewinding | Copying | null {
     const now = this.host.now();
     const row = this.instance.read();
     if (row === undefined) this.#decay();
@@ -508,6 +523,7 @@ export class Engine {
       this.#suspend(row, objectLost(retries));
       return null;
     }
+    if (isCopying(row)) return { copying: row };
     if (row.rewind !== null) return { rewinding: row, workflow };
     if (awaitsLocks(this, row)) return null;
     return this.#begin(row, workflow, retries > 0, now);

@@ -27,6 +27,7 @@ import type { Outgoing } from "./courier.ts";
 import type { Doorbell } from "./doorbell.ts";
 import { EventCheck } from "./event-check.ts";
 import { rowCompletion } from "./export-history.ts";
+import { copiedSteps, originOf } from "./fork.ts";
 import { Growth } from "./growth.ts";
 import { type Host, STARTED_AT_ONCE } from "./host.ts";
 import { requestPerformer } from "./http-attempt.ts";
@@ -110,9 +111,11 @@ export class Execution {
     }
     const redone = redoneOf(ended.find(({ kind }) => kind === "rewind"));
     const redo = (step: StepIdentity) => redone.get(step) ?? 0;
+    const origin = originOf(row);
+    const recordedBy = copiedSteps(ended, origin.seeds);
     this.driver = new Driver({
       executionId: row.executionId,
-      startedAt: row.startedAt ?? row.createdAt,
+      ...origin,
       history: ended.map(rowCompletion),
       recorded: (identity) => this.#endedRows.get(identity) ?? this.#unasked.get(identity),
       resumed: options.resumed,
@@ -146,6 +149,7 @@ export class Execution {
       leaving,
       instanceId: row.id,
       executionId: row.executionId,
+      recordedBy,
       redo,
       spendCheckpoint,
     });

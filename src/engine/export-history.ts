@@ -4,16 +4,20 @@ import { completionOf, type StoredHistory, type StoredStep } from "../core/histo
 import type { Completion } from "../core/step.ts";
 import { type StoredText, textOf } from "../core/stored-text.ts";
 import type { InstanceRow, StepRow } from "../store/rows.ts";
+import { originOf } from "./fork.ts";
 import { shownState } from "./view.ts";
 
 /** All of a stored history but its steps. */
 export function storedExecution(row: InstanceRow): Omit<StoredHistory, "steps"> {
-  const { id, executionId, workflow, version, status, error, startedAt } = row;
+  const { id, executionId, workflow, version, status, error } = row;
+  const { startedAt, seeds } = originOf(row);
   const identity = { id, executionId, workflow, version };
   const input = textOf(row.input);
   const output = whole(row.output);
   const parent = row.parent === null ? null : (JSON.parse(row.parent) as ParentReference);
-  return { format: 1, ...identity, status, input, output, error, startedAt, parent };
+  const begun = { startedAt: row.startedAt === null ? null : startedAt, parent };
+  const draws = seeds.length === 0 ? {} : { seeds };
+  return { format: 1, ...identity, status, input, output, error, ...begun, ...draws };
 }
 
 export function storedStep(row: StepRow): StoredStep {

@@ -4,6 +4,7 @@
  */
 import type { ActivityContext, AnyActivity } from "../core/activity.ts";
 import type { LogEvent } from "../core/log.ts";
+import type { CopyAnswer, CopyRequest } from "./fork-source.ts";
 import type { Message, MessageAnswer } from "./message.ts";
 
 /** A wait in memory that can be given up. */
@@ -48,6 +49,12 @@ export interface Host {
    * test the clock stands still for it.
    */
   follow<Value>(promise: Promise<Value>, over: () => boolean): Promise<Value>;
+  /**
+   * Asks another instance for a part of its history.
+   *
+   * @throws where nobody answered
+   */
+  copyFrom(id: string, request: CopyRequest): Promise<CopyAnswer>;
   log(event: LogEvent): void;
 }
 
@@ -89,6 +96,12 @@ export const ANSWER_MILLIS = 30_000;
 
 /** Waits before a message is sent again that was not answered: from a second, doubling, to a minute. */
 export const RESEND_MILLIS = { first: 1_000, most: 60_000 } as const;
+
+/**
+ * What a fork is handed in one answer of its source: rows, characters of their texts after which it is full, and bytes of
+ * the longest text that goes with its row. An RPC carries 32 MiB, at two bytes a character.
+ */
+export const COPIED_AT_ONCE = { rows: 500, length: 2_097_152, textBytes: 262_144 } as const;
 
 /** An alarm later than this after its due was not on time: something happened in between. */
 export const LATE_MILLIS = 250;

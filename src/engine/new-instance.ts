@@ -46,5 +46,6 @@ export function newInstance(
     round: 1,
     rewind: null,
     rewinds: 0,
+    fork: null,
   };
 }

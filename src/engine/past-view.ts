@@ -12,6 +12,7 @@ import { textOf } from "../core/stored-text.ts";
 import type { InstanceRow, StepRow } from "../store/rows.ts";
 import type { Engine } from "./engine.ts";
 import { rowCompletion } from "./export-history.ts";
+import { originOf } from "./fork.ts";
 import { replay } from "./replay.ts";
 import { versionMissing } from "./suspension.ts";
 
@@ -60,11 +61,11 @@ export class PastView {
     const all = [...ended, ...engine.steps.unended()];
     const recorded = new Map<StepIdentity, StepRow>();
     for (const step of all) if (step.state !== "buffered") recorded.set(step.step, step);
-    const { id: instanceId, executionId, version, input, startedAt, createdAt } = row;
+    const { id: instanceId, executionId, version, input } = row;
     const parent = row.parent === null ? null : (JSON.parse(row.parent) as ParentReference);
     const execution = {
       ...{ instanceId, executionId, version, parent, input: textOf(input) },
-      startedAt: startedAt ?? createdAt,
+      ...originOf(row),
       history: ended.map(rowCompletion),
       recorded: (identity: StepIdentity) => recorded.get(identity),
     };

@@ -1,5 +1,6 @@
 /** What is recorded of an execution that is to be rewound, and what its code makes of parts of it. */
 import type { ParentReference } from "../core/child.ts";
+import type { Driver } from "../core/driver.ts";
 import { decodeFailure } from "../core/failure.ts";
 import type { Handled } from "../core/handlers.ts";
 import { nameOf, type StepIdentity } from "../core/names.ts";
@@ -9,6 +10,7 @@ import type { AnyWorkflow } from "../core/workflow.ts";
 import type { InstanceRow, StepRow } from "../store/rows.ts";
 import type { StepStore } from "../store/step-store.ts";
 import { rowCompletion } from "./export-history.ts";
+import { originOf } from "./fork.ts";
 import { type Replay, type ReplayedAsk, replay } from "./replay.ts";
 import { encodedReply } from "./updates.ts";
 
@@ -65,7 +67,7 @@ export class Past {
   async replay(
     gone: ReadonlySet<StepRow>,
   ): Promise<Replay & { readonly misfit: StepRow | undefined }> {
-    const { id: instanceId, executionId, version, input, startedAt, createdAt } = this.#row;
+    const { id: instanceId, executionId, version, input } = this.#row;
     const parent =
       this.#row.parent === null ? null : (JSON.parse(this.#row.parent) as ParentReference);
     const left = (step: StepRow) => !gone.has(step);
@@ -73,7 +75,7 @@ export class Past {
     let compared: StepRow | undefined;
     const execution = {
       ...{ instanceId, executionId, version, parent, input: textOf(input) },
-      startedAt: startedAt ?? createdAt,
+      ...originOf(this.#row),
       history: this.ended.filter(left).map(rowCompletion),
       recorded: (identity: StepIdentity) => {
         compared = rows.get(identity);
@@ -85,12 +87,20 @@ export class Past {
     return { ...replayed, misfit };
   }
 
+  /** Updates that stay, and whose recorded reply is not what their function comes to here. */
+  #unanswered(driver: Driver, gone: ReadonlySet<StepRow>): StepRow[] {
+    const handled = new Map(driver.takeHandled().map((one) => [one.update, one]));
+    const kept = this.ended.filter((step) => step.kind === "update" && !gone.has(step));
+    return kept.filter((step) => !isStillSo(step, handled.get(step.step)));
+  }
+
   /** Where nothing is taken back. */
   async whole(): Promise<Left> {
     const { driver, asked } = await this.replay(new Set());
     if (driver.divergence !== undefined) throw driver.divergence;
     const cancelled = new Set(driver.takeCancelled());
-    return { undone: [], asked, cancelled, unanswered: [], held: driver.lock };
+    const unanswered = this.#unanswered(driver, new Set());
+    return { undone: [], asked, cancelled, unanswered, held: driver.lock };
   }
 
   /**
@@ -115,9 +125,7 @@ export class Past {
         const unheard = new Set(driver.undelivered.map(({ step }) => step));
         const stays = ({ step }: StepRow) => asked.has(step) && !unheard.has(step);
         for (const step of left) if (!stays(step) && !keeps?.(step)) gone.add(step);
-        const handled = new Map(driver.takeHandled().map((one) => [one.update, one]));
-        const kept = this.ended.filter((step) => step.kind === "update" && !gone.has(step));
-        const unanswered = kept.filter((step) => !isStillSo(step, handled.get(step.step)));
+        const unanswered = this.#unanswered(driver, gone);
         const cancelled = new Set(driver.takeCancelled());
         return { undone: [...gone], asked, cancelled, unanswered, held: driver.lock };
       }

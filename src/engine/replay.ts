@@ -5,6 +5,7 @@
 import type { ParentReference } from "../core/child.ts";
 import { createContext } from "../core/context.ts";
 import { Driver } from "../core/driver.ts";
+import type { Seed } from "../core/history.ts";
 import type { StepIdentity } from "../core/names.ts";
 import { decode, type Encoded } from "../core/payload.ts";
 import type { Ask, Completion, RecordedStep } from "../core/step.ts";
@@ -17,6 +18,8 @@ export interface RecordedExecution {
   readonly version: string;
   readonly parent: ParentReference | null;
   readonly input: Encoded;
+  /** Of a fork: whose draws those of its copied history are. */
+  readonly seeds?: readonly Seed[];
   /** The first `now` of the code, in milliseconds since 1970. */
   readonly startedAt: number;
   /** What has ended, in order of `seq`. */
@@ -50,7 +53,8 @@ export async function replay(
   drained: () => Promise<void>,
 ): Promise<Replay> {
   const { instanceId, executionId, version, parent, startedAt, history, recorded } = execution;
-  const driver = new Driver({ executionId, startedAt, history, recorded, resumed: true });
+  const { seeds } = execution;
+  const driver = new Driver({ executionId, seeds, startedAt, history, recorded, resumed: true });
   const { stages } = workflow;
   const identity = { instanceId, executionId, parent, version, stages };
   const ctx = createContext(driver, identity, neverPerformed);

@@ -12,7 +12,7 @@
  * - Numbers in the order of delivery are not given again: the mark of the rewind has the next one.
  */
 import type { RewoundStep } from "../core/documents.ts";
-import { nameOf, type StepIdentity } from "../core/names.ts";
+import { nameOf, type StepIdentity, undoneBy } from "../core/names.ts";
 import { decode } from "../core/payload.ts";
 import type { Ask } from "../core/step.ts";
 import { textOf } from "../core/stored-text.ts";
@@ -62,9 +62,10 @@ export async function planRewind(
 ): Promise<RewindPlan> {
   const past = new Past(engine.steps, row, workflow, pause);
   const target = await findTarget(past, request);
-  const { undone, asked, cancelled, unanswered, held } =
-    target === null ? await past.whole() : await past.without(target);
-  const gone = new Set(undone);
+  const left = target === null ? await past.whole() : await past.without(target);
+  const { asked, cancelled, unanswered, held } = left;
+  const gone = new Set([...left.undone, ...strayUndos(past)]);
+  const undone = [...gone];
   const stays = (step: StepRow) => !gone.has(step);
   return {
     undone: undone.sort((a, b) => (a.asked ?? 0) - (b.asked ?? 0)),
@@ -78,6 +79,15 @@ export async function planRewind(
     mark: past.ended.find(({ kind }) => kind === "rewind"),
     last: past.ended.at(-1)?.seq ?? 0,
   };
+}
+
+/** Undos of steps that had not ended when their execution was forked: the fork has never begun those. */
+function strayUndos({ all, ended }: Past): StepRow[] {
+  const known = new Set(all.map(({ step }) => step));
+  return ended.filter(({ step }) => {
+    const undone = undoneBy(step);
+    return undone !== null && !known.has(undone);
+  });
 }
 
 /** The steps of a plan that are done again, as people read of them. */
@@ -122,7 +132,9 @@ export function applyRewind(
       given.push({ seq: step.seq ?? 0, name: nameOf(step.step) });
     } else if (staysOpen(step, ask)) {
       reopened.add(step.step);
-      rewinds.reopen({ id: step.id, due: dueOf(step, at), child: childAgain(step, redo) }, at);
+      // An entity is no more than where a call goes: the row has it again once that is sent.
+      const child = step.kind === "entity" ? null : childAgain(step, redo);
+      rewinds.reopen({ id: step.id, due: dueOf(step, at), child }, at);
     } else steps.delete(step.id);
   }
   if (given.length > 0) steps.giveBack(given);
@@ -135,9 +147,9 @@ export function applyRewind(
     } else if (step.kind === "lock") {
       raise(step); // it is asked for anew
       steps.delete(step.id);
-    } else if (step.kind === "entity") {
+    } else if (step.kind === "entity" && step.child !== null) {
       // It was sent; what it comes to is in its row, or on its way.
-      const { oneWay = false } = JSON.parse(step.child ?? "{}") as Partial<Child>;
+      const { oneWay = false } = JSON.parse(step.child) as Child;
       const { result, failure } = step;
       const answered = result !== null || failure !== null;
       const arrived = answered || (oneWay && !unanswered.has(step.step));
@@ -239,5 +251,7 @@ function openWait({ identity, ordinal, request: { kind }, input }: Ask, at: numb
 
 /** A child that failed, or was ended with its parent, goes on from where it was, too. */
 function childAgain({ child }: StepRow, redo: number): Child | null {
-  return child === null ? null : { ...(JSON.parse(child) as Child), redo, rewinds: true };
+  const before = child === null ? null : (JSON.parse(child) as Child);
+  // That of the execution that this one was forked from is left alone: the next try has one of its own.
+  return before === null || before.foreign ? null : { ...before, redo, rewinds: true };
 }

@@ -45,6 +45,8 @@ export interface RunnerOptions {
   readonly leaving: Leaving;
   readonly instanceId: string;
   readonly executionId: string;
+  /** Of a fork: the executions that its copied steps are of. */
+  readonly recordedBy: ReadonlyMap<StepIdentity, string>;
   /** How often a rewind has done a step anew. */
   readonly redo: (step: StepIdentity) => number;
   /** Counts a checkpoint; says whether the turn wants the activity to stop there. */
@@ -116,8 +118,8 @@ export class Runner implements AttemptOwner {
   }
 
   #keyOf(step: StepIdentity): string {
-    const { executionId, redo } = this.#options;
-    return `${executionId}:${encodeURIComponent(step)}:${redo(step)}`;
+    const { executionId, recordedBy, redo } = this.#options;
+    return `${recordedBy.get(step) ?? executionId}:${encodeURIComponent(step)}:${redo(step)}`;
   }
 
   #describe(step: OpenStep, request: ActivityRequest, now: number) {

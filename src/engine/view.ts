@@ -24,6 +24,7 @@ import type { AnyWorkflow } from "../core/workflow.ts";
 import type { Child, InstanceRow, RowState, StepRow, StepSummary } from "../store/rows.ts";
 import type { StepStore } from "../store/step-store.ts";
 import type { Execution } from "./execution.ts";
+import { forkOf, isCopying } from "./fork.ts";
 import type { OpenStep } from "./open-step.ts";
 
 /** The instance document. `execution` is given where the instance is in memory. */
@@ -33,9 +34,10 @@ export function instanceDocument(
   workflow: AnyWorkflow | undefined,
   execution: Execution | null,
 ): InstanceDocument {
-  const open = isTerminal(row.status) ? [] : steps.open().filter(isOpen);
+  const copying = isCopying(row); // its rows are no history yet
+  const open = isTerminal(row.status) || copying ? [] : steps.open().filter(isOpen);
   const stages = workflow?.stages ?? [];
-  const activity = stages.length === 0 ? steps.lastActivity() : steps.lastOf(stages);
+  const activity = copying ? undefined : lastActivity(steps, stages);
   const live = execution === null ? undefined : newestLive(execution, stages);
   const reached = live !== undefined && live.ask.ordinal >= (activity?.asked ?? 0) ? live : null;
   const touched = Math.max(row.updatedAt, steps.last()?.at ?? 0);
@@ -58,12 +60,21 @@ export function instanceDocument(
       ? firstOf(execution.open, LIMITS.waitingFor).map(waitingStep)
       : open.slice(0, LIMITS.waitingFor).map(waitingRow),
     parent: parentOf(row),
+    ...forkedFrom(row),
     tags: JSON.parse(row.tags),
     createdAt: iso(row.createdAt),
     startedAt: isoOrNull(row.startedAt),
     updatedAt: iso(open.reduce((latest, { at }) => Math.max(latest, at), touched)),
     completedAt: isoOrNull(row.completedAt),
   };
+}
+
+const lastActivity = (steps: StepStore, stages: readonly string[]): StepSummary | undefined =>
+  stages.length === 0 ? steps.lastActivity() : steps.lastOf(stages);
+
+function forkedFrom(row: InstanceRow): Pick<InstanceDocument, "forkedFrom"> {
+  const fork = forkOf(row);
+  return fork === null ? {} : { forkedFrom: fork.source };
 }
 
 function parentOf({ parent }: InstanceRow): InstanceDocument["parent"] {

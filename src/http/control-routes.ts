@@ -2,11 +2,13 @@
 import type { ErrorCode } from "../core/errors.ts";
 import { checkInstanceId } from "../core/names.ts";
 import { instanceSchema, rewindPreviewSchema } from "./document-schemas.ts";
-import { INSTANCE_EXAMPLE, REWIND_EXAMPLE } from "./examples.ts";
+import { FORK_EXAMPLE, INSTANCE_EXAMPLE, REWIND_EXAMPLE } from "./examples.ts";
+import { derivedInstanceId } from "./idempotency.ts";
 import { instancePath } from "./links.ts";
 import { INSTANCE_ID } from "./parameter.ts";
 import {
   controlBodySchema,
+  forkBodySchema,
   purgeQuerySchema,
   restartBodySchema,
   rewindBodySchema,
@@ -108,6 +110,44 @@ const rewind = route({
   },
 });
 
+const fork = route({
+  method: "POST",
+  path: "/v1/instances/{id}/fork",
+  operation: "forkInstance",
+  summary:
+    "Makes a new instance with the history of this one up to a step, and lets it go on from there",
+  parameters: { id: INSTANCE_ID },
+  body: forkBodySchema,
+  successes: {
+    202: {
+      description: "It is made; it copies the history, and goes on",
+      schema: instanceSchema,
+      example: FORK_EXAMPLE,
+      location: true,
+    },
+  },
+  errors: [
+    ...FOUND_ERRORS,
+    "INSTANCE_ID_INVALID",
+    "INSTANCE_EXISTS",
+    "INSTANCE_PURGED",
+    "REWIND_TARGET_UNKNOWN",
+    "VERSION_MISSING",
+  ],
+  handle: async ({ scope, parameters: { id }, body, idempotency }) => {
+    const { reason = null, to = null, version = null } = body;
+    const as = body.id ?? (await forkIdFor(id, idempotency?.key));
+    checkInstanceId(as);
+    const document = await scope.service().fork(id, { reason, to, as, version }, idempotency);
+    return documentResponse(document, { status: 202, headers: { Location: instancePath(as) } });
+  },
+});
+
+/** A retry must find the fork of the first try, and only its key tells which it is. No workflow's name has a slash. */
+async function forkIdFor(id: string, key: string | undefined): Promise<string> {
+  return key === undefined ? crypto.randomUUID() : derivedInstanceId(`fork/${id}`, key);
+}
+
 const purge = route({
   method: "DELETE",
   path: "/v1/instances/{id}",
@@ -148,5 +188,6 @@ export const CONTROL_ROUTES: readonly Route[] = [
   }),
   rewind,
   restart,
+  fork,
   purge,
 ];

@@ -119,6 +119,10 @@ export const instanceSchema = named(
     progress: jsonSchema,
     waitingFor: z.array(waitingForSchema),
     parent: z.object({ id: z.string(), step: z.string() }).nullable(),
+    forkedFrom: z
+      .object({ id: z.string(), executionId: z.string(), step: z.string().nullable() })
+      .describe("Of a fork: whose history it has, and the step that it went back to")
+      .exactOptional(),
     tags: z.record(z.string(), z.string()),
     createdAt: instantSchema,
     startedAt: instantSchema.nullable(),

@@ -34,6 +34,20 @@ export const INSTANCE_EXAMPLE: LinkedDocument = withLinks({
   completedAt: null,
 });
 
+export const FORK_EXAMPLE: LinkedDocument = withLinks({
+  ...INSTANCE_EXAMPLE,
+  id: "migration-7-again",
+  executionId: "0b8f0a52-8d3c-4c0e-9a55-2f6d1c7e4b90",
+  status: "Pending",
+  waitingFor: [],
+  forkedFrom: {
+    id: "migration-7",
+    executionId: "6f1c1f9e-2d1b-4f57-9c43-0a8f6f5f0c11",
+    step: "ActivityTwo",
+  },
+  startedAt: null,
+});
+
 export const REWIND_EXAMPLE: RewindPreview = {
   steps: [{ step: "charge", name: "charge", kind: "activity", state: "failed" }],
 };

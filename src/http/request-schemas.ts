@@ -104,6 +104,25 @@ export const rewindBodySchema = z
   })
   .prefault({});
 
+export const forkBodySchema = z
+  .strictObject({
+    ...rewindBodySchema.unwrap().omit({ dryRun: true }).shape,
+    id: z
+      .string()
+      .meta({ minLength: 1, maxLength: LIMITS.instanceIdLength })
+      .describe("That of the new instance; one of its own if left out")
+      .optional(),
+    version: z
+      .string()
+      .max(LIMITS.nameLength)
+      .meta({ minLength: 1 })
+      .describe(
+        "The version of the workflow that it goes on with; that of the instance if left out",
+      )
+      .optional(),
+  })
+  .prefault({});
+
 /** An event's payload: checked by whoever waits for the event. */
 export const eventBodySchema = z.unknown();
 

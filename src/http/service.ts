@@ -50,6 +50,13 @@ export interface RewindRequest {
   readonly to: string | null;
 }
 
+export interface ForkRequest extends RewindRequest {
+  /** The id of the new instance. */
+  readonly as: string;
+  /** The version of the workflow that it goes on with; that of the instance where it is null. */
+  readonly version: string | null;
+}
+
 export interface ControlRequest {
   readonly reason: string | null;
   /** Also of its children, and theirs. */
@@ -126,5 +133,11 @@ export interface Service {
   ): Promise<Shown<InstanceDocument>>;
   /** The steps that such a rewind would do again: nothing is written. */
   previewRewind(id: string, to: string | null): Promise<Shown<RewindPreview>>;
+  /** A new instance with the history of this one, up to a step. */
+  fork(
+    id: string,
+    fork: ForkRequest,
+    idempotency: Idempotency | undefined,
+  ): Promise<Shown<InstanceDocument>>;
   purge(id: string, purge: PurgeRequest): Promise<void>;
 }

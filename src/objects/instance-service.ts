@@ -80,6 +80,13 @@ export function createInstanceService(
       const given = { id: as, workflow, version, input, tags, onConflict: "reject" } as const;
       return (await write(() => find(as).start({ ...given, idempotency }))).document;
     },
+    fork: async (id, { reason, as, to, version }, idempotency) => {
+      const { input, ...point } = await read(() =>
+        find(id).forkPoint(id, { as, to, version, idempotency }),
+      );
+      const command = { id: as, version: point.version, input, source: id, point, reason };
+      return write(() => find(as).fork({ ...command, idempotency }));
+    },
     purge: (id, asked) => write(() => find(id).purge(id, asked)),
   };
 }

@@ -1,10 +1,12 @@
 /** The engine's host in a Durable Object. */
 import { entitiesMissing, isEntityAddress } from "../core/entity.ts";
 import type { LogEvent } from "../core/log.ts";
+import type { CopyRequest } from "../engine/fork-source.ts";
 import type { Host, Nap } from "../engine/host.ts";
 import { type MessageAnswer, refused } from "../engine/message.ts";
 import { type ActivitiesRpc, runRemotely } from "./attempt-channel.ts";
 import { type LogLevel, writeLog } from "./console-log.ts";
+import { type PackedCopy, unpackCopy } from "./packed-copy.ts";
 import { type PackedMessage, packMessage } from "./packed-message.ts";
 
 /** The longest `setTimeout` takes, in milliseconds. */
@@ -49,6 +51,11 @@ export function objectHost(state: DurableObjectState, env: Cloudflare.Env, level
         return Promise.reject(new Error("WorkflowInstance is no export"));
       return instances.getByName(message.to).receive(packMessage(message)); // a reset breaks stubs
     },
+    copyFrom: async (id, request) => {
+      const { WorkflowInstance } = exportsOf(state);
+      if (WorkflowInstance === undefined) throw new Error("WorkflowInstance is no export");
+      return unpackCopy(await WorkflowInstance.getByName(id).copy(id, request));
+    },
     follow: (promise) => promise,
     log: (event: LogEvent) => writeLog(event, level),
   };
@@ -58,13 +65,18 @@ export function objectHost(state: DurableObjectState, env: Cloudflare.Env, level
 const exportsOf = (state: DurableObjectState) =>
   state.exports as unknown as {
     readonly Activities?: ActivitiesRpc;
-    readonly WorkflowInstance?: { getByName(id: string): MessageRpc };
+    readonly WorkflowInstance?: { getByName(id: string): MessageRpc & CopyRpc };
     readonly EntityInstance?: { getByName(address: string): MessageRpc };
   };
 
 /** An instance's object, as another one calls it. */
 interface MessageRpc {
   receive(message: PackedMessage): Promise<MessageAnswer>;
+}
+
+/** An instance's object, as one that is forked from it calls it. */
+interface CopyRpc {
+  copy(id: string, request: CopyRequest): Promise<PackedCopy>;
 }
 
 function napUntil(at: number): Nap {

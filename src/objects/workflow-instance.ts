@@ -19,6 +19,8 @@ import type {
   RewindCommand,
 } from "../engine/control.ts";
 import { Engine } from "../engine/engine.ts";
+import type { ForkCommand } from "../engine/fork.ts";
+import type { CopyRequest, ForkRequest, GivenFork } from "../engine/fork-source.ts";
 import type { TurnBudget } from "../engine/host.ts";
 import type { MessageAnswer } from "../engine/message.ts";
 import { withLinks } from "../http/links.ts";
@@ -27,6 +29,7 @@ import type { Shown } from "../http/shown.ts";
 import { DurableObjectSql } from "../store/durable-object-sql.ts";
 import type { LogLevel } from "./console-log.ts";
 import { objectHost } from "./object-host.ts";
+import { type PackedCopy, packCopy } from "./packed-copy.ts";
 import { type PackedMessage, unpackMessage } from "./packed-message.ts";
 import { type PackedText, pack, unpack } from "./packed-text.ts";
 import { type Reply, replyOf } from "./reply.ts";
@@ -73,7 +76,11 @@ export interface InstanceRpc {
     id: string,
     idempotency: Idempotency | undefined,
   ): Promise<Reply<Packed<GivenExecution, "input">>>;
+  forkPoint(id: string, request: ForkRequest): Promise<Reply<Packed<GivenFork, "input">>>;
+  fork(command: Packed<ForkCommand, "input">): Promise<Reply<Document>>;
   purge(id: string, options: PurgeOptions): Promise<Reply<void>>;
+  /** A part of the history, for an instance that is forked from this one. */
+  copy(id: string, request: CopyRequest): Promise<PackedCopy>;
   /** A message of another instance. */
   receive(message: PackedMessage): Promise<MessageAnswer>;
 }
@@ -183,6 +190,24 @@ export function workflowInstanceClass(config: InstanceConfig) {
         const given = this.#commands.given(id, idempotency);
         return { ...given, input: pack(given.input) };
       });
+    }
+
+    forkPoint(id: string, request: ForkRequest): Promise<Reply<Packed<GivenFork, "input">>> {
+      return replyOf(() => {
+        const given = this.#commands.forkPoint(id, request);
+        return { ...given, input: pack(given.input) };
+      });
+    }
+
+    fork(command: Packed<ForkCommand, "input">): Promise<Reply<Document>> {
+      return replyOf(() => {
+        const input = unpack(command.input);
+        return shown(this.#commands.fork({ ...command, input }), withLinks);
+      });
+    }
+
+    async copy(id: string, request: CopyRequest): Promise<PackedCopy> {
+      return packCopy(this.#commands.copy(id, request));
     }
 
     purge(id: string, options: PurgeOptions): Promise<Reply<void>> {

@@ -11,11 +11,12 @@ import type { Sql } from "./sql.ts";
 const SELECT_INSTANCE = `SELECT id, execution_id AS executionId, workflow, version, status,
   ${atHand("input")}, ${atHand("output")}, error, tags, parent, due, suspensions, held_at AS heldAt,
   custom_status AS customStatus, created_at AS createdAt, started_at AS startedAt,
-  updated_at AS updatedAt, completed_at AS completedAt, round, rewind, rewinds FROM instance`;
+  updated_at AS updatedAt, completed_at AS completedAt, round, rewind, rewinds, fork FROM instance`;
 
 const REPLACE_INSTANCE = `INSERT OR REPLACE INTO instance (one, id, execution_id, workflow, version,
   status, input, output, error, tags, parent, due, suspensions, held_at, custom_status,
-  created_at, started_at, updated_at, completed_at) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  created_at, started_at, updated_at, completed_at, fork)
+  VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 const SET_RUNNING = `UPDATE instance SET status = 'Running', error = NULL, due = NULL,
   started_at = COALESCE(started_at, ?), updated_at = ?`;
@@ -45,6 +46,9 @@ const SET_REWINDING = `UPDATE instance SET status = ?, output = NULL, error = NU
 /** What its code set as a status may be of a part that is undone: the replay sets it again. */
 const SET_REWOUND =
   "UPDATE instance SET rewind = NULL, rewinds = rewinds + 1, custom_status = NULL";
+
+const SET_COPIED = `UPDATE instance SET status = ?, error = NULL, due = ?, suspensions = 0, started_at = ?,
+  updated_at = ?, rewind = ?, fork = ?`;
 
 const SET_CONTINUED = `UPDATE instance SET execution_id = ?, version = ?, status = 'Running', input = ?,
   output = NULL, error = NULL, due = ?, suspensions = 0, started_at = ?, updated_at = ?, round = round + 1`;
@@ -122,6 +126,7 @@ export class InstanceStore {
       row.startedAt,
       row.updatedAt,
       row.completedAt,
+      row.fork,
     );
   }
 
@@ -198,6 +203,14 @@ export class InstanceStore {
       this.#parts.forget([row?.output ?? null]);
     }
     this.#sql.run(SET_REWINDING, status, due, updatedAt, rewind);
+  }
+
+  /** All that it was forked from is copied: it is rewound next, or begins where nothing was. */
+  setCopied(
+    copied: Pick<InstanceRow, "status" | "startedAt" | "rewind" | "fork"> & { readonly at: number },
+  ): void {
+    const { status, startedAt, rewind, fork, at } = copied;
+    this.#sql.run(SET_COPIED, status, at, startedAt, at, rewind, fork);
   }
 
   /** Its steps are as the rewind wants them. */

@@ -41,6 +41,8 @@ export interface InstanceRow {
   readonly rewind: string | null;
   /** How many rewinds of this instance's executions were carried out since it was started. */
   readonly rewinds: number;
+  /** Where it comes from, as JSON, where it was forked. */
+  readonly fork: string | null;
 }
 
 /**
@@ -63,6 +65,8 @@ export interface Child {
   readonly locks?: readonly string[];
   /** A lock that went with the end of its execution. */
   readonly released?: boolean;
+  /** It is of the execution that this one was forked from: nothing is asked of it. */
+  readonly foreign?: boolean;
 }
 
 /** One durable thing of an execution: a step of any kind, or an event nobody has taken yet. */

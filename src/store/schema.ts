@@ -26,7 +26,8 @@ const INSTANCE_TABLE = `CREATE TABLE IF NOT EXISTS instance (
   completed_at INTEGER,
   round INTEGER NOT NULL DEFAULT 1,
   rewind TEXT,
-  rewinds INTEGER NOT NULL DEFAULT 0
+  rewinds INTEGER NOT NULL DEFAULT 0,
+  fork TEXT
 )`;
 
 /**

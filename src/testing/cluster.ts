@@ -26,7 +26,7 @@ import { StepStore } from "../store/step-store.ts";
 import { type Effect, effectsOf } from "./effects.ts";
 import { type Faults, NO_FAULTS } from "./faults.ts";
 import { InProcessObject, type InProcessOptions } from "./in-process-object.ts";
-import { ask, bringMessage, type Message, sendMessage } from "./network.ts";
+import { ask, askForCopy, bringMessage, type Message, sendMessage } from "./network.ts";
 import { Scheduler } from "./scheduler.ts";
 import { TestEntity } from "./test-entity.ts";
 import { TestInstance } from "./test-instance.ts";
@@ -148,8 +148,10 @@ export class Cluster {
     };
     const object = this.object(id);
     ask(object, (commands) => commands.start(command));
-    return new TestInstance<Output>(object);
+    return new TestInstance<Output>(object, this.#find);
   }
+
+  readonly #find = (id: string): InProcessObject => this.object(id);
 
   #freeId(name: string): string {
     const stem = name.replaceAll(" ", "-").slice(0, LIMITS.instanceIdLength / 2);
@@ -165,7 +167,7 @@ export class Cluster {
    */
   instance(id: string): TestInstance {
     const object = this.#objects.get(id);
-    if (object !== undefined) return new TestInstance(object);
+    if (object !== undefined) return new TestInstance(object, this.#find);
     throw new WaymarkError("INSTANCE_NOT_FOUND", `nothing was started with the id "${id}"`);
   }
 
@@ -202,6 +204,8 @@ export class Cluster {
       faults: this.#faults,
       deliver: (message) =>
         bringMessage(this.object(message.to), message, this.#faults, this.clock),
+      copyFrom: (source, request) =>
+        askForCopy(this.object(source), request, this.#faults, this.clock),
       onEvent: (event) => {
         this.#trace.push(event);
         this.#options.onEvent?.(event);
@@ -241,7 +245,7 @@ export class Cluster {
    * After {@link run} there may be none.
    */
   stuck(): readonly TestInstance[] {
-    return this.objects.filter(isStuck).map((object) => new TestInstance(object));
+    return this.objects.filter(isStuck).map((object) => new TestInstance(object, this.#find));
   }
 }
 

@@ -15,6 +15,7 @@ import { Commands } from "../engine/commands.ts";
 import { Engine } from "../engine/engine.ts";
 import { EntityCommands } from "../engine/entity-commands.ts";
 import { EntityEngine } from "../engine/entity-engine.ts";
+import type { CopyAnswer, CopyRequest } from "../engine/fork-source.ts";
 import type { Host, Nap, TurnBudget } from "../engine/host.ts";
 import { type Message, type MessageAnswer, refused } from "../engine/message.ts";
 import { NodeSql } from "../store/node-sql.ts";
@@ -47,6 +48,8 @@ export interface InProcessOptions {
   readonly faults?: Faults;
   /** Brings a message to another object; without it there are no others. */
   readonly deliver?: (message: Message) => Promise<MessageAnswer>;
+  /** Asks another object for a part of its history; without it there are no others. */
+  readonly copyFrom?: (id: string, request: CopyRequest) => Promise<CopyAnswer>;
   readonly onLog?: (event: LogEvent) => void;
   readonly onEvent?: (event: TraceEvent) => void;
 }
@@ -341,6 +344,12 @@ export class InProcessObject {
         await settle();
         const answer = await this.#send(message).finally(() => (life.dead ? never() : null));
         return answer;
+      },
+      copyFrom: async (id, request) => {
+        await settle();
+        const { copyFrom } = this.#options;
+        if (copyFrom === undefined) throw new Error(`there is no instance "${id}"`);
+        return copyFrom(id, request).finally(() => (life.dead ? never() : null));
       },
       follow: (promise, over) => this.#follow(promise, () => life.dead || over()),
       log: (event) => {

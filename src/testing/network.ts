@@ -4,6 +4,7 @@
  */
 import type { Commands } from "../engine/commands.ts";
 import type { EntityCommands } from "../engine/entity-commands.ts";
+import type { CopyAnswer, CopyRequest } from "../engine/fork-source.ts";
 import type { Message as InstanceMessage, MessageAnswer } from "../engine/message.ts";
 import type { Faults } from "./faults.ts";
 import type { InProcessObject } from "./in-process-object.ts";
@@ -58,6 +59,26 @@ export async function bringMessage(
   if (fate.delayMillis !== undefined) await clock.sleepForHost(fate.delayMillis);
   const answer = fate.lost === true ? undefined : await object.receive(message);
   if (fate.doubled === true) await object.receive(message);
+  if (answer === undefined || fate.unanswered === true) throw new Error("no answer came");
+  if (answer.ok) return answer.value;
+  throw answer.error;
+}
+
+/**
+ * Asks an object for a part of its history, once, through whatever the faults do to it.
+ *
+ * @throws Error where no answer came
+ */
+export async function askForCopy(
+  object: InProcessObject,
+  request: CopyRequest,
+  faults: Faults,
+  clock: VirtualClock,
+): Promise<CopyAnswer> {
+  const fate = faults.message?.(object.name, `${request.kind} for a fork`) ?? {};
+  if (fate.delayMillis !== undefined) await clock.sleepForHost(fate.delayMillis);
+  const asked = (commands: Commands) => commands.copy(object.name, request);
+  const answer = fate.lost === true ? undefined : await object.deliver(asked);
   if (answer === undefined || fate.unanswered === true) throw new Error("no answer came");
   if (answer.ok) return answer.value;
   throw answer.error;

@@ -2,6 +2,8 @@
 import type { HistoryItem, HistoryPage, InstanceDocument, RewoundStep } from "../core/documents.ts";
 import { decodeFailure, fromFailure } from "../core/failure.ts";
 import type { StoredHistory, StoredHistoryPage } from "../core/history.ts";
+import { LIMITS } from "../core/limits.ts";
+import { checkInstanceId } from "../core/names.ts";
 import { decode, encode } from "../core/payload.ts";
 import { textOf } from "../core/stored-text.ts";
 import type { Commands } from "../engine/commands.ts";
@@ -27,14 +29,25 @@ interface Rewinding {
   readonly reason?: string | null;
 }
 
+/** What a fork is made of, and why. */
+interface Forking extends Rewinding {
+  /** Its id; one of its own if left out. */
+  readonly id?: string;
+  /** The version of the workflow that it goes on with; that of the source if left out. */
+  readonly version?: string | null;
+}
+
 let requests = 0;
 
 /** A started instance. Get one from {@link Cluster.start} or {@link Cluster.instance}. */
 export class TestInstance<Output = unknown> {
   readonly #object: InProcessObject;
 
-  constructor(object: InProcessObject) {
+  readonly #find: (id: string) => InProcessObject;
+
+  constructor(object: InProcessObject, find: (id: string) => InProcessObject) {
     this.#object = object;
+    this.#find = find;
   }
 
   get id(): string {
@@ -192,6 +205,25 @@ export class TestInstance<Output = unknown> {
    */
   restart(reason: string | null = null): void {
     this.#ask((commands) => commands.restart(this.id, { reason }));
+  }
+
+  /**
+   * A new instance with its history up to a step, or up to what it has ended with, as `POST /v1/instances/{id}/fork`
+   * makes it. It copies in the next run, and goes on from there; this one is left as it is.
+   *
+   * @throws WaymarkError `REWIND_TARGET_UNKNOWN`, `VERSION_MISSING`, `INSTANCE_EXISTS`, `INSTANCE_ID_INVALID`
+   * @example const fork = order.fork({ to: "charge", version: "2" });
+   */
+  fork(forking: Forking = {}): TestInstance<Output> {
+    const { to = null, version = null, reason = null } = forking;
+    const as = forking.id ?? `${this.id.slice(0, LIMITS.instanceIdLength / 2)}-fork-${++requests}`;
+    checkInstanceId(as);
+    const given = this.#ask((commands) => commands.forkPoint(this.id, { as, to, version }));
+    const { input, ...point } = given;
+    const command = { id: as, version: point.version, input, source: this.id, point, reason };
+    const object = this.#find(as);
+    ask(object, (commands) => commands.fork(command));
+    return new TestInstance<Output>(object, this.#find);
   }
 
   /**

@@ -19,6 +19,7 @@ const waiting = workflow("Waiting", async (ctx) => {
 const SOON = new InProcessObject({ workflows: [] }).clock.now() + 1_000;
 
 const asked = { reason: null };
+const forking = { as: "fork", to: null, version: null };
 const end = (how: string) => ({ event: "end", payload: encode(how, "the event") });
 
 /** The requests that bring a new instance to each status. */
@@ -64,6 +65,8 @@ const REQUESTS: Record<string, Request> = {
   rewind: answering(202, (commands) => commands.rewind(ID, { ...asked, to: null })),
   "rewind, to": answering(202, (commands) => commands.rewind(ID, { ...asked, to: "end" })),
   restart: answering(202, (commands) => commands.restart(ID, asked)),
+  fork: answering(202, (commands) => commands.forkPoint(ID, forking)),
+  "fork, to": answering(202, (commands) => commands.forkPoint(ID, { ...forking, to: "end" })),
   "call, of a query": calling("query"),
   "call, of an update": calling("update"),
   event: answering(202, (commands) => commands.sendEvent(ID, end("return"))),

@@ -3,6 +3,8 @@ import { expect, test } from "vitest";
 import { activity } from "../../src/core/activity.ts";
 import { encode } from "../../src/core/payload.ts";
 import { type AnyWorkflow, workflow } from "../../src/core/workflow.ts";
+import { storedDue } from "../../src/engine/due.ts";
+import type { InstanceRow } from "../../src/store/rows.ts";
 import { ID, started } from "./harness.ts";
 
 /** An instance whose nth alarm, from 1, is lost. */
@@ -136,4 +138,20 @@ test("an update that a rewind gave back is owed a turn where the step that it wa
   object.commands.sendEvent(ID, { event: "end", payload: encode(null, "it") });
   await object.run();
   expect(object.commands.get(ID)).toMatchObject({ status: "Completed", output: 1 });
+});
+
+test("an update that comes after a step without a row owes a turn, and after one with a row none", () => {
+  const row = { heldAt: null, due: null, updatedAt: 5 } as InstanceRow;
+  const lastProcessedId = JSON.stringify(["Charge"]);
+  const waits = { kind: "update", state: "buffered", step: "add()", due: null } as const;
+  const update = { ...waits, lastProcessedId };
+  const charge = {
+    kind: "activity",
+    state: "open",
+    step: "Charge",
+    due: 9,
+    lastProcessedId: null,
+  } as const;
+  expect(storedDue(row, [update], [])).toBe(5);
+  expect(storedDue(row, [update, charge], [])).toBe(9);
 });

@@ -16,6 +16,7 @@ const PATHS: Record<string, string> = {
   "/v1/instances/a/terminate": "POST",
   "/v1/instances/a/rewind": "POST",
   "/v1/instances/a/restart": "POST",
+  "/v1/instances/a/fork": "POST",
 };
 
 describe("an address", () => {
@@ -94,6 +95,7 @@ describe("an id in an address", () => {
         ["POST", "/terminate"],
         ["POST", "/rewind"],
         ["POST", "/restart"],
+        ["POST", "/fork"],
         ["DELETE", ""],
       ] as const) {
         const response = await send(method, `/v1/instances/${written}${below}`);

@@ -132,6 +132,49 @@ describe("a restart", () => {
   });
 });
 
+describe("a fork", () => {
+  const path = "/v1/instances/a/fork";
+
+  it("is answered 202 with the new instance and its address", async () => {
+    const { send, service } = await surfaceWith("a");
+    const body = { reason: "why", to: "charge#2", id: "b", version: "2" };
+    const response = await send("POST", path, { body });
+    expect(response.status).toBe(202);
+    expect(response.headers.get("Location")).toBe("/v1/instances/b");
+    expect(await response.json()).toMatchObject({ id: "b", forkedFrom: { id: "a" } });
+    const asked = { reason: "why", to: "charge#2", as: "b", version: "2" };
+    expect(service.onlyCall().arguments).toEqual(["a", asked, undefined]);
+  });
+
+  it("has an id of its own where none is given: the same for each request with a key", async () => {
+    const ids = async (key: string | undefined) => {
+      const { send } = await surfaceWith("a");
+      const headers = key === undefined ? {} : { "Idempotency-Key": key };
+      const response = await send("POST", path, { body: {}, headers });
+      return response.headers.get("Location");
+    };
+    expect(await ids("k")).toBe(await ids("k"));
+    expect(await ids("k")).not.toBe(await ids("other"));
+    expect(await ids(undefined)).not.toBe(await ids(undefined));
+  });
+
+  it("takes no other field, and no id that there cannot be", async () => {
+    const { send, service } = await surfaceWith("a");
+    for (const body of [{ dryRun: true }, { id: 1 }, { recursive: true }, { version: 2 }]) {
+      await problemIn(await send("POST", path, { body }), "BODY_INVALID");
+    }
+    await problemIn(await send("POST", path, { body: { id: "no/id" } }), "INSTANCE_ID_INVALID");
+    expect(service.calls).toEqual([]);
+  });
+
+  it("needs the write scope", async () => {
+    const { send, service } = surface({ READ_TOKENS: "reader" });
+    const headers = { Authorization: "Bearer reader" };
+    await problemIn(await send("POST", path, { headers }), "SCOPE_MISSING");
+    expect(service.calls).toEqual([]);
+  });
+});
+
 describe("a purge", () => {
   const path = "/v1/instances/a";
 

@@ -52,6 +52,7 @@ describe("the Idempotency-Key header", () => {
       "terminate",
       "rewind",
       "restart",
+      "fork",
     ];
     for (const command of commands) {
       await send("POST", `/v1/instances/a/${command}`, withKey("k"));

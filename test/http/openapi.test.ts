@@ -23,6 +23,7 @@ const SUCCESSES: readonly (readonly [operation: string, status: number, ...Examp
   ["rewindInstance", 202, "POST", "/v1/instances/a/rewind", { reason: "why", to: "charge#2" }],
   ["rewindInstance", 200, "POST", "/v1/instances/a/rewind", { dryRun: true }],
   ["restartInstance", 202, "POST", "/v1/instances/a/restart", { reason: "why", id: "b" }],
+  ["forkInstance", 202, "POST", "/v1/instances/a/fork", { to: "charge#2", id: "b", version: "2" }],
   ["purgeInstance", 204, "DELETE", "/v1/instances/a?force=true"],
   ["suspendInstance", 202, "POST", "/v1/instances/a/suspend", { reason: "why" }],
   ["resumeInstance", 202, "POST", "/v1/instances/a/resume", {}],

@@ -146,6 +146,16 @@ export class RecordingService implements Service {
     return document;
   }
 
+  async fork(...parameters: Parameters<Service["fork"]>) {
+    this.#record("fork", parameters);
+    const [id, { as, to: step }] = parameters;
+    const source = this.#find(id);
+    const forkedFrom = { id, executionId: source.executionId, step };
+    const document: InstanceDocument = { ...source, id: as, status: "Pending", forkedFrom };
+    this.#instances.set(as, document);
+    return document;
+  }
+
   async previewRewind(...parameters: Parameters<Service["previewRewind"]>) {
     this.#record("previewRewind", parameters);
     this.#find(parameters[0]);

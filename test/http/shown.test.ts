@@ -27,6 +27,7 @@ test.each<[string, string, number]>([
   ["POST", "terminate", 202],
   ["POST", "rewind", 202],
   ["POST", "restart", 202],
+  ["POST", "fork", 202],
 ])("%s, to %s, passes them on", async (method, verb, status) => {
   const { send, service } = await surfaceWith("a");
   Object.assign(service, { [verb]: async () => slowly(JSON_TEXT) });

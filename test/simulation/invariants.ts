@@ -205,8 +205,10 @@ export class Statuses {
 
 /** A rewind that was acknowledged is carried out: it is noted, and the step it goes back to has its place no more. */
 export class Rewinds {
-  readonly #asked = new Map<string, { readonly execution: string; readonly to: string | null }>();
-  readonly #counts = new Map<string, number>();
+  readonly #asked = new Map<
+    string,
+    { readonly execution: string; readonly to: string | null; readonly before: number }
+  >();
 
   see(event: TraceEvent, object: InProcessObject): string[] {
     if (event.kind !== "commit") return [];
@@ -216,14 +218,14 @@ export class Rewinds {
     if (row === undefined) return [];
     const { executionId: execution, rewind, status } = row;
     if (rewind !== null) {
-      this.#asked.set(object.name, { execution, to: JSON.parse(rewind).to });
+      const before = markOf(object)?.attempt ?? 0; // a fork has that of its source
+      this.#asked.set(object.name, { execution, to: JSON.parse(rewind).to, before });
       return [];
     }
     if (asked?.execution !== execution) return [];
     const ended = new StepStore(object.sql).ended();
     const mark = ended.find(({ kind }) => kind === "rewind");
-    const count = (this.#counts.get(execution) ?? 0) + 1;
-    this.#counts.set(execution, count);
+    const count = asked.before + 1;
     if (isTerminal(status)) return []; // it was ended in the very commit
     const noted = mark?.attempt === count && ended.at(-1) === mark;
     const there = ended.some(({ step }) => step === asked.to);
@@ -233,6 +235,9 @@ export class Rewinds {
     ];
   }
 }
+
+const markOf = (object: InProcessObject) =>
+  new StepStore(object.sql).ended().find(({ kind }) => kind === "rewind");
 
 /** W2: a record whose checkpoint has returned is never visited again. */
 export class Checkpoints {

@@ -501,6 +501,30 @@ const MUTATIONS: readonly Mutation[] = [
     find: "if (step.child !== null) this.release(this.#parent(step), step.child);",
     replace: "",
   },
+  {
+    fault: "draw in a fork as if all of its history was its own",
+    file: "core/driver.ts",
+    find: "recorderOf(seeds, this.#seq, executionId)",
+    replace: "recorderOf(seeds, Number.POSITIVE_INFINITY, executionId)",
+  },
+  {
+    fault: "copy what the source of a fork has recorded by now",
+    file: "store/fork-store.ts",
+    find: "WHERE id > ? AND seq <= ? ORDER BY id",
+    replace: "WHERE id > ? AND seq <= ? + 1000000 ORDER BY id",
+  },
+  {
+    fault: "let what comes to a fork have the place of a row that is to be copied",
+    file: "store/fork-store.ts",
+    find: "this.#sql.run(PUT_FENCE, id, at);",
+    replace: "if (at < 0) this.#sql.run(PUT_FENCE, id, at);",
+  },
+  {
+    fault: "put two states of a source together in a fork",
+    file: "engine/fork-source.ts",
+    find: "if (row?.executionId !== executionId || row.rewinds !== rewinds) {",
+    replace: "if (row === undefined || rewinds < 0 || executionId === id) {",
+  },
 ];
 
 const ROOT = join(import.meta.dirname, "../..");

@@ -39,7 +39,9 @@ export async function retell(
   const aborts = new Map<AbortSignal, (() => void)[]>();
   const counts = new Map<string, number>();
   let [now, seq, draws] = [history.startedAt ?? 0, 0, 0];
-  const draw = () => `${history.executionId}/${seq}/${++draws}`;
+  const author = () =>
+    history.seeds?.find(({ through }) => seq <= through)?.executionId ?? history.executionId;
+  const draw = () => `${author()}/${seq}/${++draws}`;
   let [status, problem]: [unknown, string | undefined] = [null, undefined];
   let section: Held | null = null;
   const leave = (step: string) => {

@@ -19,8 +19,9 @@ export interface ClientAct {
     | "resume"
     | "rewind"
     | "compensate"
-    | "update";
-  /** Of a rewind: how far back it goes, from 0 to 1; to what the instance ended with if left out. */
+    | "update"
+    | "fork";
+  /** Of a rewind, and of a fork: how far back it goes, from 0 to 1; to what the instance ended with if left out. */
   readonly back?: number | undefined;
 }
 

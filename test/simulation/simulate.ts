@@ -21,6 +21,7 @@ import {
   withEntities,
 } from "./entities.ts";
 import { type FaultPlan, faultPlan } from "./fault-plan.ts";
+import { Copies, cameTooLate, withForks } from "./forks.ts";
 import * as invariants from "./invariants.ts";
 import { asSent, pace } from "./picky.ts";
 import { MOCKS, racy, sub, witness } from "./programs.ts";
@@ -68,7 +69,8 @@ export async function simulate(seed: number): Promise<SeedReport> {
   const sagas = withSagas(rewound, new Random(seed + SAGAS));
   const updates = withUpdates(sagas, new Random(0x5eed ^ -seed));
   const entities = withEntities(updates, new Random(seed ^ ENTITY_SALT));
-  const scenario = withSections(entities, new Random(seed ^ SECTION_SALT));
+  const sections = withSections(entities, new Random(seed ^ SECTION_SALT));
+  const scenario = withForks(sections, new Random(seed + FORKS));
   const faults = faultPlan(random);
   const simulation = new Simulation(scenario, faults, random, cellBytesOf(seed));
   await simulation.run();
@@ -89,6 +91,7 @@ export async function simulate(seed: number): Promise<SeedReport> {
 
 /** Far from any seed. */
 const SAGAS = 1_000_000_007;
+const FORKS = 2_000_000_011;
 
 /** In one of three seeds nearly every value is split over rows: not drawn, so that old seeds tell the same story. */
 const cellBytesOf = (seed: number): number | undefined => (seed % 3 === 0 ? 24 : undefined);
@@ -113,6 +116,7 @@ const REFUSALS: readonly string[] = [
   "INSTANCE_NOT_TERMINAL",
   "REWIND_TARGET_UNKNOWN",
   "LOCKS_HELD",
+  "INSTANCE_BUSY",
 ];
 
 const hasSeq = ({ seq }: { readonly seq: number | null }): boolean => seq !== null;
@@ -142,6 +146,8 @@ class Simulation {
   #events = 0;
   #restarts = 0;
   #rewinds = 0;
+  #forks = 0;
+  readonly #copies: Copies;
   /** Instances, and executions, that have ever been rewound. */
   readonly #rewound = new Set<string>();
   readonly #rounds = new RoundsWatch(this.#rewound);
@@ -153,6 +159,7 @@ class Simulation {
     cellBytes: number | undefined,
   ) {
     this.#scenario = scenario;
+    this.#copies = new Copies(cellBytes !== undefined);
     this.#faults = faults;
     this.cluster = new Cluster({
       workflows: [racy, sub],
@@ -197,6 +204,7 @@ class Simulation {
     for (const { at, verb, back } of acts) {
       await clock.sleep(Math.max(0, begun + startAfter + at - clock.now()));
       if (verb === "rewind") await this.#rewind(id, back);
+      else if (verb === "fork") await this.#fork(id, back);
       else if (verb === "update") await this.#update(id, this.#updates.next(id));
       else await this.#act(id, verb, program);
     }
@@ -224,6 +232,28 @@ class Simulation {
       const to = step === undefined || step.kind === "rewind" ? null : step.step;
       return commands.rewind(id, { to, reason: "simulated", idempotency });
     });
+  }
+
+  /** Forks an instance; the fork has events at once, and goes on as any other. */
+  async #fork(id: string, back: number | undefined): Promise<void> {
+    const as = `${id}-fork-${++this.#forks}`;
+    const idempotency = { key: `fork ${as}`, fingerprint: id };
+    const given = await this.#send(id, "fork point", (commands) => {
+      const ended = commands.history(id, null, LIMITS.historyPage).items.filter(hasSeq);
+      const step = back === undefined ? undefined : ended[Math.floor(back * ended.length)];
+      const to = step === undefined || step.kind === "rewind" ? null : step.step;
+      const point = commands.forkPoint(id, { as, to, version: null, idempotency });
+      this.#copies.give(this.cluster.object(id), point);
+      return point;
+    });
+    if (given === undefined) return;
+    const { input, ...point } = given;
+    this.#copies.take(as, id, point);
+    const command = { id: as, version: point.version, input, source: id, point, reason: null };
+    await this.#send(as, "fork", (commands) => commands.fork({ ...command, idempotency }));
+    this.#sent.set(as, new Set());
+    await this.#event(as, "a");
+    await this.#event(as, "b");
   }
 
   /** Sends an update until it is answered, if only that it is accepted. */
@@ -367,6 +397,7 @@ class Simulation {
       ...this.#goneBack.see(event, object),
       ...this.#undoing.see(event, object),
       ...this.#rounds.see(event, object),
+      ...this.#copies.see(event, this.cluster),
     );
   }
 
@@ -435,6 +466,7 @@ class Simulation {
       problems.push(...invariants.restsEmpty(object), ...invariants.sentAll(object));
       const status = statusOf(object);
       if (status === "gone") continue;
+      if (cameTooLate(object)) continue; // it has no history
       if (!isTerminal(status)) problems.push(`${id} has not ended: it is ${status}`);
       const error = object.commands.get(id).error?.message;
       if (status === "Failed" && error !== "as planned") problems.push(`${id} failed: ${error}`);

@@ -28,6 +28,7 @@ const ROW: InstanceRow = {
   completedAt: null,
   rewind: null,
   rewinds: 0,
+  fork: null,
 };
 
 function stored(row: InstanceRow = ROW) {
