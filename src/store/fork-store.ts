@@ -109,7 +109,7 @@ export class ForkStore {
       typeof row.failure === "string" ? row.failure : null,
       row.lastProcessedId,
       row.progress,
-      foreign(row.child),
+      foreign(row),
       row.startedAt,
       row.at,
     );
@@ -146,6 +146,9 @@ function copied(text: StoredText | null, textBytes: number): CopiedText {
   return bytes <= textBytes ? textOf(text) : { bytes };
 }
 
-function foreign(child: string | null): string | null {
-  return child === null ? null : JSON.stringify({ ...(JSON.parse(child) as Child), foreign: true });
+/** A lock is not the copy's either: where it is held at the point of the fork, it is asked for again. */
+function foreign({ kind, child }: Pick<CopiedRow, "kind" | "child">): string | null {
+  if (child === null) return null;
+  const released = kind === "lock" ? { released: true } : {};
+  return JSON.stringify({ ...(JSON.parse(child) as Child), foreign: true, ...released });
 }

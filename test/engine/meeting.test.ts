@@ -151,3 +151,35 @@ test("an update that a rewind gives back does not wait for a step of the next ex
   await cluster.run();
   expect(instance.output()).toEqual([0]);
 });
+
+test("a fork out of a section waits for its locks, and neither side releases the other's", async () => {
+  const tally = entity("Tally", {
+    initial: () => 0,
+    operations: { add: (ctx, n: number) => (ctx.state += n) },
+  });
+  const locking = workflow("Locking", async (ctx) => {
+    await using _lock = await ctx.lock(ctx.entity(tally, "a"), ctx.entity(tally, "b"));
+    await ctx.entity(tally, "a").add(1);
+    await ctx.waitForEvent("go");
+    return ctx.entity(tally, "b").add(1);
+  });
+  const cluster = new Cluster({ workflows: [locking], entities: [tally] });
+  const source = await cluster.start(locking);
+  await cluster.advance("1 minute");
+  const lockedBy = () => cluster.object("Tally/a").entity.state("Tally", "a").lockedBy;
+  expect(lockedBy()).toBe(source.id);
+  const fork = source.fork();
+  fork.send("go");
+  await cluster.advance("10 minutes"); // the entity has asked its holder meanwhile
+  expect(fork.document()).toMatchObject({ status: "Running", waitingFor: [{ kind: "lock" }] });
+  const cut = source.fork();
+  await cluster.advance("1 minute");
+  cut.terminate();
+  await cluster.advance("1 minute");
+  expect(lockedBy()).toBe(source.id);
+  source.send("go");
+  await cluster.advance("10 minutes");
+  expect([source.output(), fork.output()]).toEqual([1, 2]);
+  expect(cluster.entity(tally, "a").state()).toBe(1); // the fork has the first step from its source
+  expect(lockedBy()).toBeUndefined();
+});
