@@ -23,7 +23,7 @@ export function withForks(scenario: Scenario, random: Random): Scenario {
 }
 
 function tellsItsExecution(program: Program): boolean {
-  if (program.kind === "send" || program.kind === "entity") return true;
+  if (["send", "entity", "section"].includes(program.kind)) return true;
   if ("part" in program) return tellsItsExecution(program.part);
   return "parts" in program && program.parts.some(tellsItsExecution);
 }
