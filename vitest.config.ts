@@ -14,6 +14,8 @@ export default defineConfig({
           name: "node",
           include: ["test/**/*.test.ts"],
           exclude: ["test/workerd/**"],
+          // The files share no state but `pace` of the simulation; a process for each would take longer than most tests.
+          isolate: false,
           testTimeout: 30_000,
         },
       },

@@ -95,12 +95,12 @@ export const runAgent = workflow(
     const { mostTurns, mostTokens, mostCharacters, earlier } = input;
     const messages: Message[] = [...(earlier?.messages ?? begun(input))];
     let [turn, tokens] = [earlier?.turns ?? 0, earlier?.tokens ?? 0];
-    let tools: readonly string[] = [];
-    const show = () => {
+    const show = (doing: "asks" | "uses tools" | "done", tools: readonly string[] = []) => {
       const waiting = person.waiting().map(({ id }) => id);
-      ctx.setStatus({ doing: tools.length > 0 ? "uses tools" : "asks", turn, tools, waiting });
+      ctx.setStatus({ doing, turn, tools, waiting });
     };
-    const person = approvals(ctx, { ...input, changed: show });
+    let used: readonly string[] = [];
+    const person = approvals(ctx, { ...input, changed: () => show("uses tools", used) });
     const said = listening(ctx);
     ctx.handle("conversation", { readOnly: true }, () => ({ messages, waiting: person.waiting() }));
 
@@ -112,8 +112,7 @@ export const runAgent = workflow(
         return ctx.continueAsNew({ ...input, earlier: { messages: left, turns: turn, tokens } });
       }
       turn++;
-      tools = [];
-      show();
+      show("asks");
       const last = turn >= mostTurns;
       if (last) said.close();
       const request = {
@@ -125,22 +124,22 @@ export const runAgent = workflow(
       const { checked, ...answer } = await ctx.run("ask model", ask, asking);
       const { content, calls, model } = answer;
       tokens += answer.tokens ?? guessedTokens(messages, answer);
-      const used = { answer: content, model, turns: turn, tokens };
-      if (calls.length === 0 && said.isEmpty()) {
-        messages.push({ role: "assistant", content });
-        return { outcome: answer.cutShort ? "cut short" : "answered", ...used };
-      }
-      if (last || tokens >= mostTokens) {
-        messages.push({ role: "assistant", content }); // without its calls: they have no results
-        return { outcome: last ? "out of turns" : "out of tokens", ...used };
-      }
+      const end = (outcome: AgentReport["outcome"]): AgentReport => {
+        messages.push({ role: "assistant", content }); // without calls, which have no results
+        show("done");
+        return { outcome, answer: content, model, turns: turn, tokens };
+      };
+      if (calls.length === 0 && said.isEmpty())
+        return end(answer.cutShort ? "cut short" : "answered");
+      if (last) return end("out of turns");
+      if (tokens >= mostTokens) return end("out of tokens");
       if (calls.length === 0) {
         messages.push({ role: "assistant", content }); // and somebody has said something meanwhile
         continue;
       }
       messages.push({ role: "assistant", content, tool_calls: [...calls] });
-      tools = calls.map((call) => call.function.name);
-      show();
+      used = calls.map((call) => call.function.name);
+      show("uses tools", used);
       const using = calls.map((call) => resultOf(ctx, call, checked[call.id], person.decided));
       for (const [index, result] of (await Promise.all(using)).entries()) {
         const tool_call_id = calls[index]?.id ?? "";

@@ -1,6 +1,7 @@
 import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { expect, test, vi } from "vitest";
 import { get, history, send, start, stubOf } from "./fixture/client.ts";
+import { kill } from "./fixture/kill.ts";
 import { ledger } from "./fixture/ledger.ts";
 
 /** Reads the ledger, not the instance: nothing here may wake it. */
@@ -32,7 +33,7 @@ test("what was recorded comes back exactly: dates, maps, falsy values, a failure
     );
   });
   const before = ledger.of("faithful");
-  await abortAllDurableObjects();
+  await kill(stubOf("faithful"));
   await send("faithful", "go on", null);
   const document = await get("faithful", 10);
   expect(document.status).toBe("Completed");
@@ -71,7 +72,7 @@ test("an object that dies while a schema looks at an event asks it again, and ta
   await send("picky", "order", { amount: 500, at: "2026-01-31T00:00:00Z" });
   await send("picky", "order", { amount: 5, at: "2026-01-31T00:00:00Z" });
   await untilNoted("picky", "looks at 500");
-  await abortAllDurableObjects();
+  await kill(stubOf("picky"));
   const looks = ledger.of("picky").length;
   ledger.note("picky", "let go");
   const output = { amount: 5, at: "2026-01-31T00:00:00.000Z" };
@@ -103,7 +104,7 @@ test("what a race has cancelled stays cancelled, and a map goes on, in a new obj
   await send("cancelling", "answer", "yes");
   await untilNoted("cancelling", "endless told CANCELLED");
   await untilNoted("cancelling", "item 3");
-  await abortAllDurableObjects();
+  await kill(stubOf("cancelling"));
   await untilNoted("cancelling", "item 8");
   await vi.waitFor(async () => {
     expect((await get("cancelling")).waitingFor).toMatchObject([{ kind: "event", name: "answer" }]);

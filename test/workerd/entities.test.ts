@@ -1,6 +1,7 @@
 import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { expect, test, vi } from "vitest";
-import { call, entityStubOf, get, history, start } from "./fixture/client.ts";
+import { call, entityStubOf, get, history, start, stubOf } from "./fixture/client.ts";
+import { kill } from "./fixture/kill.ts";
 import { ledger } from "./fixture/ledger.ts";
 
 const SOON = { timeout: 10_000, interval: 10 };
@@ -62,7 +63,7 @@ test("thirty workflows that add to one counter add up exactly over hard aborts",
   await Promise.all(ids.map((id, index) => start("Adding", id, index)));
   for (let aborts = 0; aborts < 4; aborts++) {
     await new Promise((resolve) => setTimeout(resolve, 40));
-    await abortAllDurableObjects();
+    await kill(entityStubOf("Tally/shared"), ...ids.map(stubOf));
   }
   await vi.waitFor(async () => {
     for (const id of ids) expect((await get(id)).status).toBe("Completed");

@@ -1,9 +1,10 @@
 /** The largest values on every way through the system, of which an RPC would carry one at most. */
-import { abortAllDurableObjects, runInDurableObject } from "cloudflare:test";
+import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, test, vi } from "vitest";
 import { LIMITS } from "../../src/core/limits.ts";
 import type { HistoryPage } from "../../src/index.ts";
 import { call, get, start, stubOf } from "./fixture/client.ts";
+import { kill } from "./fixture/kill.ts";
 import { ledger } from "./fixture/ledger.ts";
 
 /** Each of these writes tens of megabytes to a disk that others use as well. */
@@ -47,7 +48,7 @@ describe.each(Object.entries(LARGEST))("the largest value of %s", (what, value) 
     const started = await start("Largest", id, value);
     expect(same(started.input, value)).toBe(true);
     await vi.waitFor(() => expect(ledger.of(id)).toContain("kept"), UNTIL);
-    await abortAllDurableObjects();
+    await kill(stubOf(id));
     expect((await call(`${path}/events/go`, { body: value })).status).toBe(202);
     const ended = await get(id, 60);
     expect(ended.status).toBe("Completed");

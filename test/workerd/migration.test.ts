@@ -1,8 +1,9 @@
-import { abortAllDurableObjects, applyD1Migrations } from "cloudflare:test";
+import { applyD1Migrations } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, expect, test, vi } from "vitest";
 import type { HistoryPage } from "../../src/index.ts";
-import { call, get, start } from "./fixture/client.ts";
+import { call, get, start, stubOf } from "./fixture/client.ts";
+import { kill } from "./fixture/kill.ts";
 
 const RECORDS = 10_000;
 
@@ -32,7 +33,7 @@ async function killWhen(query: string): Promise<number> {
     },
     { timeout: 15_000, interval: 2 },
   );
-  await abortAllDurableObjects();
+  await kill(stubOf("migration"));
   return seen;
 }
 

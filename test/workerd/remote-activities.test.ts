@@ -1,11 +1,11 @@
 /** Activities with `where: "worker"`: they run in the stateless entrypoint, and behave as any other. */
-import { abortAllDurableObjects } from "cloudflare:test";
 import { expect, test, vi } from "vitest";
 import { type ActivityContext, activity } from "../../src/core/activity.ts";
 import { encode } from "../../src/core/payload.ts";
 import { runRemotely } from "../../src/objects/attempt-channel.ts";
 import type { RemoteCall, RemoteChannel } from "../../src/objects/remote-attempt.ts";
-import { call, get, history, start } from "./fixture/client.ts";
+import { call, get, history, start, stubOf } from "./fixture/client.ts";
+import { kill } from "./fixture/kill.ts";
 import { ledger } from "./fixture/ledger.ts";
 
 test("a result comes back as it was: dates, maps, bigints and undefined", async () => {
@@ -45,7 +45,7 @@ test("it goes on after its last checkpoint when the object dies, and that is no 
     timeout: 10_000,
     interval: 1,
   });
-  await abortAllDurableObjects();
+  await kill(stubOf("heavy-killed"));
   expect(await get("heavy-killed", 20)).toMatchObject({ status: "Completed", output: [4, "4"] });
   const records = ledger.of("heavy-killed").filter((entry) => entry.startsWith("record "));
   expect(new Set(records)).toEqual(new Set(["record 1", "record 2", "record 3", "record 4"]));

@@ -1,6 +1,7 @@
-import { abortAllDurableObjects, runInDurableObject } from "cloudflare:test";
+import { runInDurableObject } from "cloudflare:test";
 import { expect, test, vi } from "vitest";
 import { get, history, send, start, stubOf } from "./fixture/client.ts";
+import { kill } from "./fixture/kill.ts";
 import { ledger } from "./fixture/ledger.ts";
 
 test("events around rounds all arrive in order, through a hard abort in the middle of one", async () => {
@@ -11,13 +12,13 @@ test("events around rounds all arrive in order, through a hard abort in the midd
   expect(second).toMatchObject({ status: "Running", createdAt: first.createdAt });
   expect(second.input).toEqual({ rounds: 2, taken: [1, 2] });
   expect(second.executionId).not.toBe(first.executionId);
-  await abortAllDurableObjects();
+  await kill(stubOf("eternal"));
   await send("eternal", "item", 5);
   const waits = { input: { rounds: 1 }, waitingFor: [{ name: "item", step: "item#2" }] };
   await vi.waitFor(async () => expect(await get("eternal")).toMatchObject(waits), {
     timeout: 10_000,
   });
-  await abortAllDurableObjects();
+  await kill(stubOf("eternal"));
   await send("eternal", "item", 6);
   const end = await get("eternal", 10);
   expect(end).toMatchObject({ status: "Completed", output: [1, 2, 3, 4, 5, 6] });

@@ -272,7 +272,12 @@ describe("a tool that a person must allow", () => {
     await web.run();
     expect(web.effects.map(({ what }) => what)).toEqual(["sent hello"]);
     expect(instance.output().answer).toBe("send_message: sent");
-    expect(instance.document().customStatus).toMatchObject({ waiting: [] });
+    expect(instance.document().customStatus).toEqual({
+      doing: "done",
+      turn: 2,
+      tools: [],
+      waiting: [],
+    });
     expect(await instance.call("conversation")).toMatchObject({ waiting: [] });
   });
 
