@@ -17,7 +17,7 @@
  */
 import type { AnyActivity } from "./activity.ts";
 import { type Compensation, Compensations } from "./compensation.ts";
-import { WaymarkError } from "./errors.ts";
+import { isUnreadable, WaymarkError } from "./errors.ts";
 import {
   ActivityFailedError,
   CancelledError,
@@ -337,7 +337,7 @@ export class Driver {
     }
     this.#noteStraying();
     const identity = options.identity ?? this.#identify(options.name, options.key);
-    const divergence = this.#compare(identity, options);
+    const divergence = this.#compared(identity, options);
     if (divergence !== undefined) {
       this.#divergence = divergence;
       return new Promise(() => {});
@@ -400,6 +400,16 @@ export class Driver {
     }
     this.#keyed.add(identity);
     return identity;
+  }
+
+  /** What is recorded and cannot be read stops the execution, and is none of its code's failures. */
+  #compared(identity: StepIdentity, asked: AskOptions): WaymarkError | undefined {
+    try {
+      return this.#compare(identity, asked);
+    } catch (error) {
+      if (isUnreadable(error)) return error;
+      throw error;
+    }
   }
 
   #compare(identity: StepIdentity, asked: AskOptions): WaymarkError | undefined {

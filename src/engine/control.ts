@@ -112,7 +112,7 @@ export class Control {
     const workflow = engine.registry.find(row.workflow, row.version);
     if (workflow === undefined) throw versionMissing(row);
     const { status, error } = row;
-    const request = { to, reason: null, from: unwound(row) ?? { status, error } };
+    const request = { to, reason: null, from: unwound(engine, row) ?? { status, error } };
     const plan = await planRewind(engine, row, workflow, request).catch((problem: unknown) => {
       checkRewindable(engine, presentRow(engine, id), to); // what was read may have gone meanwhile
       throw problem;
@@ -185,7 +185,11 @@ export function rewindInstance(
   const status = startedAt === null && round === 1 ? "Pending" : "Running";
   const due = Math.max(at, row.due ?? at); // of one that was to start later
   const { to, reason } = asked;
-  const request: RewindRequest = { to, reason, from: unwound(row) ?? { status: ended, error } };
+  const request: RewindRequest = {
+    to,
+    reason,
+    from: unwound(engine, row) ?? { status: ended, error },
+  };
   const rewind = JSON.stringify(request);
   engine.rewinds.forgetUnheardCancel();
   engine.instance.setRewinding({ status, due, updatedAt: at, rewind });
@@ -194,8 +198,10 @@ export function rewindInstance(
 }
 
 /** How an execution had ended whose rewind was asked for, and never carried out: it was ended again before. */
-const unwound = ({ rewind }: InstanceRow): RewindRequest["from"] | undefined =>
-  rewind === null ? undefined : (JSON.parse(rewind) as RewindRequest).from;
+const unwound = (engine: Engine, { rewind }: InstanceRow): RewindRequest["from"] | undefined =>
+  rewind === null
+    ? undefined
+    : (JSON.parse(engine.instance.openRewind(rewind)) as RewindRequest).from;
 
 /** Asks the code to end. One that has not begun has nothing to clean up, and ends at once. */
 export function cancelInstance(engine: Engine, row: InstanceRow, reason: string): void {

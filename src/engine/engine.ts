@@ -10,7 +10,7 @@
  * would have to be read together all the same.
  */
 import { isTerminal } from "../core/documents.ts";
-import { WaymarkError } from "../core/errors.ts";
+import { isUnreadable, WaymarkError } from "../core/errors.ts";
 import {
   encodeFailure,
   engineFailure,
@@ -252,7 +252,9 @@ export class Engine {
     if (this.#wanted !== null && this.#wanted <= this.host.now()) this.#wanted = null;
     if (alarm.scheduledAt !== undefined) this.host.alarmFired(alarm.scheduledAt);
     this.#turn = this.#run(alarm.retries, uncovered)
-      .catch((error: unknown) => this.#recover(error))
+      .catch((error: unknown) => {
+        if (!this.#waitsForKey(error)) this.#recover(error);
+      })
       .finally(() => {
         this.#turn = null;
       });
@@ -496,7 +498,7 @@ export class Engine {
 
   /** Carries out a rewind that was asked for, unless another request has come meanwhile. */
   async #rewind({ rewinding: row, workflow }: Rewinding): Promise<void> {
-    const request = JSON.parse(row.rewind ?? "null") as RewindRequest;
+    const request = JSON.parse(this.instance.openRewind(row.rewind ?? "null")) as RewindRequest;
     try {
       const plan = await planRewind(this, row, workflow, request, this.#undisturbed());
       if (!this.#rewindsStill(row)) return;
@@ -632,7 +634,14 @@ export class Engine {
     const now = this.host.now();
     const { suspensions, due } = nextLook(row, now);
     const failure = engineFailure(error);
-    this.instance.setSuspended({ error: encodeFailure(failure), due, suspensions, at: now });
+    const inClear = isUnreadable(error);
+    this.instance.setSuspended({
+      error: encodeFailure(failure),
+      inClear,
+      due,
+      suspensions,
+      at: now,
+    });
     const reporter = this.#execution?.reporter ?? this.#reporter(row);
     // Its attempts are stopped here. Where there are none, the marks are of such as were lost.
     if (this.#execution !== null) this.steps.unmark(now);
@@ -640,6 +649,22 @@ export class Engine {
     this.#setAlarm(due);
     reporter.instance("instance.suspended", told(failure));
     this.#afterCommit(reporter);
+  }
+
+  /**
+   * What is stored cannot be read, or nothing can be written, for want of a key: that is no failure of the code, and
+   * passes. Returns whether it was that.
+   */
+  #waitsForKey(error: unknown): boolean {
+    if (!isUnreadable(error)) return false;
+    try {
+      const row = this.instance.read();
+      if (row === undefined || isTerminal(row.status) || row.heldAt !== null) return false;
+      this.#suspend(row, error);
+      return true;
+    } catch {
+      return false; // it is looked at again all the same
+    }
   }
 
   /** The engine or its storage has failed: forgets its memory, and comes back to the rows later. */

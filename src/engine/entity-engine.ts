@@ -231,6 +231,8 @@ export class EntityEngine {
         this.#end(entity, row, { ok: false, failure: lost(row.attempt) });
         return;
       }
+      store.input(row.id); // what cannot be read is not marked: no try of it has begun
+      store.state();
       store.mark(row.id, row.attempt + 1);
       this.#setAlarm(host.now() + LOST_MILLIS);
       await host.committed();

@@ -162,7 +162,8 @@ export class Execution {
     const parent = row.parent === null ? null : (JSON.parse(row.parent) as ParentReference);
     const identity = { instanceId, executionId, parent, version, stages };
     const ctx = createContext(this.driver, identity, requestPerformer(host));
-    this.driver.start(() => workflow.run(ctx, decode(textOf(row.input))), workflow.name);
+    const input = textOf(row.input); // here, and not in the code: what cannot be read is not its failure
+    this.driver.start(() => workflow.run(ctx, decode(input)), workflow.name);
   }
 
   /** Takes a stored event that nobody waits for yet. */

@@ -88,6 +88,8 @@ export class Runner implements AttemptOwner {
     const { host } = this.#options;
     const request = step.ask.request as ActivityRequest;
     const now = host.now();
+    // Read before it begins: what cannot be read is no failure of an attempt.
+    const undone = request.undoes && this.#undone(request.undoes);
     step.startedAt ??= now;
     step.due = null;
     step.leaving = null;
@@ -95,18 +97,22 @@ export class Runner implements AttemptOwner {
     step.attempt = attempt;
     this.#live.set(attempt, step);
     this.#options.reporter.attemptStarted(attempt);
-    this.#call(step, attempt, request).then(
+    this.#call(step, attempt, request, undone).then(
       (value) => this.#arrive(step, attempt, { ok: true, value }),
       (error: unknown) => this.#arrive(step, attempt, { ok: false, error }),
     );
   }
 
   /** Whatever goes wrong here is the attempt's failure, not the turn's (W4). */
-  async #call(step: OpenStep, attempt: Attempt, request: ActivityRequest): Promise<unknown> {
+  async #call(
+    step: OpenStep,
+    attempt: Attempt,
+    request: ActivityRequest,
+    undone: UndoneStep | undefined,
+  ): Promise<unknown> {
     const { host } = this.#options;
     const { input } = step.ask;
-    const { undoes } = request;
-    const given = undoes ? this.#undone(undoes) : input === null ? undefined : decode(input);
+    const given = undone ?? (input === null ? undefined : decode(input));
     const value = request.stageStatus === null ? given : attempt.status;
     return host.runActivity(request.activity, value, attempt.context(host.env));
   }

@@ -13,7 +13,8 @@ import {
   type StepState,
   type WaitingFor,
 } from "../core/documents.ts";
-import { decodeFailure } from "../core/failure.ts";
+import { isUnreadable, type WaymarkError } from "../core/errors.ts";
+import { decodeFailure, engineFailure, type Failure } from "../core/failure.ts";
 import { isRefused } from "../core/history.ts";
 import { LIMITS } from "../core/limits.ts";
 import { nameOf } from "../core/names.ts";
@@ -47,7 +48,7 @@ export function instanceDocument(
     status: row.status,
     input: shown(row.input),
     output: shown(row.output),
-    error: row.error === null ? null : decodeFailure(row.error),
+    error: shownFailure(row.error),
     customStatus: shown(row.customStatus),
     activityStatus:
       reached?.attempt?.status ??
@@ -186,14 +187,33 @@ export function historyItem(row: StepRow): HistoryItem {
     due: row.state === "cancelled" ? null : isoOrNull(row.due),
     input: shown(row.input),
     result: shown(row.result),
-    error: row.failure === null ? null : decodeFailure(textOf(row.failure)),
+    error: shownFailure(row.failure),
     activityStatus: row.kind === "activity" ? rowStatus(row) : null,
     progress: shown(row.progress),
   };
 }
 
+/** What cannot be read says so in its place. */
 function shown(text: StoredText | null | undefined): Json {
-  return text === null || text === undefined ? null : toJson(decode(textOf(text)));
+  if (text === null || text === undefined) return null;
+  return readable<Json>(
+    () => toJson(decode(textOf(text))),
+    ({ code }) => ({ $unreadable: code }),
+  );
+}
+
+function shownFailure(failure: StoredText | null): Failure | null {
+  if (failure === null) return null;
+  return readable(() => decodeFailure(textOf(failure)), engineFailure);
+}
+
+function readable<Value>(read: () => Value, otherwise: (error: WaymarkError) => Value): Value {
+  try {
+    return read();
+  } catch (error) {
+    if (isUnreadable(error)) return otherwise(error);
+    throw error;
+  }
 }
 
 const iso = (at: number): string => new Date(at).toISOString();

@@ -134,7 +134,7 @@ export class EntityStore {
   /** The state as it is stored; null where there is none. */
   state(): Encoded | null {
     const cell = this.#stateCell();
-    return cell === null ? null : this.#parts.read(cell);
+    return cell === null ? null : this.#parts.read(cell, "entity.state");
   }
 
   #stateCell(): Cell | null {
@@ -144,7 +144,7 @@ export class EntityStore {
 
   setState(state: Encoded, at: number): void {
     this.#forgetState();
-    this.#sql.run(UPDATE_STATE, this.#parts.write(state), at);
+    this.#sql.run(UPDATE_STATE, this.#parts.write(state, "entity.state"), at);
     this.#row = undefined;
   }
 
@@ -175,7 +175,7 @@ export class EntityStore {
   add({ operation, input, caller, token, idempotency, due, at }: NewOperation): number {
     const { count, bytes } = this.queue();
     this.#queue = { count: count + 1, bytes: bytes + byteLength(input) };
-    const cell = this.#parts.write(input);
+    const cell = this.#parts.write(input, "operation.input");
     const bindings = [operation, cell, caller, token, idempotency, due, at];
     return this.#sql.all<{ id: number }>(INSERT_OPERATION, ...bindings)[0]?.id ?? 0;
   }
@@ -193,7 +193,8 @@ export class EntityStore {
   }
 
   input(id: number): Encoded {
-    return this.#parts.read(this.#sql.all<{ input: Cell }>(SELECT_INPUT, id)[0]?.input ?? "");
+    const [row] = this.#sql.all<{ input: Cell }>(SELECT_INPUT, id);
+    return this.#parts.read(row?.input ?? "", "operation.input");
   }
 
   /** Notes that a try begins which may take the object with it. */

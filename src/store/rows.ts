@@ -37,7 +37,7 @@ export interface InstanceRow {
   readonly completedAt: number | null;
   /** Which round of its life this execution is, from 1: each `continueAsNew` begins another. */
   readonly round: number;
-  /** A rewind that the next turn is to carry out, as JSON; null where none is asked for. */
+  /** A rewind that the next turn is to carry out, as it is stored; null where none is asked for. */
   readonly rewind: string | null;
   /** How many rewinds of this instance's executions were carried out since it was started. */
   readonly rewinds: number;

@@ -172,7 +172,7 @@ export class StepStore {
   constructor(sql: Sql, parts: PartStore = new PartStore(sql)) {
     this.#sql = sql;
     this.#parts = parts;
-    this.#distant = new DistantCells(sql, parts, CELLS);
+    this.#distant = new DistantCells(sql, parts, "step", CELLS);
     this.updates = new UpdateStore(sql, parts);
   }
 
@@ -261,9 +261,9 @@ export class StepStore {
       row.asked,
       row.attempt,
       row.due,
-      this.#cell(row.input),
-      this.#cell(row.result),
-      row.failure,
+      this.#cell(row.input, "input"),
+      this.#cell(row.result, "result"),
+      this.#sealed(row.failure),
       row.lastProcessedId,
       row.progress,
       row.child,
@@ -273,15 +273,21 @@ export class StepStore {
     return inserted?.id ?? 0;
   }
 
-  #cell(text: Encoded | null): string | null {
-    return text === null ? null : this.#parts.write(text);
+  /** What an event was sent as is moved between columns, and sealed as a result in each. */
+  #cell(text: Encoded | null, column: "input" | "result"): string | null {
+    return text === null ? null : this.#parts.write(text, `step.${column}`);
+  }
+
+  #sealed(failure: string | null): string | null {
+    return failure === null ? null : this.#sql.cipher.seal(failure, "step.failure");
   }
 
   end(step: StepEnd): void {
     const { id, seq, state, attempt, failure, lastProcessedId, at } = step;
     this.#forget(RESULT_OF_ONE, id); // an answer that had arrived
-    const result = this.#cell(step.result);
-    this.#sql.run(UPDATE_END, seq, state, attempt, result, failure, lastProcessedId, at, id);
+    const result = this.#cell(step.result, "result");
+    const sealed = this.#sealed(failure);
+    this.#sql.run(UPDATE_END, seq, state, attempt, result, sealed, lastProcessedId, at, id);
   }
 
   /** Notes an attempt: `running` as a careful turn's mark, `open` with a due for the next one. */
@@ -290,7 +296,7 @@ export class StepStore {
     attempt: Pick<NewStepRow, "state" | "attempt" | "due" | "failure" | "at">,
   ): void {
     const { state, attempt: count, due, failure, at } = attempt;
-    this.#sql.run(UPDATE_ATTEMPT, state, count, due, failure, at, id);
+    this.#sql.run(UPDATE_ATTEMPT, state, count, due, this.#sealed(failure), at, id);
   }
 
   /** Notes how far an attempt came; if that is further than before, it is no longer marked. */
@@ -328,14 +334,15 @@ export class StepStore {
   takeEvent(event: { id: number; payload: StoredText }, wait: EndedWait): void {
     const { seq, step, asked, input, startedAt, at, made } = wait;
     this.#leaves(event.payload);
-    this.#sql.run(TAKE_EVENT, seq, step, asked, input, startedAt, at, event.id);
-    if (made !== null) this.#sql.run(SET_MADE, this.#cell(made), event.id);
+    const cell = this.#cell(input, "input");
+    this.#sql.run(TAKE_EVENT, seq, step, asked, cell, startedAt, at, event.id);
+    if (made !== null) this.#sql.run(SET_MADE, this.#cell(made, "result"), event.id);
   }
 
   /** Keeps a buffered event as one that did not fit; of those the newest are kept. */
   refuseEvent(event: { id: number; payload: StoredText }, failure: string, at: number): void {
     this.#leaves(event.payload);
-    this.#sql.run(REFUSE_EVENT, failure, at, event.id);
+    this.#sql.run(REFUSE_EVENT, this.#sealed(failure), at, event.id);
     this.#forget(SPLIT_OF_OLD_REFUSED, LIMITS.refusedEvents);
     this.#sql.run(FORGET_REFUSED, LIMITS.refusedEvents);
   }
@@ -368,12 +375,12 @@ export class StepStore {
   setArrived(id: number, arrived: Pick<NewStepRow, "result" | "failure" | "at">): void {
     const { result, failure, at } = arrived;
     this.#forget(RESULT_OF_ONE, id); // one before it, where changed code has begun the step again
-    this.#sql.run(UPDATE_ARRIVED, this.#cell(result), failure, at, id);
+    this.#sql.run(UPDATE_ARRIVED, this.#cell(result, "result"), this.#sealed(failure), at, id);
   }
 
   /** Keeps why an event was not sent, or a child not started, that its execution has not waited for. */
   noteUnsent(step: StepIdentity, failure: string): void {
-    this.#sql.run(NOTE_UNSENT, failure, step);
+    this.#sql.run(NOTE_UNSENT, this.#sealed(failure), step);
   }
 
   /** Keeps an entity's answer to a call that was cancelled, or ended with its execution: a rewind may open it again. */
@@ -384,7 +391,7 @@ export class StepStore {
   ): boolean {
     const [row] = this.#sql.all<{ id: number }>(SELECT_UNANSWERED, step, attempt, redo);
     if (row === undefined) return false;
-    this.#sql.run(KEEP_LATE, this.#cell(result), failure, row.id);
+    this.#sql.run(KEEP_LATE, this.#cell(result, "result"), this.#sealed(failure), row.id);
     return true;
   }
 

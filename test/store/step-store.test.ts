@@ -391,6 +391,7 @@ describe("large texts", () => {
 test("rows without a large text cost no statement more than they are", () => {
   const statements: string[] = [];
   const watched = {
+    cipher: sql.cipher,
     all: <Row>(statement: string, ...bindings: SqlValue[]): Row[] => {
       statements.push(statement);
       return sql.all<Row>(statement, ...bindings);
