@@ -90,6 +90,8 @@ export interface AskOptions {
   readonly signal?: AbortSignal | undefined;
   /** Undoes it, should the execution fail. */
   readonly undo?: AnyActivity | undefined;
+  /** Its payloads are not shown. */
+  readonly sensitive?: boolean | undefined;
   /** That of an undo, which follows from the step that it undoes. */
   readonly identity?: StepIdentity;
 }
@@ -109,6 +111,8 @@ export class Driver {
   readonly #signals = new Signals((step) => this.#cancel(step));
   #asked: Ask[] = [];
   #cancelled: StepIdentity[] = [];
+  /** What an undo of one gets is sensitive as well. */
+  readonly #sensitive = new Set<StepIdentity>();
   readonly #byRequest = new Set<StepIdentity>();
   #ordinal = 0;
   #now: number;
@@ -219,7 +223,9 @@ export class Driver {
       const { retry = {}, timeout } = undo.options;
       const attempts = { activity: undo, retry, timeout, stageStatus: null, undoes };
       const request = { kind: "activity", ...attempts } as const;
-      return this.ask({ name: identity, key: undefined, input: null, request, identity });
+      const sensitive = undo.options.sensitive || this.#sensitive.has(undoes.step);
+      const undone = { name: identity, key: undefined, input: null, request, identity };
+      return this.ask({ ...undone, sensitive });
     };
     void this.#compensations.run(error, ask).then((end) => {
       this.#end ??= { ok: false, error: end };
@@ -345,7 +351,13 @@ export class Driver {
     const { input, request, signal, undo } = options;
     const undoable = undo !== undefined && !this.#compensating;
     const asked = { identity, ordinal: ++this.#ordinal, input, request };
-    this.#asked.push(undoable ? { ...asked, undoable } : asked);
+    const sensitive = options.sensitive === true;
+    if (sensitive) this.#sensitive.add(identity);
+    this.#asked.push({
+      ...asked,
+      ...(undoable ? { undoable } : {}),
+      ...(sensitive ? { sensitive } : {}),
+    });
     if (undoable) {
       const begun = this.#options.recorded(identity) !== undefined;
       this.#compensations.addUndo(identity, undo, input, begun);
@@ -419,9 +431,8 @@ export class Driver {
     const differs =
       recorded.kind !== kind
         ? `is recorded as ${recorded.kind}, and the code asks for ${kind}`
-        : asked.key === undefined && !isSame(recorded.input, asked.input)
-          ? `is recorded with the input ${excerpt(recorded.input)}, ` +
-            `and the code asks for it with ${excerpt(asked.input)}`
+        : asked.key === undefined && !recorded.withheld && !isSame(recorded.input, asked.input)
+          ? inputsDiffer(recorded, asked)
           : undefined;
     if (differs === undefined) return undefined;
     return new WaymarkError(
@@ -649,6 +660,16 @@ function failureError(
 
 const isSame = (recorded: StoredText | null, asked: Encoded | null): boolean =>
   recorded === asked || (recorded !== null && textOf(recorded) === asked);
+
+function inputsDiffer(recorded: RecordedStep, asked: AskOptions): string {
+  if (recorded.sensitive || asked.sensitive) {
+    return "is recorded with another input than the code asks for it with (both are sensitive)";
+  }
+  return (
+    `is recorded with the input ${excerpt(recorded.input)}, ` +
+    `and the code asks for it with ${excerpt(asked.input)}`
+  );
+}
 
 function excerpt(input: StoredText | null): string {
   if (input === null) return "nothing";

@@ -21,6 +21,8 @@ export interface StoredStep {
   /** A failure as JSON. */
   readonly failure: string | null;
   readonly at: number;
+  /** It is sensitive: input and result are left out, and what its failure says. */
+  readonly sensitive?: boolean;
 }
 
 /** A whole execution: all that a replay needs, and how it stood when it was exported. */
@@ -39,6 +41,8 @@ export interface StoredHistory {
   readonly startedAt: number | null;
   /** Whose child it is; left out in histories that were exported before there were children. */
   readonly parent?: ParentReference | null;
+  /** Input and output are left out: they are sensitive. */
+  readonly sensitive?: boolean;
   /** In any order: `seq` says in which they were delivered. */
   readonly steps: readonly StoredStep[];
 }
@@ -63,7 +67,7 @@ export const isStep = (row: Pick<StoredStep, "seq" | "state">): boolean =>
   row.state !== "buffered" && !isRefused(row);
 
 /** A step that has ended, as memory holds it. */
-type EndedStep = Omit<StoredStep, "seq" | "input" | "result" | "failure"> & {
+type EndedStep = Omit<StoredStep, "seq" | "input" | "result" | "failure" | "sensitive"> & {
   readonly seq: number;
   readonly input: StoredText | null;
   readonly result: StoredText | null;

@@ -86,7 +86,7 @@ export class Commands {
         return { created: false, document: this.#document(existing) };
       }
       if (existing !== undefined) checkReplaceable(existing, command.onConflict);
-      const row = newInstance(command, this.#engine.host);
+      const row = newInstance(command, this.#engine.host, this.#engine.registry);
       if (existing === undefined) this.#engine.tombstone.clear();
       else this.#engine.forsake(existing, replaced(existing));
       this.#engine.instance.write(row);

@@ -46,7 +46,7 @@ export interface PurgeOptions {
 }
 
 /** What an instance's execution was started with, as it is stored. */
-export type GivenExecution = Pick<NewExecution, "workflow" | "input" | "tags">;
+export type GivenExecution = Pick<NewExecution, "workflow" | "input" | "tags" | "sensitive">;
 
 export class Control {
   readonly #engine: Engine;
@@ -123,12 +123,20 @@ export class Control {
   restart(id: string, { reason, idempotency }: ControlCommand): InstanceDocument {
     const engine = this.#engine;
     return this.#once(id, idempotency, (row) => {
-      const { workflow, tags, input } = givenOf(row);
+      const { workflow, tags, input, sensitive } = givenOf(row);
       const latest = engine.registry.latest(workflow);
       if (latest === undefined) throw notRegistered(workflow);
       const parent = row.parent === null ? null : JSON.parse(row.parent);
-      const next = { id: row.id, workflow, version: latest.version, input, tags, parent };
-      const fresh = newInstance(next, engine.host);
+      const next = {
+        id: row.id,
+        workflow,
+        version: latest.version,
+        input,
+        tags,
+        parent,
+        sensitive,
+      };
+      const fresh = newInstance(next, engine.host, engine.registry);
       engine.tell(row, "instance.restarted", reason === null ? {} : { reason });
       engine.forsake(row, null);
       engine.instance.write(fresh);
@@ -246,10 +254,11 @@ export function terminateInstance(
   engine.end(row, { status: "Terminated", output: null, error, at }, { reason: message });
 }
 
-const givenOf = ({ workflow, input, tags }: InstanceRow): GivenExecution => ({
+const givenOf = ({ workflow, input, tags, sensitive }: InstanceRow): GivenExecution => ({
   workflow,
   input: textOf(input),
   tags: JSON.parse(tags),
+  sensitive: sensitive === 1,
 });
 
 function notRegistered(workflow: string): WaymarkError {

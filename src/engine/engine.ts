@@ -22,6 +22,7 @@ import { LIMITS } from "../core/limits.ts";
 import type { LogFields } from "../core/log.ts";
 import type { StepIdentity } from "../core/names.ts";
 import { ENCODED_UNDEFINED, type Encoded, encode } from "../core/payload.ts";
+import { asSensitive } from "../core/sensitive.ts";
 import type { Continuation } from "../core/step.ts";
 import type { AnyWorkflow, Registry } from "../core/workflow.ts";
 import { InboxStore } from "../store/inbox-store.ts";
@@ -623,10 +624,17 @@ export class Engine {
       return;
     }
     const asked = isCancelRequest(output.error) || output.error instanceof TerminatedError;
-    const failure = asked ? engineFailure(output.error as WaymarkError) : toFailure(output.error);
+    const secret = row.sensitive === 1 || this.#hides(row);
+    const failure = asked
+      ? engineFailure(output.error as WaymarkError)
+      : asSensitive(toFailure(output.error), secret);
     const error = encodeFailure(failure);
     const status = asked ? "Terminated" : "Failed";
     this.end(row, { status, output: null, error, at }, told(failure));
+  }
+
+  #hides({ workflow, version }: InstanceRow): boolean {
+    return this.registry.find(workflow, version)?.options.sensitive === true;
   }
 
   /** Nothing is lost, nothing is guessed (W7): it waits for code that fits, and looks now and then. */

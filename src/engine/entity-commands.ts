@@ -8,6 +8,7 @@ import type { EntityDocument } from "../core/entity-document.ts";
 import { WaymarkError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { decode, type Encoded, toJson } from "../core/payload.ts";
+import { HIDDEN } from "../core/sensitive.ts";
 import { byteLength } from "../core/stored-text.ts";
 import type { NewOperation } from "../store/entity-store.ts";
 import { keepPending, keptOutcome } from "./entity-answers.ts";
@@ -96,7 +97,8 @@ export class EntityCommands {
   state(name: string, key: string): EntityDocument {
     const { store, entities } = this.#engine;
     this.#engine.requested();
-    if (entities.find(name) === undefined) throw unknown(name);
+    const definition = entities.find(name);
+    if (definition === undefined) throw unknown(name);
     const row = store.read();
     const state = row?.present ? store.state() : null;
     if (row === undefined || state === null) {
@@ -105,7 +107,7 @@ export class EntityCommands {
     return {
       entity: name,
       key,
-      state: toJson(decode(state)),
+      state: definition.sensitive || row.sensitive ? HIDDEN : toJson(decode(state)),
       waiting: store.queue().count,
       createdAt: new Date(row.createdAt ?? row.at).toISOString(),
       updatedAt: new Date(row.at).toISOString(),

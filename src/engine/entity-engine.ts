@@ -16,6 +16,7 @@ import { WaymarkError } from "../core/errors.ts";
 import { engineFailure, type Failure, toFailure } from "../core/failure.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { LogFields } from "../core/log.ts";
+import { asSensitive } from "../core/sensitive.ts";
 import type { Registry } from "../core/workflow.ts";
 import { type EntityRow, EntityStore, type OperationRow } from "../store/entity-store.ts";
 import { InboxStore } from "../store/inbox-store.ts";
@@ -286,11 +287,12 @@ export class EntityEngine {
   /** Writes in one go what an operation has come to. */
   #end(entity: EntityRow, row: OperationRow, performed: Performed): void {
     const { host, store } = this;
+    const sensitive = this.entities.find(entity.name)?.sensitive === true;
     const now = host.now();
     if (performed.ok) {
       const { change, messages } = performed;
       if (change === "deleted") store.deleteState(now);
-      else if (change !== "same") store.setState(change.state, now);
+      else if (change !== "same") store.setState(change.state, now, sensitive);
       else if (!entity.present) store.touch(now);
       for (const message of messages) this.#courier.post(message, now);
     } else if (!entity.present) store.touch(now);
@@ -298,7 +300,7 @@ export class EntityEngine {
     this.#own.delete(row.id);
     const answered: Answered = performed.ok
       ? { ok: true, result: performed.result }
-      : { ok: false, failure: performed.failure, final: true };
+      : { ok: false, failure: asSensitive(performed.failure, sensitive), final: true };
     const caller = row.caller === null ? null : (JSON.parse(row.caller) as ParentReference);
     if (caller?.awaited) {
       const content = { kind: "result", parent: caller, outcome: answered } as const;
@@ -306,7 +308,7 @@ export class EntityEngine {
       this.#courier.post({ target: caller.id, executionId, step: null, content }, now);
     }
     keepOutcome(this.keys, row, answered, now);
-    const fields = performed.ok ? {} : told(performed.failure);
+    const fields = answered.ok ? {} : told(answered.failure);
     const event = performed.ok ? "operation.completed" : "operation.failed";
     const ms = now - (row.due ?? row.at);
     this.#lines.push({

@@ -117,7 +117,7 @@ function adopt(
 }
 
 function begin(engine: Engine, id: string, start: StartChild): void {
-  const row = newInstance({ ...start, id }, engine.host);
+  const row = newInstance({ ...start, id }, engine.host, engine.registry);
   engine.instance.write(row);
   engine.begin(row);
 }

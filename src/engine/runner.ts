@@ -18,6 +18,7 @@ import type { LogFields } from "../core/log.ts";
 import { nameOf, type StepIdentity } from "../core/names.ts";
 import { decode, type Encoded, encode } from "../core/payload.ts";
 import { nextAttemptAt } from "../core/retry.ts";
+import { asSensitive } from "../core/sensitive.ts";
 import type { StepRequest, UndoneInput } from "../core/step.ts";
 import { Attempt, type AttemptOutcome, type AttemptOwner, attemptStatus } from "./attempt.ts";
 import type { Breather } from "./breather.ts";
@@ -325,7 +326,8 @@ export class Runner implements AttemptOwner {
   }
 
   #decide(step: OpenStep, error: unknown, now: number): { failure: Failure; due: number | null } {
-    const failure = error instanceof WaymarkError ? ownFailure(error) : toFailure(error);
+    const own = error instanceof WaymarkError ? ownFailure(error) : toFailure(error);
+    const failure = asSensitive(own, step.sensitive);
     const { retry } = step.ask.request as ActivityRequest;
     try {
       const due = nextAttemptAt(retry, {

@@ -15,7 +15,8 @@ const CREATE_ENTITY = `CREATE TABLE IF NOT EXISTS entity (
   sender TEXT NOT NULL,
   state TEXT,
   created_at INTEGER,
-  at INTEGER NOT NULL
+  at INTEGER NOT NULL,
+  sensitive INTEGER NOT NULL DEFAULT 0
 )`;
 const CREATE_OPERATION = `CREATE TABLE IF NOT EXISTS operation (
   id INTEGER PRIMARY KEY,
@@ -30,13 +31,14 @@ const CREATE_OPERATION = `CREATE TABLE IF NOT EXISTS operation (
 )`;
 
 const SELECT_ENTITY = `SELECT name, key, sender, state IS NOT NULL AS present,
-  created_at AS createdAt, at FROM entity`;
+  created_at AS createdAt, at, sensitive FROM entity`;
 const SELECT_STATE = "SELECT state FROM entity";
 const INSERT_ENTITY =
   "INSERT INTO entity (one, name, key, sender, state, created_at, at) VALUES (1, ?, ?, ?, NULL, NULL, ?)";
 const UPDATE_STATE =
-  "UPDATE entity SET state = ?, created_at = COALESCE(created_at, ?2), at = ?2 WHERE one = 1";
-const DELETE_STATE = "UPDATE entity SET state = NULL, created_at = NULL, at = ? WHERE one = 1";
+  "UPDATE entity SET state = ?, created_at = COALESCE(created_at, ?2), at = ?2, sensitive = MAX(sensitive, ?3) WHERE one = 1";
+const DELETE_STATE =
+  "UPDATE entity SET state = NULL, created_at = NULL, at = ?, sensitive = 0 WHERE one = 1";
 const UPDATE_AT = "UPDATE entity SET at = ? WHERE one = 1";
 
 const COLUMNS = `id, operation, caller, token, idempotency, attempt, due, at,
@@ -64,6 +66,8 @@ export interface EntityRow {
   readonly createdAt: number | null;
   /** When its state was written, or the last operation of one without has ended. */
   readonly at: number;
+  /** Its state is not shown: 1, or 0. */
+  readonly sensitive?: number;
 }
 
 /** An operation that waits for its turn. */
@@ -142,9 +146,10 @@ export class EntityStore {
     return this.#sql.all<{ state: Cell | null }>(SELECT_STATE)[0]?.state ?? null;
   }
 
-  setState(state: Encoded, at: number): void {
+  /** @param sensitive whether it is not shown; it stays so until it is deleted */
+  setState(state: Encoded, at: number, sensitive = false): void {
     this.#forgetState();
-    this.#sql.run(UPDATE_STATE, this.#parts.write(state, "entity.state"), at);
+    this.#sql.run(UPDATE_STATE, this.#parts.write(state, "entity.state"), at, sensitive ? 1 : 0);
     this.#row = undefined;
   }
 

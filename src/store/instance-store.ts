@@ -14,11 +14,11 @@ import type { Sql } from "./sql.ts";
 const SELECT_INSTANCE = `SELECT id, execution_id AS executionId, workflow, version, status,
   ${atHand("input")}, ${atHand("output")}, error, tags, parent, due, suspensions, held_at AS heldAt,
   custom_status AS customStatus, created_at AS createdAt, started_at AS startedAt,
-  updated_at AS updatedAt, completed_at AS completedAt, round, rewind, rewinds FROM instance`;
+  updated_at AS updatedAt, completed_at AS completedAt, round, rewind, rewinds, sensitive FROM instance`;
 
 const REPLACE_INSTANCE = `INSERT OR REPLACE INTO instance (one, id, execution_id, workflow, version,
   status, input, output, error, tags, parent, due, suspensions, held_at, custom_status,
-  created_at, started_at, updated_at, completed_at) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  created_at, started_at, updated_at, completed_at, sensitive) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 const SET_RUNNING = `UPDATE instance SET status = 'Running', error = NULL, due = NULL,
   started_at = COALESCE(started_at, ?), updated_at = ?`;
@@ -50,14 +50,15 @@ const SET_REWOUND =
   "UPDATE instance SET rewind = NULL, rewinds = rewinds + 1, custom_status = NULL";
 
 const SET_CONTINUED = `UPDATE instance SET execution_id = ?, version = ?, status = 'Running', input = ?,
-  output = NULL, error = NULL, due = ?, suspensions = 0, started_at = ?, updated_at = ?, round = round + 1`;
+  output = NULL, error = NULL, due = ?, suspensions = 0, started_at = ?, updated_at = ?, round = round + 1,
+  sensitive = MAX(sensitive, ?)`;
 
 const SELECT_CELLS = "SELECT input, output FROM instance";
 
 /** What another execution of the instance begins with; all else of its row stays. */
 export type NextExecution = Pick<
   InstanceRow,
-  "executionId" | "version" | "due" | "startedAt" | "updatedAt"
+  "executionId" | "version" | "due" | "startedAt" | "updatedAt" | "sensitive"
 > & { readonly input: Encoded };
 
 /** How an instance ended. */
@@ -165,6 +166,7 @@ export class InstanceStore {
       row.startedAt,
       row.updatedAt,
       row.completedAt,
+      row.sensitive ?? 0,
     );
   }
 
@@ -199,10 +201,10 @@ export class InstanceStore {
 
   /** Lets another execution take the place of the present one. */
   setContinued(next: NextExecution): void {
-    const { executionId, version, due, startedAt, updatedAt } = next;
+    const { executionId, version, due, startedAt, updatedAt, sensitive = 0 } = next;
     this.#forget();
     const input = this.#parts.write(next.input, "instance.input");
-    this.#sql.run(SET_CONTINUED, executionId, version, input, due, startedAt, updatedAt);
+    this.#sql.run(SET_CONTINUED, executionId, version, input, due, startedAt, updatedAt, sensitive);
   }
 
   /** A person suspends it; when it would have started is kept. */

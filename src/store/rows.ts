@@ -41,6 +41,8 @@ export interface InstanceRow {
   readonly rewind: string | null;
   /** How many rewinds of this instance's executions were carried out since it was started. */
   readonly rewinds: number;
+  /** What it is given and comes to is not shown: 1, or 0. */
+  readonly sensitive?: number;
 }
 
 /**
@@ -88,13 +90,16 @@ export interface StepRow {
   readonly startedAt: number | null;
   /** When the row was last written. */
   readonly at: number;
+  /** Its payloads are not shown: 1, or 0. */
+  readonly sensitive: number;
 }
 
 /** A row without what may be large: enough to know what is open and how far it is. */
 export type StepSummary = Omit<StepRow, "input" | "result" | "failure">;
 
 /** A row as it is first written. */
-export type NewStepRow = Omit<StepRow, "id" | "input" | "result" | "failure"> & {
+export type NewStepRow = Omit<StepRow, "id" | "input" | "result" | "failure" | "sensitive"> & {
+  readonly sensitive?: boolean | undefined;
   readonly input: Encoded | null;
   readonly result: Encoded | null;
   readonly failure: string | null;

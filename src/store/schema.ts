@@ -26,7 +26,8 @@ const INSTANCE_TABLE = `CREATE TABLE IF NOT EXISTS instance (
   completed_at INTEGER,
   round INTEGER NOT NULL DEFAULT 1,
   rewind TEXT,
-  rewinds INTEGER NOT NULL DEFAULT 0
+  rewinds INTEGER NOT NULL DEFAULT 0,
+  sensitive INTEGER NOT NULL DEFAULT 0
 )`;
 
 /**
@@ -51,7 +52,8 @@ const STEP_TABLE = `CREATE TABLE IF NOT EXISTS step (
   progress TEXT,
   child TEXT,
   started_at INTEGER,
-  at INTEGER NOT NULL
+  at INTEGER NOT NULL,
+  sensitive INTEGER NOT NULL DEFAULT 0
 )`;
 
 /** Finds open rows without reading the finished ones; a short step never enters it. */

@@ -18,10 +18,10 @@ import { UpdateStore } from "./update-store.ts";
 
 const COLUMNS = `id, seq, step, kind, state, asked, attempt, due,
   ${atHand("input")}, ${atHand("result")}, ${atHand("failure")},
-  last_processed_id AS lastProcessedId, progress, child, started_at AS startedAt, at`;
+  last_processed_id AS lastProcessedId, progress, child, started_at AS startedAt, at, sensitive`;
 
 const SUMMARY = `id, seq, step, kind, state, asked, attempt, due,
-  last_processed_id AS lastProcessedId, progress, child, started_at AS startedAt, at`;
+  last_processed_id AS lastProcessedId, progress, child, started_at AS startedAt, at, sensitive`;
 
 /** A request to cancel or an update that is not yet delivered is open, too: a turn is owed to it. */
 const SELECT_OPEN = `SELECT ${SUMMARY} FROM step
@@ -47,12 +47,15 @@ const MEASURE_BUFFERED = `SELECT COUNT(*) AS count, COALESCE(SUM(${cellBytes("re
 const SELECT_BUFFERED_NAMES = `SELECT DISTINCT step FROM step
   WHERE seq IS NULL AND kind = 'event' AND state = 'buffered'`;
 
+const HIDE_EVENTS = `UPDATE step SET sensitive = 1 WHERE seq IS NULL AND kind = 'event'
+  AND state = 'buffered' AND step = ? AND sensitive = 0`;
+
 const INSERT = `INSERT INTO step (seq, step, kind, state, asked, attempt, due, input, result, failure,
-  last_processed_id, progress, child, started_at, at)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`;
+  last_processed_id, progress, child, started_at, at, sensitive)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`;
 
 const UPDATE_END = `UPDATE step SET seq = ?, state = ?, attempt = ?, due = NULL, result = ?,
-  failure = ?, last_processed_id = ?, at = ? WHERE id = ?`;
+  failure = ?, last_processed_id = ?, at = ?, sensitive = MAX(sensitive, ?) WHERE id = ?`;
 const UPDATE_ATTEMPT = `UPDATE step SET state = ?, attempt = ?, due = ?,
   failure = COALESCE(?, failure), at = ? WHERE id = ?`;
 /** Only a checkpoint that got further takes a careful turn's mark away. */
@@ -60,11 +63,12 @@ const UPDATE_CHECKPOINT = `UPDATE step SET
   state = CASE WHEN last_processed_id IS NOT ?2 THEN 'open' ELSE state END,
   attempt = ?1, due = NULL, last_processed_id = ?2, progress = ?3, at = ?4 WHERE id = ?5`;
 const TAKE_EVENT = `UPDATE step SET seq = ?, step = ?, state = 'done', asked = ?, input = ?,
-  started_at = ?, at = ? WHERE id = ?`;
+  started_at = ?, at = ?, sensitive = MAX(sensitive, ?) WHERE id = ?`;
 /** What a schema has made of an event takes the place of what was sent. */
 const SET_MADE = "UPDATE step SET sent = result, result = ? WHERE id = ?";
 /** A refused event has no `seq`, for nobody gets it; no other row is failed without one. */
-const REFUSE_EVENT = "UPDATE step SET state = 'failed', failure = ?, at = ? WHERE id = ?";
+const REFUSE_EVENT =
+  "UPDATE step SET state = 'failed', failure = ?, at = ?, sensitive = MAX(sensitive, ?) WHERE id = ?";
 const FORGET_REFUSED = `DELETE FROM step WHERE id IN (SELECT id FROM step
   WHERE seq IS NULL AND state = 'failed' ORDER BY id DESC LIMIT -1 OFFSET ?)`;
 /**
@@ -129,10 +133,11 @@ export interface StepEnd {
   readonly failure: string | null;
   readonly lastProcessedId: string | null;
   readonly at: number;
+  readonly sensitive?: boolean;
 }
 
 /** A wait that an event has ended, with what its code gets of it. */
-export type EndedWait = Pick<NewStepRow, "input" | "startedAt" | "at"> & {
+export type EndedWait = Pick<NewStepRow, "input" | "startedAt" | "at" | "sensitive"> & {
   /** What its schema has made of the payload, where that is another value. */
   readonly made: Encoded | null;
   readonly seq: number;
@@ -240,10 +245,15 @@ export class StepStore {
   }
 
   /** Keeps an event until a step waits for it; returns its id. */
-  bufferEvent(name: string, payload: Encoded, at: number): number {
+  bufferEvent(name: string, payload: Encoded, at: number, sensitive = false): number {
     const { count, bytes } = this.buffered();
     this.#buffered = { count: count + 1, bytes: bytes + byteLength(payload) };
-    return this.insert({ ...BUFFERED_ROW, step: name, result: payload, at });
+    return this.insert({ ...BUFFERED_ROW, step: name, result: payload, at, sensitive });
+  }
+
+  /** Events of that name which nobody has taken are sensitive: a wait for one has said so. */
+  hideEvents(name: string): void {
+    this.#sql.run(HIDE_EVENTS, name);
   }
 
   /** Writes a new row and returns its id. */
@@ -269,6 +279,7 @@ export class StepStore {
       row.child,
       row.startedAt,
       row.at,
+      row.sensitive ? 1 : 0,
     );
     return inserted?.id ?? 0;
   }
@@ -287,7 +298,19 @@ export class StepStore {
     this.#forget(RESULT_OF_ONE, id); // an answer that had arrived
     const result = this.#cell(step.result, "result");
     const sealed = this.#sealed(failure);
-    this.#sql.run(UPDATE_END, seq, state, attempt, result, sealed, lastProcessedId, at, id);
+    const sensitive = step.sensitive ? 1 : 0;
+    this.#sql.run(
+      UPDATE_END,
+      seq,
+      state,
+      attempt,
+      result,
+      sealed,
+      lastProcessedId,
+      at,
+      sensitive,
+      id,
+    );
   }
 
   /** Notes an attempt: `running` as a careful turn's mark, `open` with a due for the next one. */
@@ -335,14 +358,20 @@ export class StepStore {
     const { seq, step, asked, input, startedAt, at, made } = wait;
     this.#leaves(event.payload);
     const cell = this.#cell(input, "input");
-    this.#sql.run(TAKE_EVENT, seq, step, asked, cell, startedAt, at, event.id);
+    const sensitive = wait.sensitive ? 1 : 0;
+    this.#sql.run(TAKE_EVENT, seq, step, asked, cell, startedAt, at, sensitive, event.id);
     if (made !== null) this.#sql.run(SET_MADE, this.#cell(made, "result"), event.id);
   }
 
   /** Keeps a buffered event as one that did not fit; of those the newest are kept. */
-  refuseEvent(event: { id: number; payload: StoredText }, failure: string, at: number): void {
+  refuseEvent(
+    event: { id: number; payload: StoredText },
+    failure: string,
+    at: number,
+    sensitive = false,
+  ): void {
     this.#leaves(event.payload);
-    this.#sql.run(REFUSE_EVENT, this.#sealed(failure), at, event.id);
+    this.#sql.run(REFUSE_EVENT, this.#sealed(failure), at, sensitive ? 1 : 0, event.id);
     this.#forget(SPLIT_OF_OLD_REFUSED, LIMITS.refusedEvents);
     this.#sql.run(FORGET_REFUSED, LIMITS.refusedEvents);
   }

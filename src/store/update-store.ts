@@ -47,7 +47,13 @@ export type UpdateRow = Pick<StepRow, "state"> & {
 };
 
 /** The row of an update that is accepted, or of the wait for one. */
-export const updateRow = (step: string, state: RowState, input: Encoded | null, at: number) =>
+export const updateRow = (
+  step: string,
+  state: RowState,
+  input: Encoded | null,
+  at: number,
+  sensitive = false,
+) =>
   ({
     seq: null,
     step,
@@ -64,6 +70,7 @@ export const updateRow = (step: string, state: RowState, input: Encoded | null, 
     child: null,
     startedAt: null,
     at,
+    sensitive,
   }) as const;
 
 export const waitRow = (at: number) => updateRow(UPDATES_AWAITED, "open", null, at);

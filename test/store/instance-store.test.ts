@@ -28,6 +28,7 @@ const ROW: InstanceRow = {
   completedAt: null,
   rewind: null,
   rewinds: 0,
+  sensitive: 0,
 };
 
 function stored(row: InstanceRow = ROW) {
