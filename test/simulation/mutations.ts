@@ -477,6 +477,30 @@ const MUTATIONS: readonly Mutation[] = [
     find: "keys.keep(command.idempotency, JSON.stringify(kept), now);",
     replace: "keys.checkRoom(now);",
   },
+  {
+    fault: "show the payloads of a sensitive step in the history",
+    file: "engine/view.ts",
+    find: "const hides = row.sensitive === 1;",
+    replace: "const hides = row.sensitive === 2;",
+  },
+  {
+    fault: "tell in a log line what a sensitive attempt has thrown",
+    file: "engine/runner.ts",
+    find: "const failure = asSensitive(own, step.sensitive);",
+    replace: "const failure = asSensitive(own, false);",
+  },
+  {
+    fault: "store a failure in clear where there is a codec",
+    file: "store/step-store.ts",
+    find: 'return failure === null ? null : this.#sql.cipher.seal(failure, "step.failure");',
+    replace: "return failure;",
+  },
+  {
+    fault: "read a text as that of another column",
+    file: "store/distant-cells.ts",
+    find: "const read = () => this.#parts.read(cell, this.#place(column));",
+    replace: "const read = () => this.#parts.read(cell, this.#table);",
+  },
 ];
 
 const ROOT = join(import.meta.dirname, "../..");
