@@ -146,14 +146,14 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "refuse an event and leave it in the buffer",
     file: "engine/execution.ts",
-    find: "this.#recorder.refuse(event, verdict.failure, now);",
+    find: "this.#recorder.refuse(event, failure, now, wait.sensitive);",
     replace: "",
   },
   {
     fault: "store an event as it was sent, and deliver what its schema makes of it",
     file: "engine/recorder.ts",
-    find: "asked: ordinal, input, made, startedAt, at };",
-    replace: "asked: ordinal, input, made: null, startedAt, at };",
+    find: "asked: ordinal, input, made, startedAt, at, sensitive };",
+    replace: "asked: ordinal, input, made: null, startedAt, at, sensitive };",
   },
   {
     fault: "take a refused event for the step whose name it bears",
@@ -384,8 +384,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "leave the parts of an input that another takes the place of",
     file: "store/instance-store.ts",
-    find: "this.#forget();\n    const input = this.#parts.write(next.input);",
-    replace: "const input = this.#parts.write(next.input);",
+    find: 'this.#forget();\n    const input = this.#parts.write(next.input, "instance.input");',
+    replace: 'const input = this.#parts.write(next.input, "instance.input");',
   },
   {
     fault: "keep what followed from a step that is rewound",
