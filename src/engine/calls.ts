@@ -164,7 +164,7 @@ export class Calls {
     if (command.idempotency !== undefined) keys.checkRoom(now);
     const { name } = handler;
     const { executionId } = row;
-    const sensitive = handler.sensitive || row.sensitive === 1;
+    const sensitive = handler.sensitive || engine.hides(row);
     const update = {
       id: steps.insert(updateRow(updateName(name), "buffered", input, now, sensitive)),
       executionId,

@@ -126,7 +126,8 @@ export class Commands {
    */
   export(id: string, cursor: string | null, limit: number): StoredHistoryPage {
     this.#engine.requested();
-    const row = this.#row(id);
+    const stored = this.#row(id);
+    const row = { ...stored, sensitive: this.#engine.hides(stored) ? 1 : 0 };
     const { items: steps, cursor: next } = this.#page(row, cursor, limit, storedStep);
     return { ...storedExecution(row), steps, cursor: next };
   }

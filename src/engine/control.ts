@@ -189,7 +189,8 @@ export function rewindInstance(
   asked: Pick<RewindRequest, "to" | "reason">,
 ): void {
   const at = engine.host.now();
-  const { status: ended, error, startedAt, round } = row;
+  const { status: ended, startedAt, round } = row;
+  const error = engine.instance.error(); // as it is, for it is kept
   const status = startedAt === null && round === 1 ? "Pending" : "Running";
   const due = Math.max(at, row.due ?? at); // of one that was to start later
   const { to, reason } = asked;

@@ -205,7 +205,9 @@ export class Engine {
     if (!answer.ok) {
       const present = this.instance.read();
       if (present !== undefined) {
-        const refusal = { to: target, message: content.kind, ...told(answer.failure) };
+        const secret = "sensitive" in content && content.sensitive === true;
+        const failure = asSensitive(answer.failure, secret);
+        const refusal = { to: target, message: content.kind, ...told(failure) };
         this.tell(present, "message.refused", refusal);
       }
     }
@@ -480,6 +482,7 @@ export class Engine {
     if (row === undefined) this.#decay();
     if (row === undefined || isTerminal(row.status)) return null;
     if (row.heldAt !== null) return null;
+    this.keys.checkWritable();
     if (row.due !== null && row.due > now) {
       this.#setAlarm(row.due);
       return null;
@@ -624,7 +627,7 @@ export class Engine {
       return;
     }
     const asked = isCancelRequest(output.error) || output.error instanceof TerminatedError;
-    const secret = row.sensitive === 1 || this.#hides(row);
+    const secret = this.hides(row);
     const failure = asked
       ? engineFailure(output.error as WaymarkError)
       : asSensitive(toFailure(output.error), secret);
@@ -633,8 +636,9 @@ export class Engine {
     this.end(row, { status, output: null, error, at }, told(failure));
   }
 
-  #hides({ workflow, version }: InstanceRow): boolean {
-    return this.registry.find(workflow, version)?.options.sensitive === true;
+  /** Whether what the instance is given and comes to is not shown. */
+  hides({ workflow, version, sensitive }: InstanceRow): boolean {
+    return sensitive === 1 || this.registry.find(workflow, version)?.options.sensitive === true;
   }
 
   /** Nothing is lost, nothing is guessed (W7): it waits for code that fits, and looks now and then. */

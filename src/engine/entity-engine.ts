@@ -226,13 +226,14 @@ export class EntityEngine {
     const { host, store } = this;
     const entity = store.read();
     if (entity === undefined) return;
+    this.keys.checkWritable();
     if (!this.#own.has(row.id)) {
       // A memory before this one took it in, and may have died of it.
       if (row.attempt >= LIMITS.operationLosses) {
         this.#end(entity, row, { ok: false, failure: lost(row.attempt) });
         return;
       }
-      store.input(row.id); // what cannot be read is not marked: no try of it has begun
+      store.input(row.id); // what cannot be read is not marked: no try of it begins
       store.state();
       store.mark(row.id, row.attempt + 1);
       this.#setAlarm(host.now() + LOST_MILLIS);

@@ -35,12 +35,9 @@ export function acceptEvent(engine: Engine, row: InstanceRow, event: NewEvent): 
 }
 
 /** Whether its sender, its instance, or a wait for it says so. */
-function isHidden(
-  { execution, steps }: Engine,
-  row: InstanceRow,
-  { event, sensitive }: NewEvent,
-): boolean {
-  if (sensitive || row.sensitive === 1) return true;
+function isHidden(engine: Engine, row: InstanceRow, { event, sensitive }: NewEvent): boolean {
+  const { execution, steps } = engine;
+  if (sensitive || engine.hides(row)) return true;
   if (execution !== null) return execution.hidesEvent(event);
   return steps.open().some((step) => step.sensitive === 1 && isWaitFor(step, event));
 }

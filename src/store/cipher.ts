@@ -73,6 +73,20 @@ export class Cipher {
     }
   }
 
+  /**
+   * Refuses work that will write, before it writes anything: in the middle of it some of it would stay.
+   *
+   * @throws WaymarkError `KEY_MISSING` where the codec cannot be made
+   */
+  check(): void {
+    if (this.#make === null || this.#codec !== undefined) return;
+    try {
+      this.#ready(this.#make);
+    } catch (error) {
+      throw isUnreadable(error) ? error : failed("write", "any", error);
+    }
+  }
+
   #ready(make: () => PayloadCodec): PayloadCodec {
     this.#codec ??= make();
     return this.#codec;

@@ -128,6 +128,17 @@ export class InstanceStore {
   }
 
   /**
+   * What it has ended with, or is suspended for, to be told to others: as it is, or not at all.
+   *
+   * @throws WaymarkError `KEY_MISSING`, `PAYLOAD_CORRUPT`
+   */
+  error(): string | null {
+    const [row] = this.#sql.all<{ error: string | null }>("SELECT error FROM instance");
+    const error = row?.error ?? null;
+    return error === null ? null : this.#sql.cipher.open(error, "instance.error");
+  }
+
+  /**
    * What a row keeps of a rewind, as JSON.
    *
    * @throws WaymarkError `KEY_MISSING`, `PAYLOAD_CORRUPT`

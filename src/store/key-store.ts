@@ -68,6 +68,15 @@ export class KeyStore {
     );
   }
 
+  /**
+   * Refuses a request that could not be stored, before it has any effect.
+   *
+   * @throws WaymarkError `KEY_MISSING`
+   */
+  checkWritable(): void {
+    this.#sql.cipher.check();
+  }
+
   /** Keeps the answer to a request. */
   keep({ key, fingerprint }: Idempotency, answer: string, now: number): void {
     if (!this.#exists) createKeyTable(this.#sql);

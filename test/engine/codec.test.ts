@@ -212,6 +212,25 @@ describe("a change of keys", () => {
     }
   });
 
+  test("a codec that cannot be made refuses requests before they have any effect", async () => {
+    const object = started(sleeper, SECRET, { codec: FIRST });
+    await object.run(object.clock.now() + HOUR / 2);
+    const before = allCells(object.sql);
+    object.deploy([sleeper], [], () => aesGcmCodec({ keys: {}, current: "none" }));
+    const replace = { ...startCommand(sleeper, "other"), onConflict: "replace" as const };
+    const requests = [
+      () => object.commands.start(replace),
+      () => object.commands.restart(ID, { reason: null }),
+      () => object.commands.terminate(ID, { reason: null }),
+      () => object.commands.sendEvent(ID, { event: "go", payload: encode(1, "it") }),
+    ];
+    for (const request of requests) {
+      expect(request).toThrow(expect.objectContaining({ code: "KEY_MISSING" }));
+    }
+    object.commit();
+    expect(allCells(object.sql)).toEqual(before);
+  });
+
   test("what was stored without a codec is read when there is one", async () => {
     const object = started(sleeper, SECRET);
     await object.run(object.clock.now() + HOUR / 2);
@@ -257,6 +276,24 @@ describe("a change of keys", () => {
       output: `charged ${SECRET}`,
     });
     expect(caught).toEqual([]);
+  });
+
+  test("an instance that failed is not rewound without its key, and keeps what it failed with", async () => {
+    const fails = workflow("Fails", async (_ctx, card: string) => {
+      throw new Error(`no ${card}`);
+    });
+    const object = started(fails, SECRET, { codec: FIRST });
+    await object.run();
+    object.deploy([fails], [], SECOND);
+    expect(() => object.commands.rewind(ID, { to: null, reason: null })).toThrow(
+      expect.objectContaining({ code: "KEY_MISSING" }),
+    );
+    object.commit();
+    object.deploy([fails], [], BOTH);
+    expect(object.commands.get(ID)).toMatchObject({
+      status: "Failed",
+      error: { message: `no ${SECRET}` },
+    });
   });
 
   test("an operation of an entity waits for its key, and its state is not lost", async () => {

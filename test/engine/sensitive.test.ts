@@ -235,6 +235,39 @@ describe("what is sensitive", () => {
     expect(object.commands.get(ID).status).toBe("Completed");
   });
 
+  test("is in no line about a child that refuses its input, whose schema quotes it", async () => {
+    const picky = workflow("Picky", { input: cardSchema as never }, async () => "never");
+    const starts = workflow("Starts", async (ctx) => {
+      await ctx.call(picky, SECRET as never, { sensitive: true }).catch(() => {});
+    });
+    const lines: unknown[] = [];
+    const cluster = new Cluster({
+      workflows: [starts, picky],
+      onEvent: (event) => {
+        if (event.kind === "log") lines.push(event.event);
+      },
+    });
+    const instance = await cluster.start(starts, undefined, { id: "p" });
+    await cluster.run();
+    expect(instance.document().status).toBe("Completed");
+    expect(JSON.stringify(lines)).toContain("message.refused");
+    expect(JSON.stringify([lines, instance.history()])).not.toContain(SECRET);
+  });
+
+  test("hides also what came before a deployment that says so of the workflow", async () => {
+    const waits = (sensitive: boolean) =>
+      workflow("Waits", { sensitive }, async (ctx) => {
+        await ctx.waitForEvent("go");
+      });
+    const object = started(waits(false), SECRET);
+    await object.run();
+    object.deploy([waits(true)]);
+    object.commands.sendEvent(ID, { event: "go", payload: encode(SECRET, "it") });
+    await object.run();
+    const shown = [object.commands.get(ID), object.commands.export(ID, null, 10)];
+    expect(JSON.stringify([shown, object.commands.history(ID, null, 10)])).not.toContain(SECRET);
+  });
+
   test("an entity's state stays hidden when its definition says so no more, until it is deleted", async () => {
     const open = entity("Vault", {
       initial: (): string[] => [],
