@@ -62,10 +62,14 @@ async function judge(history: StoredHistory, registry: Registry): Promise<Verdic
   return { fits: check.fits, words: `${check.fits ? "fits" : "does not fit"}: ${words}` };
 }
 
-function told(steps: StoredHistory["steps"], { unasked, next }: HistoryCheck): string {
+function told(
+  steps: StoredHistory["steps"],
+  { unasked, next, withheld = [] }: HistoryCheck,
+): string {
   const recorded = steps.filter(isStep).length;
   return [
     `${recorded} recorded ${recorded === 1 ? "step" : "steps"}`,
+    ...(withheld.length > 0 ? [`withheld: ${withheld.join(", ")}`] : []),
     ...(unasked.length > 0 ? [`not asked for: ${unasked.join(", ")}`] : []),
     ...(next.length > 0 ? [`next: ${next.join(", ")}`] : []),
   ].join("; ");

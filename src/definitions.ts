@@ -14,6 +14,7 @@ export type {
   StartedChild,
   StartOptions,
 } from "./core/child.ts";
+export type { CodecOption, PayloadCodec, PayloadPlace } from "./core/codec.ts";
 export type {
   Compensation,
   UndoActivity,

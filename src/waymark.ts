@@ -2,6 +2,7 @@
 
 import packageJson from "../package.json" with { type: "json" };
 import type { AnyActivity } from "./core/activity.ts";
+import type { CodecOption } from "./core/codec.ts";
 import { type AnyEntity, createEntityRegistry } from "./core/entity.ts";
 import { type AnyWorkflow, createRegistry } from "./core/workflow.ts";
 import type { TurnBudget } from "./engine/host.ts";
@@ -26,6 +27,11 @@ export interface WaymarkOptions {
   readonly activities?: readonly AnyActivity[];
   /** When a turn hands over to the next; see docs/architecture.md before changing it. */
   readonly turn?: Partial<TurnBudget>;
+  /**
+   * What is stored of payloads: `aesGcmCodec` of `waymark/aes-gcm` encrypts them; see docs/secrets.md. Keys are
+   * secrets of the Worker, so it may be a function of `env`, called when an object first needs it.
+   */
+  readonly codec?: CodecOption;
   /** From which importance on events are logged; `"info"` if left out. */
   readonly logLevel?: LogLevel;
 }
@@ -70,6 +76,7 @@ export function createWaymark(options: WaymarkOptions): Waymark {
     entities: defined = [],
     turn = {},
     logLevel = "info",
+    codec,
   } = options;
   const registry = createRegistry(workflows);
   const entities = createEntityRegistry(defined);
@@ -88,8 +95,8 @@ export function createWaymark(options: WaymarkOptions): Waymark {
   return {
     handler: { fetch: app.fetch },
     objects: {
-      WorkflowInstance: workflowInstanceClass({ registry, turn, logLevel }),
-      EntityInstance: entityInstanceClass({ entities, registry, turn, logLevel }),
+      WorkflowInstance: workflowInstanceClass({ registry, turn, logLevel, codec }),
+      EntityInstance: entityInstanceClass({ entities, registry, turn, logLevel, codec }),
       Activities: activitiesClass(activities),
     },
   };

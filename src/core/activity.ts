@@ -5,6 +5,7 @@ import { WaymarkError } from "./errors.ts";
 import type { LogFields } from "./log.ts";
 import { checkName } from "./names.ts";
 import { checkRetry, type Retry } from "./retry.ts";
+import type { SensitiveOption } from "./sensitive.ts";
 
 declare global {
   /** The Worker's bindings. `wrangler types` writes them; here they are only named. */
@@ -46,7 +47,7 @@ export interface ActivityContext {
   readonly step: string;
 }
 
-export interface ActivityOptions {
+export interface ActivityOptions extends SensitiveOption {
   /**
    * How a failed attempt is repeated: a policy, see `RetryPolicy` for the defaults, or a function that
    * decides, see `RetryHandler`.

@@ -13,6 +13,7 @@ import { checkInstanceId, checkName, checkTags } from "./names.ts";
 import { decode, type Encoded, encode } from "./payload.ts";
 import { checkRetry, mergeRetries } from "./retry.ts";
 import { checkSchema } from "./schema.ts";
+import { isSensitive } from "./sensitive.ts";
 import type { ChildRequest } from "./step.ts";
 import type { AnyWorkflow } from "./workflow.ts";
 
@@ -40,14 +41,15 @@ export function callActivity(
   const request = { kind: "activity", activity: definition, retry, timeout, stageStatus } as const;
   const { key, signal, undo } = options;
   checkUndo(undo, name);
-  return driver.ask({ name, key, input, request, signal, undo });
+  const sensitive = isSensitive(options, definition.options);
+  return driver.ask({ name, key, input, request, signal, undo, sensitive });
 }
 
 /** A workflow and its input, as a child that is waited for, or only started. */
 export function askChild(
   driver: Driver,
   kind: "child" | "start",
-  { name, version }: AnyWorkflow,
+  { name, version, options: own }: AnyWorkflow,
   value: unknown,
   options: ChildOptions & StartOptions & Undoable<never, never>,
 ): Promise<unknown> {
@@ -63,7 +65,8 @@ export function askChild(
   const child = { kind, workflow: name, version, id, tags, startAt: at, parentClose } as const;
   const request: ChildRequest = { ...child, retry, timeout };
   const input = encode(value, `the input of "${name}"`);
-  return driver.ask({ name, key, input, request, signal, undo });
+  const sensitive = isSensitive(options, own);
+  return driver.ask({ name, key, input, request, signal, undo, sensitive });
 }
 
 const PARENT_CLOSES: readonly ParentClose[] = ["abandon", "cancel", "terminate"];
@@ -79,13 +82,13 @@ export function askSend(
   to: string,
   event: string,
   payload: unknown,
-  { key, signal }: StepOptions,
+  { key, signal, sensitive }: StepOptions,
 ): Promise<unknown> {
   checkInstanceId(to);
   checkName(event, "an event");
   const input = encode(payload, `the event "${event}"`);
   const request = { kind: "send", to, event } as const;
-  return driver.ask({ name: `send ${event}`, key, input, request, signal });
+  return driver.ask({ name: `send ${event}`, key, input, request, signal, sensitive });
 }
 
 export function runInline(
@@ -95,9 +98,9 @@ export function runInline(
   options: CallOptions,
 ): Promise<unknown> {
   const inline = activity<undefined, unknown>(name, options, (_input, ctx) => fn(ctx));
-  const { retry = {}, timeout, key, signal } = options;
+  const { retry = {}, timeout, key, signal, sensitive } = options;
   const request = { kind: "run", activity: inline, retry, timeout, stageStatus: null } as const;
-  return driver.ask({ name, key, input: null, request, signal });
+  return driver.ask({ name, key, input: null, request, signal, sensitive });
 }
 
 export function askSleep(
@@ -121,8 +124,8 @@ export function askTimer(
   input: string,
   options: StepOptions,
 ): Promise<unknown> {
-  const { key, signal } = options;
-  return driver.ask({ name, key, input, signal, request: { kind: "timer", due } });
+  const { key, signal, sensitive } = options;
+  return driver.ask({ name, key, input, signal, sensitive, request: { kind: "timer", due } });
 }
 
 function checkMoment(moment: Date, now: number): number {
@@ -143,7 +146,7 @@ export function encodeStatus(value: unknown): Encoded {
 
 export function askEvent(driver: Driver, name: string, options: WaitOptions): Promise<unknown> {
   checkName(name, "an event");
-  const { timeout, key, signal, schema = null } = options;
+  const { timeout, key, signal, sensitive, schema = null } = options;
   if (schema !== null) checkSchema(schema, `the wait for "${name}"`);
   const millis = timeout === undefined ? null : durationMillis(timeout);
   const due = millis === null ? null : driver.now + millis;
@@ -153,6 +156,7 @@ export function askEvent(driver: Driver, name: string, options: WaitOptions): Pr
     key,
     input,
     signal,
+    sensitive,
     request: { kind: "event", event: name, due, schema },
   });
 }

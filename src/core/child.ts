@@ -2,6 +2,7 @@
 import type { Duration } from "./duration.ts";
 import type { StepIdentity } from "./names.ts";
 import type { Retry } from "./retry.ts";
+import type { SensitiveOption } from "./sensitive.ts";
 
 /**
  * What becomes of a child that has not ended when its parent's execution does: it goes on, is asked to end
@@ -10,7 +11,7 @@ import type { Retry } from "./retry.ts";
 export type ParentClose = "abandon" | "cancel" | "terminate";
 
 /** What `ctx.start` takes beside the workflow and its input. */
-export interface StartOptions {
+export interface StartOptions extends SensitiveOption {
   /** Identifies the step beside its name; give one in loops over data. Unique per name. */
   readonly key?: string;
   /**

@@ -28,9 +28,10 @@ import { type CallItem, type MapMethod, mapMethod } from "./map.ts";
 import { type Branches, type RaceOptions, type RaceResult, race } from "./race.ts";
 import type { Retry } from "./retry.ts";
 import type { Schema } from "./schema.ts";
+import type { SensitiveOption } from "./sensitive.ts";
 import type { AnyWorkflow, Workflow } from "./workflow.ts";
 
-export interface StepOptions {
+export interface StepOptions extends SensitiveOption {
   /** Identifies the step beside its name; give one in loops over data. Unique per name. */
   readonly key?: string;
   /**

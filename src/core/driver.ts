@@ -18,7 +18,7 @@
 import type { AnyActivity } from "./activity.ts";
 import { type Compensation, Compensations } from "./compensation.ts";
 import { CriticalSection } from "./critical-section.ts";
-import { WaymarkError } from "./errors.ts";
+import { isUnreadable, WaymarkError } from "./errors.ts";
 import {
   ActivityFailedError,
   CancelledError,
@@ -96,6 +96,8 @@ export interface AskOptions {
   readonly signal?: AbortSignal | undefined;
   /** Undoes it, should the execution fail. */
   readonly undo?: AnyActivity | undefined;
+  /** Its payloads are not shown. */
+  readonly sensitive?: boolean | undefined;
   /** That of an undo or a release, which follows from the step that it is for. */
   readonly identity?: StepIdentity;
   /** What the code gets in the place of the recorded result. */
@@ -117,6 +119,8 @@ export class Driver {
   readonly #signals = new Signals((step) => this.#cancel(step));
   #asked: Ask[] = [];
   #cancelled: StepIdentity[] = [];
+  /** What an undo of one gets is sensitive as well. */
+  readonly #sensitive = new Set<StepIdentity>();
   readonly #byRequest = new Set<StepIdentity>();
   #ordinal = 0;
   #now: number;
@@ -229,7 +233,9 @@ export class Driver {
       const { retry = {}, timeout } = undo.options;
       const attempts = { activity: undo, retry, timeout, stageStatus: null, undoes };
       const request = { kind: "activity", ...attempts } as const;
-      return this.ask({ name: identity, key: undefined, input: null, request, identity });
+      const sensitive = undo.options.sensitive || this.#sensitive.has(undoes.step);
+      const undone = { name: identity, key: undefined, input: null, request, identity };
+      return this.ask({ ...undone, sensitive });
     };
     void this.#compensations.run(error, ask).then((end) => {
       this.#end ??= { ok: false, error: end };
@@ -350,7 +356,7 @@ export class Driver {
     this.#section.check(options.request, () => this.#openRequests());
     this.#noteStraying();
     const identity = options.identity ?? this.#identify(options.name, options.key);
-    const divergence = this.#compare(identity, options);
+    const divergence = this.#compared(identity, options);
     if (divergence !== undefined) {
       this.#divergence = divergence;
       return new Promise(() => {});
@@ -359,7 +365,13 @@ export class Driver {
     if (request.kind === "lock") this.#section.ask(identity, request);
     const undoable = undo !== undefined && !this.#compensating;
     const asked = { identity, ordinal: ++this.#ordinal, input, request };
-    this.#asked.push(undoable ? { ...asked, undoable } : asked);
+    const sensitive = options.sensitive === true;
+    if (sensitive) this.#sensitive.add(identity);
+    this.#asked.push({
+      ...asked,
+      ...(undoable ? { undoable } : {}),
+      ...(sensitive ? { sensitive } : {}),
+    });
     if (undoable) {
       const begun = this.#options.recorded(identity) !== undefined;
       this.#compensations.addUndo(identity, undo, input, begun);
@@ -449,6 +461,16 @@ export class Driver {
     return identity;
   }
 
+  /** What is recorded and cannot be read stops the execution, and is none of its code's failures. */
+  #compared(identity: StepIdentity, asked: AskOptions): WaymarkError | undefined {
+    try {
+      return this.#compare(identity, asked);
+    } catch (error) {
+      if (isUnreadable(error)) return error;
+      throw error;
+    }
+  }
+
   #compare(identity: StepIdentity, asked: AskOptions): WaymarkError | undefined {
     const recorded = this.#options.recorded(identity);
     if (recorded === undefined) return undefined;
@@ -456,9 +478,10 @@ export class Driver {
     const differs =
       recorded.kind !== kind
         ? `is recorded as ${recorded.kind}, and the code asks for ${kind}`
-        : (asked.key === undefined || kind === "lock") && !isSame(recorded.input, asked.input)
-          ? `is recorded with the input ${excerpt(recorded.input)}, ` +
-            `and the code asks for it with ${excerpt(asked.input)}`
+        : (asked.key === undefined || kind === "lock") &&
+            !recorded.withheld &&
+            !isSame(recorded.input, asked.input)
+          ? inputsDiffer(recorded, asked)
           : undefined;
     if (differs === undefined) return undefined;
     return new WaymarkError(
@@ -692,6 +715,16 @@ function failureError(
 
 const isSame = (recorded: StoredText | null, asked: Encoded | null): boolean =>
   recorded === asked || (recorded !== null && textOf(recorded) === asked);
+
+function inputsDiffer(recorded: RecordedStep, asked: AskOptions): string {
+  if (recorded.sensitive || asked.sensitive) {
+    return "is recorded with another input than the code asks for it with (both are sensitive)";
+  }
+  return (
+    `is recorded with the input ${excerpt(recorded.input)}, ` +
+    `and the code asks for it with ${excerpt(asked.input)}`
+  );
+}
 
 function excerpt(input: StoredText | null): string {
   if (input === null) return "nothing";

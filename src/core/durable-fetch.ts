@@ -31,7 +31,9 @@ import { encode } from "./payload.ts";
 import { uuidFrom } from "./random.ts";
 
 type AnyResponse = HttpResponse<string | Uint8Array>;
-type Attempts = Pick<FetchOptions, "retry" | "signal"> & { readonly timeout: Duration };
+type Attempts = Pick<FetchOptions, "retry" | "signal" | "sensitive"> & {
+  readonly timeout: Duration;
+};
 
 const NAME = "fetch";
 const DEFAULT_TIMEOUT: Duration = "1 minute";
@@ -104,7 +106,7 @@ async function follow(
 }
 
 function askRequest(driver: Driver, perform: PerformRequest, attempts: Attempts) {
-  const { retry = {}, timeout, signal } = attempts;
+  const { retry = {}, timeout, signal, sensitive } = attempts;
   const ask = (
     name: string,
     key: string | undefined,
@@ -119,6 +121,7 @@ function askRequest(driver: Driver, perform: PerformRequest, attempts: Attempts)
       key,
       input: encode(request, `the request to ${request.url}`),
       signal,
+      sensitive,
       request: { kind: "activity", activity: run, retry, timeout, stageStatus: null },
     });
     return asked as Promise<AnyResponse>; // what `perform` returned, as the codec keeps it

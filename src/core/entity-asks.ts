@@ -14,6 +14,7 @@ import {
 import { WaymarkError } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
 import { encode } from "./payload.ts";
+import { isSensitive, type SensitiveOption } from "./sensitive.ts";
 import type { EntityRequest } from "./step.ts";
 
 /** See {@link WorkflowContext.entity}. */
@@ -63,7 +64,7 @@ export function operationMethods<Options>(
   return Object.fromEntries(methods);
 }
 
-interface Target {
+interface Target extends SensitiveOption {
   readonly name: string;
   readonly key: string;
 }
@@ -73,11 +74,13 @@ function askCall(
   to: Target,
   operation: string,
   input: unknown,
-  { key, signal, timeout }: EntityCallOptions,
+  options: EntityCallOptions,
 ): Promise<unknown> {
+  const { key, signal, timeout } = options;
+  const sensitive = isSensitive(options, to);
   const timeoutMillis = timeout === undefined ? null : durationMillis(timeout);
   const request = requestOf(to, operation, input, { awaited: true, at: null, timeoutMillis });
-  return driver.ask({ ...askOf(to, request, input), key, signal });
+  return driver.ask({ ...askOf(to, request, input), key, signal, sensitive });
 }
 
 function askSignal(
@@ -85,11 +88,17 @@ function askSignal(
   to: Target,
   operation: string,
   input: unknown,
-  { key, at }: EntitySignalOptions,
+  options: EntitySignalOptions,
 ): Promise<unknown> {
+  const { key, at } = options;
+  const sensitive = isSensitive(options, to);
   const due = at === undefined ? null : signalMoment(at, driver.now);
   const given = { awaited: false, at: due, timeoutMillis: null };
-  return driver.ask({ ...askOf(to, requestOf(to, operation, input, given), input), key });
+  return driver.ask({
+    ...askOf(to, requestOf(to, operation, input, given), input),
+    key,
+    sensitive,
+  });
 }
 
 function requestOf(

@@ -10,6 +10,7 @@ import { LIMITS } from "./limits.ts";
 import type { LogFields } from "./log.ts";
 import { checkName } from "./names.ts";
 import { checkSchema, type Schema } from "./schema.ts";
+import type { SensitiveOption } from "./sensitive.ts";
 import type { Workflow } from "./workflow.ts";
 
 /** What an entity may say of a workflow that it starts. */
@@ -88,7 +89,8 @@ export type OperationsOf<State> = { readonly [name: string]: Operation<State, an
 // biome-ignore lint/suspicious/noExplicitAny: as above
 export type AnyOperations = OperationsOf<any>;
 
-export interface EntityDefinition<State, Operations> {
+/** `sensitive` hides the state, and the inputs and results of its operations, wherever they are recorded. */
+export interface EntityDefinition<State, Operations> extends SensitiveOption {
   /** The state of one that has none: before its first operation, and after `ctx.delete()`. */
   readonly initial: (key: string) => State;
   readonly operations: Operations;
@@ -100,7 +102,8 @@ export interface EntityDefinition<State, Operations> {
 }
 
 /** A defined entity. Make one with {@link entity}. */
-export interface Entity<State = unknown, Operations extends AnyOperations = AnyOperations> {
+export interface Entity<State = unknown, Operations extends AnyOperations = AnyOperations>
+  extends SensitiveOption {
   readonly kind: "entity";
   readonly name: string;
   // A method, so that one of any state is taken where none in particular is asked for.
@@ -120,7 +123,7 @@ export interface EntityCallOptions extends StepOptions {
 }
 
 /** What a signal takes beside its input. */
-export interface EntitySignalOptions {
+export interface EntitySignalOptions extends SensitiveOption {
   /** Identifies the step beside its name; give one in loops over data. Unique per name. */
   readonly key?: string;
   /** When the operation is to run; at once if left out. */
@@ -192,7 +195,7 @@ const DEFAULT_TIMEOUT_MILLIS = 30_000;
  */
 export function entity<State, const Operations extends OperationsOf<State>>(
   name: string,
-  { initial, operations, timeout }: EntityDefinition<State, Operations>,
+  { initial, operations, timeout, sensitive = false }: EntityDefinition<State, Operations>,
 ): Entity<State, Operations> {
   checkName(name, "an entity");
   for (const [operation, definition] of Object.entries<AnyOperations[string]>(operations)) {
@@ -205,7 +208,7 @@ export function entity<State, const Operations extends OperationsOf<State>>(
       `an operation of "${name}" may take from 1 to ${LIMITS.operationMillis} ms, not ${timeoutMillis}`,
     );
   }
-  return { kind: "entity", name, initial, operations, timeoutMillis };
+  return { kind: "entity", name, initial, operations, timeoutMillis, sensitive };
 }
 
 function checkOperation(entity: string, name: string, definition: AnyOperations[string]): void {

@@ -62,6 +62,7 @@ export const ERROR_CODES = {
   PAYLOAD_UNSUPPORTED: entry(422, "A value cannot be stored"),
   PAYLOAD_TOO_LARGE: entry(413, "A value is too large to store"),
   PAYLOAD_CORRUPT: entry(500, "A stored value cannot be read"),
+  KEY_MISSING: entry(503, "The key of a stored value is not configured", true),
   DURATION_INVALID: entry(422, "The duration is not valid"),
   // Workflow code
   DEFINITION_INVALID: entry(500, "A workflow or activity is not defined as it must be"),
@@ -145,6 +146,10 @@ export class WaymarkError extends Error {
 export function isWaymarkError(error: unknown, code?: ErrorCode): error is WaymarkError {
   return error instanceof WaymarkError && (code === undefined || error.code === code);
 }
+
+/** Whether a stored text could not be read, or none can be written: of no fault of the code that asked for it. */
+export const isUnreadable = (error: unknown): error is WaymarkError =>
+  isWaymarkError(error, "KEY_MISSING") || isWaymarkError(error, "PAYLOAD_CORRUPT");
 
 /** Whether `code` is one of ours. */
 export function isErrorCode(code: unknown): code is ErrorCode {

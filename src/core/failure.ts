@@ -6,6 +6,7 @@ import { type Duration, durationMillis } from "./duration.ts";
 import { isErrorCode, WaymarkError } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
 import { encode, type Json, toJson } from "./payload.ts";
+import { mayTell } from "./sensitive.ts";
 
 /** A thrown value as it is stored, shown, and handed to the workflow. */
 export interface Failure {
@@ -18,6 +19,8 @@ export interface Failure {
   readonly cause?: Failure;
   /** The instance that failed, where it was a child workflow; the address of an entity. */
   readonly instanceId?: string;
+  /** Its text may tell a secret, so that people see type and code alone. */
+  readonly sensitive?: boolean;
   /** The error's own enumerable properties, as plain JSON. */
   readonly properties?: { readonly [name: string]: Json };
 }
@@ -217,6 +220,7 @@ export class CompensationFailedError extends WaymarkError {
       step: what,
       message: cut(toFailure(error).message, LIMITS.failedCompensationLength),
     }));
+    if (failed.some(({ error }) => mayTell(toFailure(error)))) SECRETIVE.add(this);
   }
 }
 
@@ -259,7 +263,8 @@ const isStepFailure = (
 /** So many causes of it: each level of children adds one, and there may be any number of levels. */
 function shortened({ cause, ...failure }: Failure, left: number): Failure {
   if (cause === undefined) return failure;
-  return left <= 1 ? failure : { ...failure, cause: shortened(cause, left - 1) };
+  if (left > 1) return { ...failure, cause: shortened(cause, left - 1) };
+  return mayTell(cause) ? { ...failure, sensitive: true } : failure;
 }
 
 function describe(thrown: unknown, depth: number): Failure {
@@ -277,7 +282,19 @@ function describe(thrown: unknown, depth: number): Failure {
       ? {}
       : { cause: describe(cause, depth + 1) }),
     ...(properties === undefined ? {} : { properties }),
+    ...(quotesSecret(thrown, depth) ? { sensitive: true } : {}),
   };
+}
+
+/** Errors of the engine that were made of a failure which may tell a secret. */
+const SECRETIVE = new WeakSet<Error>();
+
+/** Whether it is made of a failure that may tell one; of a cause that is not kept, too. */
+function quotesSecret(thrown: Error, depth: number): boolean {
+  if (SECRETIVE.has(thrown) || (isStepFailure(thrown) && mayTell(thrown.failure))) return true;
+  if (depth < LIMITS.failureDepth || depth > LIMITS.failureChain) return false;
+  const { cause } = partsOf(thrown);
+  return cause instanceof Error && quotesSecret(cause, depth + 1);
 }
 
 /** The standard parts of an error; one whose getter throws is left out. V8's own `stack` may. */
@@ -345,8 +362,14 @@ export const decodeFailure = (text: string): Failure => JSON.parse(text) as Fail
 
 /** The error a workflow sees for a failure that one of Waymark's own errors caused. */
 export function fromFailure(failure: Failure): Error {
-  if (isErrorCode(failure.code)) return new WaymarkError(failure.code, failure.message);
-  const error = new Error(failure.message);
-  error.name = failure.type;
+  const error = isErrorCode(failure.code)
+    ? new WaymarkError(failure.code, failure.message)
+    : named(new Error(failure.message), failure.type);
+  if (mayTell(failure)) SECRETIVE.add(error);
+  return error;
+}
+
+function named(error: Error, name: string): Error {
+  error.name = name;
   return error;
 }

@@ -5,9 +5,10 @@
 import { WaymarkError } from "./errors.ts";
 import { checkName, type StepIdentity } from "./names.ts";
 import { checkSchema, type Schema } from "./schema.ts";
+import type { SensitiveOption } from "./sensitive.ts";
 
 /** What a handler's input must be. */
-interface HandlerInput<Input> {
+interface HandlerInput<Input> extends SensitiveOption {
   /** Checks the input of a call, and may convert it. Any Standard Schema library's. */
   readonly input?: Schema<Input>;
 }
@@ -47,6 +48,8 @@ export interface HandleMethod {
 export interface Handler {
   readonly name: string;
   readonly readOnly: boolean;
+  /** What it is given and answers is not shown. */
+  readonly sensitive: boolean;
   readonly schema: Schema | null;
   readonly validate: ((input: unknown) => unknown) | null;
   readonly run: (input: unknown) => unknown;
@@ -87,7 +90,7 @@ export class Handlers {
     if (this.#byName.has(name)) {
       throw invalid(`${what} is registered twice: one function answers to a name, for good`);
     }
-    const { input: schema = null, readOnly = false } = options;
+    const { input: schema = null, readOnly = false, sensitive = false } = options;
     if (schema !== null) checkSchema(schema, what);
     const validate = "validate" in options ? (options.validate ?? null) : null;
     if (readOnly && isAsync(fn)) throw invalid(`${what} is read-only, and may not be async`);
@@ -100,6 +103,7 @@ export class Handlers {
     this.#byName.set(name, {
       name,
       readOnly,
+      sensitive,
       schema,
       validate: validate as Handler["validate"],
       run: fn as Handler["run"],

@@ -31,6 +31,8 @@ export interface StoredStep {
   /** A failure as JSON. */
   readonly failure: string | null;
   readonly at: number;
+  /** It is sensitive: input and result are left out, and what its failure says. */
+  readonly sensitive?: boolean;
 }
 
 /** A whole execution: all that a replay needs, and how it stood when it was exported. */
@@ -51,6 +53,8 @@ export interface StoredHistory {
   readonly parent?: ParentReference | null;
   /** Of a fork: whose draws those of the copied steps are. */
   readonly seeds?: readonly Seed[];
+  /** Input and output are left out: they are sensitive. */
+  readonly sensitive?: boolean;
   /** In any order: `seq` says in which they were delivered. */
   readonly steps: readonly StoredStep[];
 }
@@ -75,7 +79,7 @@ export const isStep = (row: Pick<StoredStep, "seq" | "state">): boolean =>
   row.state !== "buffered" && !isRefused(row);
 
 /** A step that has ended, as memory holds it. */
-type EndedStep = Omit<StoredStep, "seq" | "input" | "result" | "failure"> & {
+type EndedStep = Omit<StoredStep, "seq" | "input" | "result" | "failure" | "sensitive"> & {
   readonly seq: number;
   readonly input: StoredText | null;
   readonly result: StoredText | null;

@@ -2,7 +2,9 @@
  * Standard Schema (standardschema.dev, version 1), as far as Waymark uses it: zod, valibot, arktype
  * and others provide it, so a workflow's input and its events may be described with any of them.
  */
+
 import { WaymarkError } from "./errors.ts";
+import { HIDDEN_TEXT } from "./sensitive.ts";
 
 /** Issues told at once, and characters of one: who sends the value decides how many there are. */
 const ISSUES_TOLD = 10;
@@ -44,19 +46,27 @@ export function checkSchema(schema: Schema, where: string): void {
 /**
  * The value as the schema gives it back, with its defaults and conversions.
  *
+ * @param sensitive whether the value is a secret, which a schema's own words may quote
  * @throws WaymarkError `INPUT_INVALID` naming each place that does not fit
  */
-export async function parseWith<Output>(schema: Schema<Output>, value: unknown): Promise<Output> {
+export async function parseWith<Output>(
+  schema: Schema<Output>,
+  value: unknown,
+  sensitive = false,
+): Promise<Output> {
   const result = await schema["~standard"].validate(value);
   if (result.issues === undefined) return result.value;
-  throw new WaymarkError("INPUT_INVALID", `the input does not fit: ${misfits(result.issues)}`);
+  throw new WaymarkError(
+    "INPUT_INVALID",
+    `the input does not fit: ${misfits(result.issues, sensitive)}`,
+  );
 }
 
 /** Each place that does not fit, in words. */
-export const misfits = (issues: readonly Issue[]): string =>
+export const misfits = (issues: readonly Issue[], sensitive = false): string =>
   issues
     .slice(0, ISSUES_TOLD)
-    .map((issue) => cut(toldOf(issue)))
+    .map((issue) => cut(toldOf(sensitive ? { ...issue, message: HIDDEN_TEXT } : issue)))
     .join("; ");
 
 function toldOf({ path = [], message }: Issue): string {

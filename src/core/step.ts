@@ -131,6 +131,8 @@ export interface Ask {
   readonly request: StepRequest;
   /** It is undone where the execution fails: its row is written before it begins. */
   readonly undoable?: boolean;
+  /** Its payloads are not shown. */
+  readonly sensitive?: boolean;
 }
 
 /** How a step ended. */
@@ -159,4 +161,8 @@ export interface Continuation {
 export interface RecordedStep {
   readonly kind: RecordKind;
   readonly input: StoredText | null;
+  /** Its payloads are not shown: 1, or 0. */
+  readonly sensitive?: number;
+  /** Its input was left out of an exported history, and cannot be compared. */
+  readonly withheld?: boolean;
 }

@@ -6,11 +6,16 @@ import type { WorkflowContext } from "./context.ts";
 import { WaymarkError } from "./errors.ts";
 import { checkName } from "./names.ts";
 import { parseWith, type Schema } from "./schema.ts";
+import type { SensitiveOption } from "./sensitive.ts";
 
 /** An activity that works on an ActivityStatus: one stage of a resilient workflow. */
 export type StageActivity = Activity<ActivityStatus, ActivityStatus>;
 
-export interface WorkflowOptions<Input> {
+/**
+ * `sensitive` hides the input, the output, the custom status, what it fails with, and events and updates that no
+ * step or handler has said otherwise of. Its steps are hidden where they say so themselves.
+ */
+export interface WorkflowOptions<Input> extends SensitiveOption {
   /** Instances keep the version they started with. `"1"` if left out. */
   readonly version?: string;
   /** Checks the input of a start request, and may convert it. Any Standard Schema library's. */
@@ -103,7 +108,7 @@ export async function startInput(
   const left = input === undefined || input === null;
   const given = stage !== undefined && left ? initialStatus(stage, at) : input;
   const { input: schema } = workflow.options;
-  return schema === undefined ? given : parseWith(schema, given);
+  return schema === undefined ? given : parseWith(schema, given, workflow.options.sensitive);
 }
 
 /** The workflows of one Worker, by name and version. */

@@ -41,8 +41,11 @@ export class Answers {
     short: Short<Answer, Kept>,
     act: () => Answer,
   ): Answer {
-    if (idempotency === undefined) return act();
     const keys = this.#keys;
+    if (idempotency === undefined) {
+      keys.checkWritable();
+      return act();
+    }
     const now = this.#host.now();
     const kept = keys.find(idempotency, now);
     if (kept !== undefined) {
@@ -50,6 +53,7 @@ export class Answers {
       const { whole, part } = JSON.parse(kept) as { whole?: Answer; part: Kept };
       return whole ?? short.expand(part);
     }
+    keys.checkWritable();
     keys.checkRoom(now);
     const answer = act();
     keys.keep(idempotency, keptAnswer(answer, short), now);

@@ -167,8 +167,9 @@ export class Calls {
     if (command.idempotency !== undefined) keys.checkRoom(now);
     const { name } = handler;
     const { executionId } = row;
+    const sensitive = handler.sensitive || engine.hides(row);
     const update = {
-      id: steps.insert(updateRow(updateName(name), "buffered", input, now)),
+      id: steps.insert(updateRow(updateName(name), "buffered", input, now, sensitive)),
       executionId,
     };
     const kept: KeptUpdate = { update };

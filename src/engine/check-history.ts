@@ -21,6 +21,12 @@ export interface HistoryCheck {
    * do no harm: the instance goes on.
    */
   readonly unasked: readonly string[];
+  /**
+   * Steps whose payloads are left out of the history because they are sensitive. From the first of their results
+   * on the code cannot be replayed, and nothing is said of it; `(input)` stands for the workflow's own input. Not
+   * there where nothing is left out.
+   */
+  readonly withheld?: readonly string[];
   /** Steps the code asks for next, of which nothing is recorded; none once it has ended. */
   readonly next: readonly string[];
 }
@@ -41,37 +47,72 @@ export async function checkHistory(
   workflow: AnyWorkflow,
   history: StoredHistory,
 ): Promise<HistoryCheck> {
-  const recorded = new Map(history.steps.filter(isStep).map((step) => [step.step, step]));
+  const withheld = withheldOf(history);
+  if (history.sensitive) return unread(workflow, history, withheld);
+  const recorded = new Map(
+    history.steps.filter(isStep).map((step) => [step.step, recordedOf(step)]),
+  );
   const { id: instanceId, executionId, version, parent = null, startedAt, input } = history;
   const { seeds = [] } = history;
+  const ended = history.steps.filter(hasEnded).sort(bySeq);
+  const known = ended.slice(0, firstWithheld(ended));
+  const whole = known.length === ended.length;
   const execution = {
     ...{ instanceId, executionId, version, parent, input },
     startedAt: startedAt ?? 0,
     seeds,
-    history: history.steps.filter(hasEnded).sort(bySeq).map(completionOf),
+    history: known.map(completionOf),
     recorded: (identity: string) => recorded.get(identity),
   };
   const { driver, asked } = await replay(workflow, execution, drained);
   const cancelled = new Set(driver.takeCancelled());
   const awaited = [...asked.keys()].filter((step) => !cancelled.has(step));
   const { end, divergence } = driver;
+  const last = known.at(-1)?.seq ?? 0;
+  const isReached = (seq: number | null) => whole || (seq !== null && seq <= last);
   const waits = end === undefined && !driver.handlers.takesUpdates;
   const stalled = waits && !awaited.some((step) => recorded.get(step)?.seq == null);
   const problem =
     formatProblem(history) ??
     definitionProblem(workflow, history) ??
     divergence?.message ??
-    lockProblem(driver.lock, recorded) ??
-    endProblem(history, end) ??
-    (stalled && !isTerminal(history.status) ? STALLED : null);
+    (whole ? (lockProblem(driver.lock, recorded) ?? endProblem(history, end)) : null) ??
+    (whole && stalled && !isTerminal(history.status) ? STALLED : null);
   return {
     fits: problem === null,
     problem,
-    unasked: [...recorded.values()].flatMap(({ step, kind }) =>
-      isAsked(kind) && step !== LOCKS_AWAITED && !asked.has(step) ? [step] : [],
+    unasked: [...recorded.values()].flatMap(({ step, kind, seq }) =>
+      isAsked(kind) && step !== LOCKS_AWAITED && !asked.has(step) && isReached(seq) ? [step] : [],
     ),
+    ...(withheld.length === 0 ? {} : { withheld }),
     next: end === undefined ? awaited.filter((step) => !recorded.has(step)) : [],
   };
+}
+
+const recordedOf = ({ sensitive, ...step }: StoredStep) => ({
+  ...step,
+  ...(sensitive ? { sensitive: 1, withheld: true } : {}),
+});
+
+/** The first end that cannot be delivered: what it brought is left out. */
+function firstWithheld(ended: readonly EndedStep[]): number {
+  const first = ended.findIndex(({ sensitive }) => sensitive);
+  return first === -1 ? ended.length : first;
+}
+
+const withheldOf = ({ sensitive, steps }: StoredHistory): string[] => [
+  ...(sensitive ? ["(input)"] : []),
+  ...steps.filter((step) => step.sensitive).map(({ step }) => step),
+];
+
+/** Without the input the code cannot even begin. */
+function unread(
+  workflow: AnyWorkflow,
+  history: StoredHistory,
+  withheld: readonly string[],
+): HistoryCheck {
+  const problem = formatProblem(history) ?? definitionProblem(workflow, history);
+  return { fits: problem === null, problem, unasked: [], withheld, next: [] };
 }
 
 /** Whether the code asks for what is recorded under that kind; else it comes from outside. */
@@ -102,7 +143,7 @@ function definitionProblem(workflow: AnyWorkflow, history: StoredHistory): strin
 
 function lockProblem(
   lock: string | null,
-  recorded: ReadonlyMap<string, StoredStep>,
+  recorded: ReadonlyMap<string, Pick<StoredStep, "seq">>,
 ): string | null {
   const released = lock !== null && recorded.get(unlockIdentity(lock))?.seq != null;
   return released ? releasedBefore(lock).message : null;

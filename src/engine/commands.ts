@@ -96,7 +96,7 @@ export class Commands {
         return { created: false, document: this.#document(existing) };
       }
       if (existing !== undefined) checkReplaceable(existing, command.onConflict);
-      const row = newInstance(command, this.#engine.host);
+      const row = newInstance(command, this.#engine.host, this.#engine.registry);
       if (existing === undefined) this.#engine.tombstone.clear();
       else this.#engine.forsake(existing, replaced(existing));
       this.#engine.instance.write(row);
@@ -136,7 +136,8 @@ export class Commands {
    */
   export(id: string, cursor: string | null, limit: number): StoredHistoryPage {
     this.#engine.requested();
-    const row = this.#row(id);
+    const stored = this.#row(id);
+    const row = { ...stored, sensitive: this.#engine.hides(stored) ? 1 : 0 };
     const { items: steps, cursor: next } = this.#page(row, cursor, limit, storedStep);
     return { ...storedExecution(row), steps, cursor: next };
   }

@@ -47,7 +47,7 @@ export interface PurgeOptions {
 }
 
 /** What an instance's execution was started with, as it is stored. */
-export type GivenExecution = Pick<NewExecution, "workflow" | "input" | "tags">;
+export type GivenExecution = Pick<NewExecution, "workflow" | "input" | "tags" | "sensitive">;
 
 export class Control {
   readonly #engine: Engine;
@@ -114,7 +114,7 @@ export class Control {
     const workflow = engine.registry.find(row.workflow, row.version);
     if (workflow === undefined) throw versionMissing(row);
     const { status, error } = row;
-    const request = { to, reason: null, from: unwound(row) ?? { status, error } };
+    const request = { to, reason: null, from: unwound(engine, row) ?? { status, error } };
     const plan = await planRewind(engine, row, workflow, request).catch((problem: unknown) => {
       checkRewindable(engine, presentRow(engine, id), to); // what was read may have gone meanwhile
       throw problem;
@@ -125,12 +125,20 @@ export class Control {
   restart(id: string, { reason, idempotency }: ControlCommand): InstanceDocument {
     const engine = this.#engine;
     return this.#once(id, idempotency, (row) => {
-      const { workflow, tags, input } = givenOf(row);
+      const { workflow, tags, input, sensitive } = givenOf(row);
       const latest = engine.registry.latest(workflow);
       if (latest === undefined) throw notRegistered(workflow);
       const parent = row.parent === null ? null : JSON.parse(row.parent);
-      const next = { id: row.id, workflow, version: latest.version, input, tags, parent };
-      const fresh = newInstance(next, engine.host);
+      const next = {
+        id: row.id,
+        workflow,
+        version: latest.version,
+        input,
+        tags,
+        parent,
+        sensitive,
+      };
+      const fresh = newInstance(next, engine.host, engine.registry);
       engine.tell(row, "instance.restarted", reason === null ? {} : { reason });
       engine.forsake(row, null);
       engine.instance.write(fresh);
@@ -183,11 +191,16 @@ export function rewindInstance(
   asked: Pick<RewindRequest, "to" | "reason">,
 ): void {
   const at = engine.host.now();
-  const { status: ended, error, startedAt, round } = row;
+  const { status: ended, startedAt, round } = row;
+  const error = engine.instance.error(); // as it is, for it is kept
   const status = startedAt === null && round === 1 ? "Pending" : "Running";
   const due = Math.max(at, row.due ?? at); // of one that was to start later
   const { to, reason } = asked;
-  const request: RewindRequest = { to, reason, from: unwound(row) ?? { status: ended, error } };
+  const request: RewindRequest = {
+    to,
+    reason,
+    from: unwound(engine, row) ?? { status: ended, error },
+  };
   const rewind = JSON.stringify(request);
   engine.rewinds.forgetUnheardCancel();
   engine.instance.setRewinding({ status, due, updatedAt: at, rewind });
@@ -196,8 +209,10 @@ export function rewindInstance(
 }
 
 /** How an execution had ended whose rewind was asked for, and never carried out: it was ended again before. */
-const unwound = ({ rewind }: InstanceRow): RewindRequest["from"] | undefined =>
-  rewind === null ? undefined : (JSON.parse(rewind) as RewindRequest).from;
+const unwound = (engine: Engine, { rewind }: InstanceRow): RewindRequest["from"] | undefined =>
+  rewind === null
+    ? undefined
+    : (JSON.parse(engine.instance.openRewind(rewind)) as RewindRequest).from;
 
 /** Asks the code to end. One that has not begun has nothing to clean up, and ends at once. */
 export function cancelInstance(engine: Engine, row: InstanceRow, reason: string): void {
@@ -242,10 +257,11 @@ export function terminateInstance(
   engine.end(row, { status: "Terminated", output: null, error, at }, { reason: message });
 }
 
-const givenOf = ({ workflow, input, tags }: InstanceRow): GivenExecution => ({
+const givenOf = ({ workflow, input, tags, sensitive }: InstanceRow): GivenExecution => ({
   workflow,
   input: textOf(input),
   tags: JSON.parse(tags),
+  sensitive: sensitive === 1,
 });
 
 function notRegistered(workflow: string): WaymarkError {

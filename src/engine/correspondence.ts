@@ -10,6 +10,7 @@ import type { StepIdentity } from "../core/names.ts";
 import { ENCODED_UNDEFINED, encode } from "../core/payload.ts";
 import { uuidFrom } from "../core/random.ts";
 import { nextAttemptAt } from "../core/retry.ts";
+import { asSensitive } from "../core/sensitive.ts";
 import type { ChildRequest, EntityRequest, LockRequest, StepRequest } from "../core/step.ts";
 import type { Child, InstanceRow, StepRow } from "../store/rows.ts";
 import type { Outgoing } from "./courier.ts";
@@ -62,7 +63,7 @@ export class Correspondence {
     if (request.kind === "send") {
       recorder.sent(step, now);
       const payload = input ?? ENCODED_UNDEFINED;
-      const content = { kind: "event", event: request.event, payload } as const;
+      const content = { kind: "event", event: request.event, payload, ...markOf(step) } as const;
       this.#post(request.to, identity, content);
       return;
     }
@@ -132,7 +133,12 @@ export class Correspondence {
     const executionId = childExecution(parent);
     const input = step.ask.input ?? ENCODED_UNDEFINED;
     const start = { workflow, version, input, tags, startAt, executionId, parent };
-    return { kind: "start", ...start, ...(step.child?.rewinds ? { rewinds: true } : {}) };
+    return {
+      kind: "start",
+      ...start,
+      ...(step.child?.rewinds ? { rewinds: true } : {}),
+      ...markOf(step),
+    };
   }
 
   #parent({ ask, child, failed }: OpenStep): ParentReference {
@@ -169,7 +175,7 @@ export class Correspondence {
       reporter.answered(identity, attempts, now - (step.startedAt ?? now));
       return true;
     }
-    const failure = this.#named(step, answered.failure);
+    const failure = asSensitive(this.#named(step, answered.failure), step.sensitive);
     const decided = this.#decide(step, failure, answered.final, now);
     if (decided.due === null) {
       recorder.end(step, { ok: false, failure: decided.failure, attempts }, now);
@@ -247,6 +253,10 @@ export class Correspondence {
     }
   }
 }
+
+/** What is said of a payload to those who get it. */
+const markOf = ({ sensitive }: OpenStep): { readonly sensitive?: true } =>
+  sensitive ? { sensitive } : {};
 
 /** The id of a child's first execution: it follows from the step, so that a repeated start is the same one. */
 const childExecution = ({ executionId, step, attempt }: ParentReference): string =>

@@ -4,7 +4,7 @@
  *
  * W9: a message is written in the commit that makes it due, and leaves after it: the host sees to that.
  */
-import { WaymarkError } from "../core/errors.ts";
+import { isUnreadable, WaymarkError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { StepIdentity } from "../core/names.ts";
 import type { OutboxStore, OutgoingContent, OutgoingRow } from "../store/outbox-store.ts";
@@ -114,9 +114,13 @@ export class Courier {
   }
 
   async #deliver(row: OutgoingRow): Promise<void> {
-    const { outbox, doorbell } = this.#options;
+    const { doorbell } = this.#options;
     try {
-      const content = contentOf(outbox.content(row.number));
+      const content = this.#content(row);
+      if (content === null) {
+        this.#again(row);
+        return;
+      }
       const answer = await this.#ask(row, content);
       const again = answer === null || (!answer.ok && answer.retryable && !this.#isOvertaken(row));
       if (again) this.#again(row);
@@ -124,6 +128,16 @@ export class Courier {
     } finally {
       this.#underway.delete(row.target);
       doorbell.ring();
+    }
+  }
+
+  /** Null where it cannot be read for want of a key: it waits as one that nobody answers. */
+  #content({ number }: OutgoingRow): MessageContent | null {
+    try {
+      return contentOf(this.#options.outbox.content(number));
+    } catch (error) {
+      if (isUnreadable(error)) return null;
+      throw error;
     }
   }
 
@@ -156,7 +170,7 @@ export class Courier {
       (other) =>
         other.number > number &&
         other.step === null && // as of all that is asked
-        contentOf(this.#options.outbox.content(other.number)).kind === "control",
+        this.#content(other)?.kind === "control",
     );
   }
 

@@ -10,7 +10,7 @@
  * would have to be read together all the same.
  */
 import { isTerminal } from "../core/documents.ts";
-import { WaymarkError } from "../core/errors.ts";
+import { isUnreadable, WaymarkError } from "../core/errors.ts";
 import {
   encodeFailure,
   engineFailure,
@@ -22,6 +22,7 @@ import { LIMITS } from "../core/limits.ts";
 import type { LogFields } from "../core/log.ts";
 import type { StepIdentity } from "../core/names.ts";
 import { ENCODED_UNDEFINED, type Encoded, encode } from "../core/payload.ts";
+import { asSensitive } from "../core/sensitive.ts";
 import type { Continuation } from "../core/step.ts";
 import type { AnyWorkflow, Registry } from "../core/workflow.ts";
 import { ForkStore } from "../store/fork-store.ts";
@@ -215,7 +216,9 @@ export class Engine {
     if (!answer.ok) {
       const present = this.instance.read();
       if (present !== undefined) {
-        const refusal = { to: target, message: content.kind, ...told(answer.failure) };
+        const secret = "sensitive" in content && content.sensitive === true;
+        const failure = asSensitive(answer.failure, secret);
+        const refusal = { to: target, message: content.kind, ...told(failure) };
         this.tell(present, "message.refused", refusal);
       }
     }
@@ -277,7 +280,9 @@ export class Engine {
     if (this.#wanted !== null && this.#wanted <= this.host.now()) this.#wanted = null;
     if (alarm.scheduledAt !== undefined) this.host.alarmFired(alarm.scheduledAt);
     this.#turn = this.#run(alarm.retries, uncovered)
-      .catch((error: unknown) => this.#recover(error))
+      .catch((error: unknown) => {
+        if (!this.#waitsForKey(error)) this.#recover(error);
+      })
       .finally(() => {
         this.#turn = null;
       });
@@ -510,6 +515,7 @@ export class Engine {
     if (row === undefined) this.#decay();
     if (row === undefined || isTerminal(row.status)) return null;
     if (row.heldAt !== null) return null;
+    this.keys.checkWritable();
     if (row.due !== null && row.due > now) {
       this.#setAlarm(row.due);
       return null;
@@ -531,7 +537,7 @@ export class Engine {
 
   /** Carries out a rewind that was asked for, unless another request has come meanwhile. */
   async #rewind({ rewinding: row, workflow }: Rewinding): Promise<void> {
-    const request = JSON.parse(row.rewind ?? "null") as RewindRequest;
+    const request = JSON.parse(this.instance.openRewind(row.rewind ?? "null")) as RewindRequest;
     try {
       const plan = await planRewind(this, row, workflow, request, this.#undisturbed());
       if (!this.#rewindsStill(row)) return;
@@ -656,10 +662,18 @@ export class Engine {
       return;
     }
     const asked = isCancelRequest(output.error) || output.error instanceof TerminatedError;
-    const failure = asked ? engineFailure(output.error as WaymarkError) : toFailure(output.error);
+    const secret = this.hides(row);
+    const failure = asked
+      ? engineFailure(output.error as WaymarkError)
+      : asSensitive(toFailure(output.error), secret);
     const error = encodeFailure(failure);
     const status = asked ? "Terminated" : "Failed";
     this.end(row, { status, output: null, error, at }, told(failure));
+  }
+
+  /** Whether what the instance is given and comes to is not shown. */
+  hides({ workflow, version, sensitive }: InstanceRow): boolean {
+    return sensitive === 1 || this.registry.find(workflow, version)?.options.sensitive === true;
   }
 
   /** Nothing is lost, nothing is guessed (W7): it waits for code that fits, and looks now and then. */
@@ -667,7 +681,14 @@ export class Engine {
     const now = this.host.now();
     const { suspensions, due } = nextLook(row, now);
     const failure = engineFailure(error);
-    this.instance.setSuspended({ error: encodeFailure(failure), due, suspensions, at: now });
+    const inClear = isUnreadable(error);
+    this.instance.setSuspended({
+      error: encodeFailure(failure),
+      inClear,
+      due,
+      suspensions,
+      at: now,
+    });
     const reporter = this.#execution?.reporter ?? this.#reporter(row);
     // Its attempts are stopped here. Where there are none, the marks are of such as were lost.
     if (this.#execution !== null) this.steps.unmark(now);
@@ -675,6 +696,22 @@ export class Engine {
     this.#setAlarm(due);
     reporter.instance("instance.suspended", told(failure));
     this.#afterCommit(reporter);
+  }
+
+  /**
+   * What is stored cannot be read, or nothing can be written, for want of a key: that is no failure of the code, and
+   * passes. Returns whether it was that.
+   */
+  #waitsForKey(error: unknown): boolean {
+    if (!isUnreadable(error)) return false;
+    try {
+      const row = this.instance.read();
+      if (row === undefined || isTerminal(row.status) || row.heldAt !== null) return false;
+      this.#suspend(row, error);
+      return true;
+    } catch {
+      return false; // it is looked at again all the same
+    }
   }
 
   /** The engine or its storage has failed: forgets its memory, and comes back to the rows later. */

@@ -9,6 +9,7 @@ import type { EntityDocument } from "../core/entity-document.ts";
 import { WaymarkError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { decode, ENCODED_UNDEFINED, type Encoded, toJson } from "../core/payload.ts";
+import { HIDDEN } from "../core/sensitive.ts";
 import { byteLength } from "../core/stored-text.ts";
 import type { NewOperation } from "../store/entity-store.ts";
 import { keepPending, keptOutcome } from "./entity-answers.ts";
@@ -107,7 +108,8 @@ export class EntityCommands {
   state(name: string, key: string): EntityDocument {
     const { store, entities } = this.#engine;
     this.#engine.requested();
-    if (entities.find(name) === undefined) throw unknown(name);
+    const definition = entities.find(name);
+    if (definition === undefined) throw unknown(name);
     const row = store.read();
     const state = row?.present ? store.state() : null;
     if (row === undefined || state === null) {
@@ -116,7 +118,7 @@ export class EntityCommands {
     return {
       entity: name,
       key,
-      state: toJson(decode(state)),
+      state: definition.sensitive || row.sensitive ? HIDDEN : toJson(decode(state)),
       waiting: store.queue().count,
       ...(row.lock === null ? {} : { lockedBy: row.lock.holder.id }),
       createdAt: new Date(row.createdAt ?? row.at).toISOString(),

@@ -16,6 +16,7 @@ import { WaymarkError } from "../core/errors.ts";
 import { engineFailure, type Failure, toFailure } from "../core/failure.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { LogFields } from "../core/log.ts";
+import { asSensitive } from "../core/sensitive.ts";
 import type { Registry } from "../core/workflow.ts";
 import { type EntityRow, EntityStore, type OperationRow } from "../store/entity-store.ts";
 import { InboxStore } from "../store/inbox-store.ts";
@@ -249,12 +250,15 @@ export class EntityEngine {
     const { host, store } = this;
     const entity = store.read();
     if (entity === undefined) return;
+    this.keys.checkWritable();
     if (!this.#own.has(row.id)) {
       // A memory before this one took it in, and may have died of it.
       if (row.attempt >= LIMITS.operationLosses) {
         this.#end(entity, row, { ok: false, failure: lost(row.attempt) });
         return;
       }
+      store.input(row.id); // what cannot be read is not marked: no try of it begins
+      store.state();
       store.mark(row.id, row.attempt + 1);
       this.#setAlarm(host.now() + LOST_MILLIS);
       await host.committed();
@@ -308,11 +312,12 @@ export class EntityEngine {
   /** Writes in one go what an operation has come to. */
   #end(entity: EntityRow, row: OperationRow, performed: Performed): void {
     const { host, store } = this;
+    const sensitive = this.entities.find(entity.name)?.sensitive === true;
     const now = host.now();
     if (performed.ok) {
       const { change, messages } = performed;
       if (change === "deleted") store.deleteState(now);
-      else if (change !== "same") store.setState(change.state, now);
+      else if (change !== "same") store.setState(change.state, now, sensitive);
       else if (!entity.present) store.touch(now);
       for (const message of messages) this.#courier.post(message, now);
     } else if (!entity.present) store.touch(now);
@@ -320,7 +325,7 @@ export class EntityEngine {
     this.#own.delete(row.id);
     const answered: Answered = performed.ok
       ? { ok: true, result: performed.result }
-      : { ok: false, failure: performed.failure, final: true };
+      : { ok: false, failure: asSensitive(performed.failure, sensitive), final: true };
     const caller = row.caller === null ? null : (JSON.parse(row.caller) as ParentReference);
     if (caller?.awaited) {
       const content = { kind: "result", parent: caller, outcome: answered } as const;
@@ -328,7 +333,7 @@ export class EntityEngine {
       this.#courier.post({ target: caller.id, executionId, step: null, content }, now);
     }
     keepOutcome(this.keys, row, answered, now);
-    const fields = performed.ok ? {} : told(performed.failure);
+    const fields = answered.ok ? {} : told(answered.failure);
     const event = performed.ok ? "operation.completed" : "operation.failed";
     const ms = now - (row.due ?? row.at);
     this.#lines.push({

@@ -166,10 +166,15 @@ export class OperationRun {
         checkInstanceId(id);
         checkName(event, "an event");
         const encoded = encode(payload, `the event "${event}"`);
-        this.#post(id, { kind: "event", event, payload: encoded });
+        this.#post(id, { kind: "event", event, payload: encoded, ...this.#mark });
       },
       log,
     };
+  }
+
+  /** What a sensitive entity sends is so as well. */
+  get #mark(): { readonly sensitive?: true } {
+    return this.#options.definition.sensitive ? { sensitive: true } : {};
   }
 
   #post(target: string, content: MessageContent): void {
@@ -214,7 +219,7 @@ export class OperationRun {
     const at = startAt === undefined ? undefined : signalMoment(startAt, now);
     const input = encode(given, `the input of "${name}"`);
     const started = { workflow: name, version, input, tags, startAt: at, executionId, parent };
-    this.#post(instanceId, { kind: "start", ...started });
+    this.#post(instanceId, { kind: "start", ...started, ...this.#mark });
     return instanceId;
   }
 }

@@ -70,8 +70,9 @@ export class EventCheck {
     const answer = (verdict: Verdict) => {
       asked.verdict ??= verdict; // unless it came too late
     };
+    const payload = textOf(event.payload); // one that cannot be read is not refused
     try {
-      const checked = schema["~standard"].validate(decode(textOf(event.payload)));
+      const checked = schema["~standard"].validate(decode(payload));
       if (isPromise(checked)) this.#follow(Promise.resolve(checked), asked).then(answer);
       else answer(verdictOn(event, checked));
     } catch (error) {

@@ -12,6 +12,7 @@ import type { Engine } from "./engine.ts";
 export interface NewEvent {
   readonly event: string;
   readonly payload: Encoded;
+  readonly sensitive?: boolean | undefined;
 }
 
 /**
@@ -23,9 +24,22 @@ export function acceptEvent(engine: Engine, row: InstanceRow, event: NewEvent): 
   checkRunning(row);
   checkRoom(engine.steps.buffered(), event.payload);
   const now = engine.host.now();
-  const id = engine.steps.bufferEvent(event.event, event.payload, now);
+  const id = engine.steps.bufferEvent(
+    event.event,
+    event.payload,
+    now,
+    isHidden(engine, row, event),
+  );
   announce(engine, row, id, event, now);
   return id;
+}
+
+/** Whether its sender, its instance, or a wait for it says so. */
+function isHidden(engine: Engine, row: InstanceRow, { event, sensitive }: NewEvent): boolean {
+  const { execution, steps } = engine;
+  if (sensitive || engine.hides(row)) return true;
+  if (execution !== null) return execution.hidesEvent(event);
+  return steps.open().some((step) => step.sensitive === 1 && isWaitFor(step, event));
 }
 
 /** Wakes the instance only where something waits for the event: a stored one costs one row. */

@@ -14,6 +14,7 @@ import { WaymarkError } from "../core/errors.ts";
 import { CancelledError, decodeFailure, engineFailure } from "../core/failure.ts";
 import { type StepIdentity, undoneBy, unlockIdentity } from "../core/names.ts";
 import { decode } from "../core/payload.ts";
+import { asSensitive } from "../core/sensitive.ts";
 import { type StoredText, textOf } from "../core/stored-text.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
 import type { Child, InstanceRow, StepRow } from "../store/rows.ts";
@@ -84,6 +85,7 @@ export class Execution {
   /** Event waits, newest last. */
   #waits: OpenStep[] = [];
   #events: BufferedEvent[] = [];
+  readonly #sensitiveEvents = new Set<string>();
   /** Requests to end that have not reached the code: one to cancel, and one to terminate, at most. */
   readonly #cancelRequests: CancelRequest[] = [];
   readonly #check: EventCheck;
@@ -171,7 +173,8 @@ export class Execution {
     const parent = row.parent === null ? null : (JSON.parse(row.parent) as ParentReference);
     const identity = { instanceId, executionId, parent, version, stages };
     const ctx = createContext(this.driver, identity, requestPerformer(host));
-    this.driver.start(() => workflow.run(ctx, decode(textOf(row.input))), workflow.name);
+    const input = textOf(row.input); // here, and not in the code: what cannot be read is not its failure
+    this.driver.start(() => workflow.run(ctx, decode(input)), workflow.name);
   }
 
   /** Takes a stored event that nobody waits for yet. */
@@ -254,7 +257,7 @@ export class Execution {
       this.#unasked.delete(ask.identity);
       const lost = row !== undefined && this.#resume(step, row);
       const { kind } = ask.request;
-      if (kind === "event") this.#waits.push(step);
+      if (kind === "event") this.#wait(step, ask.request.event);
       if (kind === "timer" || kind === "event") {
         this.#timed.add(step);
         continue;
@@ -275,6 +278,19 @@ export class Execution {
     if (cancelled.size > 0) this.#cancel(cancelled);
     for (const step of undoing) this.#undoes(step);
     return ended;
+  }
+
+  /** The events of a sensitive wait are hidden from here on, those that have come as well. */
+  #wait(step: OpenStep, event: string): void {
+    this.#waits.push(step);
+    if (!step.sensitive) return;
+    this.#sensitiveEvents.add(event);
+    if (this.#events.some(({ name }) => name === event)) this.#options.steps.hideEvents(event);
+  }
+
+  /** Whether events of this name were waited for as sensitive ones. */
+  hidesEvent(event: string): boolean {
+    return this.#sensitiveEvents.has(event);
   }
 
   /** What is undone may have an attempt that was just stopped, and is not over. */
@@ -447,6 +463,7 @@ export class Execution {
   /** Goes on from a stored row. Returns whether it was marked, and its attempt is lost. */
   #resume(step: OpenStep, row: StepRow): boolean {
     step.row = { id: row.id, lastProcessedId: row.lastProcessedId };
+    step.sensitive ||= row.sensitive === 1;
     step.startedAt = row.startedAt;
     step.due = row.due;
     // A row with a due waits for its next attempt; one without was in the middle of an attempt,
@@ -558,8 +575,9 @@ export class Execution {
       this.#forget(wait);
       return "taken";
     }
-    this.#recorder.refuse(event, verdict.failure, now);
-    this.reporter.eventRefused(event, wait.ask.identity, verdict.failure);
+    const failure = asSensitive(verdict.failure, wait.sensitive);
+    this.#recorder.refuse(event, failure, now, wait.sensitive);
+    this.reporter.eventRefused(event, wait.ask.identity, failure);
     return "refused";
   }
 

@@ -62,17 +62,20 @@ export function dropCopied(engine: Engine, row: InstanceRow): void {
   fence(engine, row);
 }
 
-function forkedRow({ host }: Engine, command: ForkCommand): InstanceRow {
+function forkedRow({ host, instance, registry }: Engine, command: ForkCommand): InstanceRow {
   const { id, version, input, source, reason, point } = command;
   const { workflow, tags, seeds, executionId, to, from, lastId } = point;
-  const { rewinds, through, startedAt } = point;
-  const row = newInstance({ id, workflow, version, input, tags }, host);
+  const { rewinds, through, startedAt, sensitive } = point;
+  const given = { id, workflow, version, input, tags, sensitive };
+  const row = newInstance(given, host, registry);
+  const request: RewindRequest = { to, reason, from };
+  const rewind = instance.sealRewind(JSON.stringify(request));
   const fork: Fork = {
     source: { id: source, executionId, step: to },
     executionId: row.executionId,
     startedAt: through === 0 ? null : startedAt, // nothing of its time is recorded
     seeds,
-    order: { executionId, rewinds, through, lastId, to, from, reason },
+    order: { executionId, rewinds, through, lastId, rewind },
   };
   return { ...row, fork: JSON.stringify(fork) };
 }
@@ -195,11 +198,11 @@ class Copy {
     const at = engine.host.now();
     if (order.through > 0) engine.forks.delete(fence);
     const fork = JSON.stringify({ ...this.#fork, order: null });
-    const { to, from, reason } = order;
-    const request: RewindRequest = { to, reason, from };
+    const { rewind } = order;
+    const { to, reason } = JSON.parse(engine.instance.openRewind(rewind)) as RewindRequest;
     engine.instance.setCopied(
       order.through > 0
-        ? { status: "Running", startedAt: at, rewind: JSON.stringify(request), fork, at }
+        ? { status: "Running", startedAt: at, rewind, fork, at }
         : { status: "Pending", startedAt: null, rewind: null, fork, at },
     );
     const why = { ...(to === null ? {} : { to }), ...(reason === null ? {} : { reason }) };

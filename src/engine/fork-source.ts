@@ -48,7 +48,7 @@ export type CopyAnswer =
  * The point at which an instance is forked. A key stands for the point it was first given for.
  *
  * @throws WaymarkError `INSTANCE_NOT_FOUND`, `INSTANCE_EXISTS` where the fork is to be the instance itself,
- *   `VERSION_MISSING`, `REWIND_TARGET_UNKNOWN`, `INSTANCE_BUSY` while its own history is copied or about to be rewound, and those of a key
+ *   `VERSION_MISSING`, `KEY_MISSING`, `REWIND_TARGET_UNKNOWN`, `INSTANCE_BUSY` while its own history is copied or about to be rewound, and those of a key
  */
 export function forkPoint(
   engine: Engine,
@@ -69,8 +69,11 @@ export function forkPoint(
 
 function pointOf(engine: Engine, row: InstanceRow, { to, version }: ForkRequest): ForkPoint {
   const { through, lastId } = engine.forks.end();
-  const { executionId, rewinds, workflow, startedAt, status, error } = row;
-  const pending = row.rewind === null ? null : (JSON.parse(row.rewind) as RewindRequest);
+  const { executionId, rewinds, workflow, startedAt, status } = row;
+  const pending =
+    row.rewind === null
+      ? null
+      : (JSON.parse(engine.instance.openRewind(row.rewind)) as RewindRequest);
   const over = isTerminal(status);
   // A rewind that cannot be carried out here is what the fork does; one that was ended before it was is void.
   const meant = over ? null : (pending?.to ?? null);
@@ -81,7 +84,8 @@ function pointOf(engine: Engine, row: InstanceRow, { to, version }: ForkRequest)
     startedAt: startedAt === null ? null : (forkStart(row) ?? startedAt),
     seeds: seedsThrough(row, through),
     to: to ?? meant,
-    from: pending?.from ?? { status, error: over ? error : null },
+    from: pending?.from ?? { status, error: over ? engine.instance.error() : null },
+    sensitive: row.sensitive === 1,
   };
 }
 

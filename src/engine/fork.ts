@@ -32,6 +32,8 @@ export interface ForkPoint extends CopiedState {
   readonly to: StepIdentity | null;
   /** How it stood. */
   readonly from: { readonly status: InstanceStatus; readonly error: string | null };
+  /** Whether what it is given and comes to is not shown. */
+  readonly sensitive: boolean;
 }
 
 /** A request to fork, with what its source has said. */
@@ -43,8 +45,9 @@ export interface ForkCommand extends Pick<NewExecution, "id" | "version" | "inpu
 }
 
 /** What is still to be copied, and what for. */
-export interface ForkOrder extends CopiedState, Pick<ForkPoint, "lastId" | "to" | "from"> {
-  readonly reason: string | null;
+export interface ForkOrder extends CopiedState, Pick<ForkPoint, "lastId"> {
+  /** The rewind that follows, as the row keeps one: `InstanceStore.sealRewind`. */
+  readonly rewind: string;
 }
 
 /** What the row of an instance that was forked keeps of that, as JSON. */

@@ -21,6 +21,8 @@ export interface StartChild {
   readonly parent: ParentReference;
   /** Whether one that was started for the step before is to go on, and not to be started anew. */
   readonly rewinds?: boolean;
+  /** What it is given and comes to is not shown. */
+  readonly sensitive?: boolean;
 }
 
 /** Tells a parent how its child ended. */
@@ -47,6 +49,8 @@ export interface SentEvent {
   readonly kind: "event";
   readonly event: string;
   readonly payload: Encoded;
+  /** Its payload is not shown. */
+  readonly sensitive?: boolean;
 }
 
 /** Runs an operation of an entity: the message's target. */

@@ -1,6 +1,7 @@
 /** The row of an execution that is about to begin. */
 import type { ParentReference } from "../core/child.ts";
 import type { Encoded } from "../core/payload.ts";
+import type { Registry } from "../core/workflow.ts";
 import type { InstanceRow } from "../store/rows.ts";
 import type { Host } from "./host.ts";
 
@@ -15,6 +16,8 @@ export interface NewExecution {
   readonly startAt?: number | undefined;
   /** The step whose child it is. */
   readonly parent?: ParentReference | null | undefined;
+  /** Whether what it is given and comes to is not shown; its workflow may say so as well. */
+  readonly sensitive?: boolean | undefined;
   /** Random if left out. */
   readonly executionId?: string;
 }
@@ -22,8 +25,11 @@ export interface NewExecution {
 export function newInstance(
   command: NewExecution,
   host: Pick<Host, "now" | "randomId">,
+  registry: Pick<Registry, "find">,
 ): InstanceRow {
   const now = host.now();
+  const workflow = registry.find(command.workflow, command.version);
+  const sensitive = command.sensitive || workflow?.options.sensitive;
   return {
     id: command.id,
     executionId: command.executionId ?? host.randomId(),
@@ -47,5 +53,6 @@ export function newInstance(
     rewind: null,
     rewinds: 0,
     fork: null,
+    sensitive: sensitive ? 1 : 0,
   };
 }

@@ -31,9 +31,11 @@ export function nextExecution(
   { now, begins }: { readonly now: number; readonly begins: boolean },
 ): NextExecution {
   const newest = version === "latest" ? registry.latest(row.workflow)?.version : undefined;
+  const next = newest ?? row.version;
   return {
     executionId: executionIdAfter(row.executionId),
-    version: newest ?? row.version,
+    version: next,
+    sensitive: registry.find(row.workflow, next)?.options.sensitive ? 1 : 0,
     input,
     due: begins ? null : now,
     startedAt: begins ? now : null,

@@ -17,6 +17,8 @@ export interface OpenRow {
 
 export interface OpenStep {
   readonly ask: Ask;
+  /** Its payloads are not shown: the code says so, or did when its row was written. */
+  sensitive: boolean;
   /** Its row, where it has one: it outlived a turn, has a checkpoint, or is to be retried. */
   row: OpenRow | null;
   /** Attempts that have failed. */
@@ -45,6 +47,7 @@ export function openStep(ask: Ask): OpenStep {
   const due = ask.request.kind === "timer" || ask.request.kind === "event" ? ask.request.due : null;
   return {
     ask,
+    sensitive: ask.sensitive === true,
     row: null,
     failed: 0,
     due,

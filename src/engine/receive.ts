@@ -33,6 +33,7 @@ export function receive(engine: Engine, message: Message): MessageAnswer {
   if (noted !== undefined) return answerOf(noted);
   let refusal: string | null = null;
   try {
+    engine.keys.checkWritable();
     apply(engine, message);
   } catch (error) {
     if (!(error instanceof WaymarkError)) throw error;
@@ -116,7 +117,8 @@ function startChild(engine: Engine, id: string, start: StartChild): void {
   } else if (!isSameStep(parent, start.parent)) throw taken(existing, start.parent);
   else if (parent.attempt === start.parent.attempt) {
     // It was started for this try before: its step was opened again since, and may have missed the result.
-    if (isTerminal(existing.status)) tellParent(engine, existing, outcomeOf(endOf(existing)));
+    if (isTerminal(existing.status))
+      tellParent(engine, existing, outcomeOf(endOf(engine, existing)));
   } else if (!start.rewinds && (isTerminal(existing.status) || isUndone(parent, start.parent))) {
     engine.forsake(existing, null);
     begin(engine, id, start);
@@ -141,20 +143,20 @@ function adopt(
   engine.instance.setParent(row.parent);
   engine.become(row);
   if (!rewinds || !isTerminal(row.status)) return;
-  if (row.status === "Completed") tellParent(engine, row, outcomeOf(endOf(row)));
+  if (row.status === "Completed") tellParent(engine, row, outcomeOf(endOf(engine, row)));
   else rewindInstance(engine, row, { to: null, reason: "its parent was rewound" });
 }
 
 function begin(engine: Engine, id: string, start: StartChild): void {
-  const row = newInstance({ ...start, id }, engine.host);
+  const row = newInstance({ ...start, id }, engine.host, engine.registry);
   engine.instance.write(row);
   engine.begin(row);
 }
 
-const endOf = ({ status, output, error }: InstanceRow) => ({
+const endOf = (engine: Engine, { status, output }: InstanceRow) => ({
   status: status as "Completed" | "Failed" | "Terminated",
   output: output === null ? null : textOf(output),
-  error,
+  error: engine.instance.error(),
 });
 
 function taken({ id, workflow, status }: InstanceRow, { step }: ParentReference): WaymarkError {

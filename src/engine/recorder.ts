@@ -54,6 +54,7 @@ export class Recorder {
       failure,
       lastProcessedId: processedId(step),
       at,
+      sensitive: step.sensitive,
     };
     let id = step.row?.id;
     if (id === undefined) id = this.#steps.insert({ ...newRow(step, at), ...written });
@@ -72,10 +73,10 @@ export class Recorder {
    */
   take(step: OpenStep, event: BufferedEvent, result: StoredText, at: number): void {
     const { identity, ordinal, input } = step.ask;
-    const { row, startedAt } = step;
+    const { row, startedAt, sensitive } = step;
     const seq = ++this.#seq;
     const made = typeof result === "string" && result !== event.payload ? result : null;
-    const wait = { seq, step: identity, asked: ordinal, input, made, startedAt, at };
+    const wait = { seq, step: identity, asked: ordinal, input, made, startedAt, at, sensitive };
     this.#steps.takeEvent(event, wait);
     if (row !== null) this.#steps.delete(row.id);
     const kept = made === null ? event.payload : this.#steps.kept(event.id, made);
@@ -83,8 +84,8 @@ export class Recorder {
   }
 
   /** Records that a buffered event does not fit the wait that was to take it: nobody gets it. */
-  refuse(event: BufferedEvent, failure: Failure, at: number): void {
-    this.#steps.refuseEvent(event, encodeFailure(failure), at);
+  refuse(event: BufferedEvent, failure: Failure, at: number, sensitive: boolean): void {
+    this.#steps.refuseEvent(event, encodeFailure(failure), at, sensitive);
   }
 
   /** Records that a request to cancel reaches the code now. */
@@ -209,5 +210,6 @@ function newRow(step: OpenStep, at: number): NewStepRow {
     child: childText(step),
     startedAt: step.startedAt,
     at,
+    sensitive: step.sensitive,
   };
 }

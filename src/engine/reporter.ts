@@ -8,6 +8,7 @@ import type { WorkflowLogLine } from "../core/driver.ts";
 import type { Failure } from "../core/failure.ts";
 import type { LogEvent, LogFields } from "../core/log.ts";
 import type { StepIdentity } from "../core/names.ts";
+import { shownFailure } from "../core/sensitive.ts";
 import type { InstanceRow } from "../store/rows.ts";
 import type { Attempt } from "./attempt.ts";
 import type { BufferedEvent } from "./recorder.ts";
@@ -110,5 +111,6 @@ export class Reporter {
 
 /** A failure in two flat fields. */
 export function told(failure: Failure): LogFields {
-  return { error: `${failure.type}: ${failure.message}`, code: failure.code };
+  const { type, message, code } = shownFailure(failure);
+  return { error: `${type}: ${message}`, code };
 }

@@ -18,6 +18,7 @@ import type { LogFields } from "../core/log.ts";
 import { nameOf, type StepIdentity } from "../core/names.ts";
 import { decode, type Encoded, encode } from "../core/payload.ts";
 import { nextAttemptAt } from "../core/retry.ts";
+import { asSensitive } from "../core/sensitive.ts";
 import type { StepRequest, UndoneInput } from "../core/step.ts";
 import { Attempt, type AttemptOutcome, type AttemptOwner, attemptStatus } from "./attempt.ts";
 import type { Breather } from "./breather.ts";
@@ -90,6 +91,8 @@ export class Runner implements AttemptOwner {
     const { host } = this.#options;
     const request = step.ask.request as ActivityRequest;
     const now = host.now();
+    // Read before it begins: what cannot be read is no failure of an attempt.
+    const undone = request.undoes && this.#undone(request.undoes);
     step.startedAt ??= now;
     step.due = null;
     step.leaving = null;
@@ -97,18 +100,22 @@ export class Runner implements AttemptOwner {
     step.attempt = attempt;
     this.#live.set(attempt, step);
     this.#options.reporter.attemptStarted(attempt);
-    this.#call(step, attempt, request).then(
+    this.#call(step, attempt, request, undone).then(
       (value) => this.#arrive(step, attempt, { ok: true, value }),
       (error: unknown) => this.#arrive(step, attempt, { ok: false, error }),
     );
   }
 
   /** Whatever goes wrong here is the attempt's failure, not the turn's (W4). */
-  async #call(step: OpenStep, attempt: Attempt, request: ActivityRequest): Promise<unknown> {
+  async #call(
+    step: OpenStep,
+    attempt: Attempt,
+    request: ActivityRequest,
+    undone: UndoneStep | undefined,
+  ): Promise<unknown> {
     const { host } = this.#options;
     const { input } = step.ask;
-    const { undoes } = request;
-    const given = undoes ? this.#undone(undoes) : input === null ? undefined : decode(input);
+    const given = undone ?? (input === null ? undefined : decode(input));
     const value = request.stageStatus === null ? given : attempt.status;
     return host.runActivity(request.activity, value, attempt.context(host.env));
   }
@@ -321,7 +328,8 @@ export class Runner implements AttemptOwner {
   }
 
   #decide(step: OpenStep, error: unknown, now: number): { failure: Failure; due: number | null } {
-    const failure = error instanceof WaymarkError ? ownFailure(error) : toFailure(error);
+    const own = error instanceof WaymarkError ? ownFailure(error) : toFailure(error);
+    const failure = asSensitive(own, step.sensitive);
     const { retry } = step.ask.request as ActivityRequest;
     try {
       const due = nextAttemptAt(retry, {

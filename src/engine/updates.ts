@@ -93,8 +93,9 @@ export class Updates {
     const handler = update && driver.handlers.update(update.name);
     if (update === undefined || handler === undefined) return null;
     if (update.after.some(isOpen)) return null; // those behind it wait as well
+    const payload = textOf(update.payload); // one that cannot be read is not refused
     this.#buffered.splice(index, 1);
-    const refusal = refusalOf(driver, handler, () => decode(textOf(update.payload)));
+    const refusal = refusalOf(driver, handler, () => decode(payload));
     if (refusal !== null) {
       const reply = { ok: false, failure: engineFailure(refusal) } as const;
       steps.updates.refuse(update.id, rowOf(reply).failure ?? "", now);

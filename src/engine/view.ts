@@ -13,11 +13,13 @@ import {
   type StepState,
   type WaitingFor,
 } from "../core/documents.ts";
-import { decodeFailure } from "../core/failure.ts";
+import { isUnreadable, type WaymarkError } from "../core/errors.ts";
+import { decodeFailure, engineFailure, type Failure } from "../core/failure.ts";
 import { isRefused } from "../core/history.ts";
 import { LIMITS } from "../core/limits.ts";
 import { nameOf } from "../core/names.ts";
 import { decode, type Json, toJson } from "../core/payload.ts";
+import { HIDDEN, hiddenFailure, shownFailure } from "../core/sensitive.ts";
 import type { RecordKind } from "../core/step.ts";
 import { type StoredText, textOf } from "../core/stored-text.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
@@ -41,21 +43,24 @@ export function instanceDocument(
   const live = execution === null ? undefined : newestLive(execution, stages);
   const reached = live !== undefined && live.ask.ordinal >= (activity?.asked ?? 0) ? live : null;
   const touched = Math.max(row.updatedAt, steps.last()?.at ?? 0);
+  const hides = row.sensitive === 1 || workflow?.options.sensitive === true;
   return {
     id: row.id,
     executionId: row.executionId,
     workflow: row.workflow,
     version: row.version,
     status: row.status,
-    input: shown(row.input),
-    output: shown(row.output),
-    error: row.error === null ? null : decodeFailure(row.error),
-    customStatus: shown(row.customStatus),
+    input: shown(row.input, hides),
+    output: shown(row.output, hides),
+    error: seen(row.error),
+    customStatus: shown(row.customStatus, hides),
     activityStatus:
       reached?.attempt?.status ??
       (activity === undefined ? givenStatus(row, workflow) : rowStatus(activity)),
     progress:
-      reached === null || reached.row?.id === activity?.id ? shown(activity?.progress) : null,
+      reached === null || reached.row?.id === activity?.id
+        ? shown(activity?.progress, activity?.sensitive === 1)
+        : null,
     waitingFor: showsMemory(row, execution)
       ? firstOf(execution.open, LIMITS.waitingFor).map(waitingStep)
       : open.slice(0, LIMITS.waitingFor).map(waitingRow),
@@ -183,6 +188,7 @@ function waitingStep(step: OpenStep): WaitingFor {
 /** One row of a history. */
 export function historyItem(row: StepRow): HistoryItem {
   const placed = row.seq !== null && row.state !== "open"; // an update has its place before its reply
+  const hides = row.sensitive === 1;
   const ended = placed || row.state === "cancelled" || isRefused(row);
   return {
     seq: row.seq,
@@ -195,16 +201,38 @@ export function historyItem(row: StepRow): HistoryItem {
     startedAt: isoOrNull(row.startedAt),
     completedAt: ended ? iso(row.at) : null,
     due: row.state === "cancelled" ? null : isoOrNull(row.due),
-    input: shown(row.input),
-    result: shown(row.result),
-    error: row.failure === null ? null : decodeFailure(textOf(row.failure)),
+    input: shown(row.input, hides),
+    result: shown(row.result, hides),
+    error: seen(row.failure, hides),
     activityStatus: row.kind === "activity" ? rowStatus(row) : null,
-    progress: shown(row.progress),
+    progress: shown(row.progress, hides),
   };
 }
 
-function shown(text: StoredText | null | undefined): Json {
-  return text === null || text === undefined ? null : toJson(decode(textOf(text)));
+/** What cannot be read says so in its place. */
+function shown(text: StoredText | null | undefined, hides: boolean): Json {
+  if (text === null || text === undefined) return null;
+  if (hides) return HIDDEN;
+  return readable<Json>(
+    () => toJson(decode(textOf(text))),
+    ({ code }) => ({ $unreadable: code }),
+  );
+}
+
+/** A failure as people see it. */
+function seen(stored: StoredText | null, hides = false): Failure | null {
+  if (stored === null) return null;
+  const failure = readable(() => decodeFailure(textOf(stored)), engineFailure);
+  return hides ? hiddenFailure(failure) : shownFailure(failure);
+}
+
+function readable<Value>(read: () => Value, otherwise: (error: WaymarkError) => Value): Value {
+  try {
+    return read();
+  } catch (error) {
+    if (isUnreadable(error)) return otherwise(error);
+    throw error;
+  }
 }
 
 const iso = (at: number): string => new Date(at).toISOString();

@@ -35,6 +35,11 @@ const named = <Schema extends z.ZodType>(id: string, schema: Schema): Schema => 
 const instantSchema = z.iso.datetime({ precision: 3 });
 export const jsonSchema = named("Json", z.json());
 
+/** A payload as people see it. */
+const shownSchema = jsonSchema.describe(
+  'A payload; {"$sensitive":true} where it is not shown, {"$unreadable":CODE} where its key is missing',
+);
+
 const processingStatusSchema = wordsOf<ProcessingStatus>({
   New: "not begun",
   InProgress: "an attempt runs, or a checkpoint is there",
@@ -65,6 +70,10 @@ const failureSchema: z.ZodType<Failure> = named(
       return failureSchema.exactOptional();
     },
     instanceId: z.string().describe("The child workflow that failed").exactOptional(),
+    sensitive: z
+      .boolean()
+      .describe("It may tell a secret: message, stack and properties are left out")
+      .exactOptional(),
     properties: z.record(z.string(), jsonSchema).exactOptional(),
   }),
 );
@@ -111,12 +120,12 @@ export const instanceSchema = named(
     workflow: z.string(),
     version: z.string(),
     status: instanceStatusSchema,
-    input: jsonSchema,
-    output: jsonSchema,
+    input: shownSchema,
+    output: shownSchema,
     error: failureSchema.nullable(),
-    customStatus: jsonSchema,
+    customStatus: shownSchema,
     activityStatus: activityStatusSchema.nullable(),
-    progress: jsonSchema,
+    progress: shownSchema,
     waitingFor: z.array(waitingForSchema),
     parent: z.object({ id: z.string(), step: z.string() }).nullable(),
     forkedFrom: z
@@ -155,11 +164,11 @@ const historyItemSchema = named(
     startedAt: instantSchema.nullable(),
     completedAt: instantSchema.nullable(),
     due: instantSchema.nullable(),
-    input: jsonSchema,
-    result: jsonSchema,
+    input: shownSchema,
+    result: shownSchema,
     error: failureSchema.nullable(),
     activityStatus: activityStatusSchema.nullable(),
-    progress: jsonSchema,
+    progress: shownSchema,
   }),
 ) satisfies z.ZodType<HistoryItem>;
 
@@ -214,6 +223,7 @@ export const storedHistorySchema = named(
       })
       .nullable()
       .exactOptional(),
+    sensitive: z.boolean().describe("Input and output are left out").exactOptional(),
     steps: z.array(
       z.object({
         seq: z.int().nullable().describe("The order of delivery; null while it is open"),
@@ -225,6 +235,7 @@ export const storedHistorySchema = named(
         result: encodedSchema.nullable(),
         failure: z.string().nullable().describe("A failure as JSON text"),
         at: epochSchema,
+        sensitive: z.boolean().describe("Its payloads are left out").exactOptional(),
       }),
     ),
     cursor: z.string().nullable().describe("For the next page; null at the end"),

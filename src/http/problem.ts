@@ -5,6 +5,7 @@
 import { ERROR_CODES, type ErrorCode, isWaymarkError, WaymarkError } from "../core/errors.ts";
 import { toFailure } from "../core/failure.ts";
 import type { LogFields } from "../core/log.ts";
+import { hiddenFailure } from "../core/sensitive.ts";
 
 /** The body of an answer that is an error. */
 export interface Problem {
@@ -53,11 +54,18 @@ function headersFor(status: number): Readonly<Record<string, string>> {
   return {};
 }
 
+/**
+ * What these say is the text of the code of a handler or an entity, which may be sensitive: that is not known here.
+ * It is the caller's answer; an entity logs it as well, where it is none.
+ */
+const QUOTING: ReadonlySet<string> = new Set(["ENTITY_FAILED", "HANDLER_FAILED"]);
+
 /** Logs an error whose cause lies on our side; what the client did wrong is told to the client. */
 export function logFailure(error: unknown, request: Request, log: Log): void {
   const { status, code } = problemOf(error);
   if (status < 500) return;
-  const failure = toFailure(error);
+  const own = toFailure(error);
+  const failure = QUOTING.has(code) ? hiddenFailure(own) : own;
   log({
     event: "http.failed",
     code,

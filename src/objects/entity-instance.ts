@@ -1,5 +1,6 @@
 /** The Durable Object of one entity: a thin shell around its engine. */
 import { DurableObject } from "cloudflare:workers";
+import type { CodecOption } from "../core/codec.ts";
 import type { EntityRegistry } from "../core/entity.ts";
 import type { EntityDocument } from "../core/entity-document.ts";
 import { decode, toJson } from "../core/payload.ts";
@@ -10,6 +11,7 @@ import type { TurnBudget } from "../engine/host.ts";
 import type { MessageAnswer } from "../engine/message.ts";
 import type { OperationResult } from "../http/entity-service.ts";
 import type { Shown } from "../http/shown.ts";
+import { Cipher } from "../store/cipher.ts";
 import { DurableObjectSql } from "../store/durable-object-sql.ts";
 import type { LogLevel } from "./console-log.ts";
 import { objectHost } from "./object-host.ts";
@@ -24,6 +26,7 @@ export interface EntityConfig {
   readonly registry: Registry;
   readonly turn: Partial<TurnBudget>;
   readonly logLevel: LogLevel;
+  readonly codec: CodecOption | undefined;
 }
 
 /** A command whose input goes packed. */
@@ -47,8 +50,8 @@ export function entityInstanceClass(config: EntityConfig) {
 
     constructor(state: DurableObjectState, env: Cloudflare.Env) {
       super(state, env);
-      const { entities, registry, turn, logLevel } = config;
-      this.sql = new DurableObjectSql(state.storage);
+      const { entities, registry, turn, logLevel, codec } = config;
+      this.sql = new DurableObjectSql(state.storage, new Cipher(codec, env, `${state.id}`));
       const host = objectHost(state, env, logLevel);
       this.#engine = new EntityEngine({ sql: this.sql, host, entities, registry, turn });
       this.#commands = new EntityCommands(this.#engine);

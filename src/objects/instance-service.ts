@@ -73,11 +73,21 @@ export function createInstanceService(
     previewRewind: (id, to) => read(() => find(id).previewRewind(id, to)),
     restart: async (id, { reason, as = id }, idempotency) => {
       if (as === id) return write(() => find(id).restart(id, { reason, idempotency }));
-      const { workflow, input, tags } = await read(() => find(id).given(id, idempotency));
+      const { workflow, input, tags, sensitive } = await read(() =>
+        find(id).given(id, idempotency),
+      );
       const latest = registry.latest(workflow);
       if (latest === undefined) throw unknownWorkflow(workflow, registry);
       const { version } = latest;
-      const given = { id: as, workflow, version, input, tags, onConflict: "reject" } as const;
+      const given = {
+        id: as,
+        workflow,
+        version,
+        input,
+        tags,
+        sensitive,
+        onConflict: "reject",
+      } as const;
       return (await write(() => find(as).start({ ...given, idempotency }))).document;
     },
     fork: async (id, { reason, as, to, version }, idempotency) => {

@@ -1,5 +1,6 @@
 /** The Durable Object of one workflow instance: a thin shell around its engine. */
 import { DurableObject } from "cloudflare:workers";
+import type { CodecOption } from "../core/codec.ts";
 import type {
   EventReceipt,
   HistoryPage,
@@ -26,6 +27,7 @@ import type { MessageAnswer } from "../engine/message.ts";
 import { withLinks } from "../http/links.ts";
 import type { ShownCall, ShownReceipt } from "../http/service.ts";
 import type { Shown } from "../http/shown.ts";
+import { Cipher } from "../store/cipher.ts";
 import { DurableObjectSql } from "../store/durable-object-sql.ts";
 import type { LogLevel } from "./console-log.ts";
 import { objectHost } from "./object-host.ts";
@@ -40,6 +42,7 @@ export interface InstanceConfig {
   readonly registry: Registry;
   readonly turn: Partial<TurnBudget>;
   readonly logLevel: LogLevel;
+  readonly codec: CodecOption | undefined;
 }
 
 /** A command whose text goes packed. */
@@ -94,8 +97,8 @@ export function workflowInstanceClass(config: InstanceConfig) {
 
     constructor(state: DurableObjectState, env: Cloudflare.Env) {
       super(state, env);
-      const { registry, turn, logLevel } = config;
-      this.sql = new DurableObjectSql(state.storage);
+      const { registry, turn, logLevel, codec } = config;
+      this.sql = new DurableObjectSql(state.storage, new Cipher(codec, env, `${state.id}`));
       const host = objectHost(state, env, logLevel);
       this.#engine = new Engine({ sql: this.sql, host, registry, turn });
       this.#commands = new Commands(this.#engine);

@@ -1,4 +1,5 @@
 /** The storage port on a Durable Object's SQLite. */
+import { type Cipher, PLAIN } from "./cipher.ts";
 import type { Sql, SqlValue } from "./sql.ts";
 
 /** What this adapter needs of `ctx.storage`. */
@@ -17,8 +18,11 @@ export class DurableObjectSql implements Sql {
   /** Rows written since this object came to memory: the unit of the platform's bill. */
   rowsWritten = 0;
 
-  constructor(storage: ObjectStorage) {
+  readonly cipher: Cipher;
+
+  constructor(storage: ObjectStorage, cipher: Cipher = PLAIN) {
     this.#storage = storage;
+    this.cipher = cipher;
   }
 
   all<Row>(statement: string, ...bindings: SqlValue[]): Row[] {

@@ -17,6 +17,7 @@ const CREATE_ENTITY = `CREATE TABLE IF NOT EXISTS entity (
   state TEXT,
   created_at INTEGER,
   at INTEGER NOT NULL,
+  sensitive INTEGER NOT NULL DEFAULT 0,
   lock TEXT
 )`;
 const CREATE_OPERATION = `CREATE TABLE IF NOT EXISTS operation (
@@ -32,13 +33,14 @@ const CREATE_OPERATION = `CREATE TABLE IF NOT EXISTS operation (
 )`;
 
 const SELECT_ENTITY = `SELECT name, key, sender, state IS NOT NULL AS present,
-  created_at AS createdAt, at, lock FROM entity`;
+  created_at AS createdAt, at, sensitive, lock FROM entity`;
 const SELECT_STATE = "SELECT state FROM entity";
 const INSERT_ENTITY =
   "INSERT INTO entity (one, name, key, sender, state, created_at, at) VALUES (1, ?, ?, ?, NULL, NULL, ?)";
 const UPDATE_STATE =
-  "UPDATE entity SET state = ?, created_at = COALESCE(created_at, ?2), at = ?2 WHERE one = 1";
-const DELETE_STATE = "UPDATE entity SET state = NULL, created_at = NULL, at = ? WHERE one = 1";
+  "UPDATE entity SET state = ?, created_at = COALESCE(created_at, ?2), at = ?2, sensitive = MAX(sensitive, ?3) WHERE one = 1";
+const DELETE_STATE =
+  "UPDATE entity SET state = NULL, created_at = NULL, at = ?, sensitive = 0 WHERE one = 1";
 const UPDATE_LOCK = "UPDATE entity SET lock = ? WHERE one = 1";
 const UPDATE_AT = "UPDATE entity SET at = ? WHERE one = 1";
 
@@ -76,6 +78,8 @@ export interface EntityRow {
   readonly createdAt: number | null;
   /** When its state was written, or the last operation of one without has ended. */
   readonly at: number;
+  /** Its state is not shown: 1, or 0. */
+  readonly sensitive?: number;
   /** Null where nobody holds it. */
   readonly lock: EntityLock | null;
 }
@@ -164,7 +168,7 @@ export class EntityStore {
   /** The state as it is stored; null where there is none. */
   state(): Encoded | null {
     const cell = this.#stateCell();
-    return cell === null ? null : this.#parts.read(cell);
+    return cell === null ? null : this.#parts.read(cell, "entity.state");
   }
 
   #stateCell(): Cell | null {
@@ -172,9 +176,10 @@ export class EntityStore {
     return this.#sql.all<{ state: Cell | null }>(SELECT_STATE)[0]?.state ?? null;
   }
 
-  setState(state: Encoded, at: number): void {
+  /** @param sensitive whether it is not shown; it stays so until it is deleted */
+  setState(state: Encoded, at: number, sensitive = false): void {
     this.#forgetState();
-    this.#sql.run(UPDATE_STATE, this.#parts.write(state), at);
+    this.#sql.run(UPDATE_STATE, this.#parts.write(state, "entity.state"), at, sensitive ? 1 : 0);
     this.#row = undefined;
   }
 
@@ -211,7 +216,7 @@ export class EntityStore {
   add({ operation, input, caller, token, idempotency, due, at }: NewOperation): number {
     const { count, bytes } = this.queue();
     this.#queue = { count: count + 1, bytes: bytes + byteLength(input) };
-    const cell = this.#parts.write(input);
+    const cell = this.#parts.write(input, "operation.input");
     const bindings = [operation, cell, caller, token, idempotency, due, at];
     return this.#sql.all<{ id: number }>(INSERT_OPERATION, ...bindings)[0]?.id ?? 0;
   }
@@ -255,7 +260,8 @@ export class EntityStore {
   }
 
   input(id: number): Encoded {
-    return this.#parts.read(this.#sql.all<{ input: Cell }>(SELECT_INPUT, id)[0]?.input ?? "");
+    const [row] = this.#sql.all<{ input: Cell }>(SELECT_INPUT, id);
+    return this.#parts.read(row?.input ?? "", "operation.input");
   }
 
   /** Notes that a try begins which may take the object with it. */

@@ -28,17 +28,24 @@ type Row = Omit<StepRow, TextColumn> & { readonly [Column in TextColumn]: Stored
 const TEXTS = ["input", "result", "sent", "failure"] as const;
 
 const SELECT_ROWS = `SELECT id, seq, step, kind, state, asked, attempt, due, ${TEXTS.map(atHand).join(", ")},
-  last_processed_id AS lastProcessedId, progress, child, started_at AS startedAt, at
-  FROM step WHERE id > ? AND seq <= ? ORDER BY id LIMIT ?`;
+  last_processed_id AS lastProcessedId, progress, child, started_at AS startedAt, at,
+  sensitive FROM step WHERE id > ? AND seq <= ? ORDER BY id LIMIT ?`;
 const SELECT_END = "SELECT MAX(seq) AS through, MAX(id) AS lastId FROM step";
 const INSERT = `INSERT INTO step (id, seq, step, kind, state, asked, attempt, due, input, result, sent,
-  failure, last_processed_id, progress, child, started_at, at)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  failure, last_processed_id, progress, child, started_at, at, sensitive)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 const FILL = {
   input: "UPDATE step SET input = ? WHERE id = ?",
   result: "UPDATE step SET result = ? WHERE id = ?",
   sent: "UPDATE step SET sent = ? WHERE id = ?",
   failure: "UPDATE step SET failure = ? WHERE id = ?",
+} as const;
+/** What an event was sent as is moved between columns as it is, and so is sealed as a result in each. */
+const PLACES = {
+  input: "step.input",
+  result: "step.result",
+  sent: "step.result",
+  failure: "step.failure",
 } as const;
 const CELLS = {
   input: "SELECT input AS cell FROM step WHERE id = ?",
@@ -62,7 +69,7 @@ export class ForkStore {
   constructor(sql: Sql, parts: PartStore) {
     this.#sql = sql;
     this.#parts = parts;
-    this.#distant = new DistantCells(sql, parts, CELLS);
+    this.#distant = new DistantCells(sql, parts, (column) => PLACES[column], CELLS);
   }
 
   /** The last place in the order of delivery, and the id of the last row; 0 where there is none. */
@@ -103,24 +110,33 @@ export class ForkStore {
       row.asked,
       row.attempt,
       row.due,
-      this.#cell(row.input),
-      this.#cell(row.result),
-      this.#cell(row.sent),
-      typeof row.failure === "string" ? row.failure : null,
+      this.#cell(row.input, "input"),
+      this.#cell(row.result, "result"),
+      this.#cell(row.sent, "sent"),
+      this.#cell(row.failure, "failure"),
       row.lastProcessedId,
       row.progress,
       foreign(row),
       row.startedAt,
       row.at,
+      row.sensitive,
     );
   }
 
-  #cell(text: CopiedText): string | null {
-    return typeof text === "string" ? this.#parts.write(text) : null;
+  #cell(text: CopiedText, column: TextColumn): string | null {
+    return typeof text === "string" ? this.#written(text, column) : null;
+  }
+
+  /** A failure is never split: see step-store.ts. */
+  #written(text: string, column: TextColumn): string {
+    const place = PLACES[column];
+    return column === "failure"
+      ? this.#sql.cipher.seal(text, place)
+      : this.#parts.write(text, place);
   }
 
   fill(id: number, column: TextColumn, text: string): void {
-    this.#sql.run(FILL[column], column === "failure" ? text : this.#parts.write(text), id);
+    this.#sql.run(FILL[column], this.#written(text, column), id);
   }
 
   /** The last row below a fence; 0 where there is none. */

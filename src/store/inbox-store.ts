@@ -33,7 +33,8 @@ export class InboxStore {
     if (!this.#exists) return undefined;
     const [row] = this.#sql.all<Noted & { number: number }>(SELECT_LAST, sender);
     if (row === undefined || number > row.number) return undefined;
-    return { refusal: number === row.number ? row.refusal : null };
+    if (number < row.number || row.refusal === null) return { refusal: null };
+    return { refusal: this.#sql.cipher.open(row.refusal, "inbox.refusal") };
   }
 
   /** Notes what became of it. */
@@ -45,7 +46,8 @@ export class InboxStore {
       this.#sql.run(DELETE_OLD, at - LIMITS.inboxMillis);
       this.#sweptAt = at;
     }
-    this.#sql.run(UPSERT, sender, number, refusal, at);
+    const sealed = refusal === null ? null : this.#sql.cipher.seal(refusal, "inbox.refusal");
+    this.#sql.run(UPSERT, sender, number, sealed, at);
   }
 
   /** The storage was erased. */

@@ -1,7 +1,10 @@
 /** Every statement about the instance row. */
 import type { InstanceStatus } from "../core/documents.ts";
-import type { Encoded } from "../core/payload.ts";
+import { isUnreadable, type WaymarkError } from "../core/errors.ts";
+import { encodeFailure, engineFailure } from "../core/failure.ts";
+import { type Encoded, encode } from "../core/payload.ts";
 import { textOf } from "../core/stored-text.ts";
+import { isCoded } from "./cipher.ts";
 import { atHand, DistantCells } from "./distant-cells.ts";
 import { PartStore } from "./part-store.ts";
 import type { InstanceRow } from "./rows.ts";
@@ -11,12 +14,13 @@ import type { Sql } from "./sql.ts";
 const SELECT_INSTANCE = `SELECT id, execution_id AS executionId, workflow, version, status,
   ${atHand("input")}, ${atHand("output")}, error, tags, parent, due, suspensions, held_at AS heldAt,
   custom_status AS customStatus, created_at AS createdAt, started_at AS startedAt,
-  updated_at AS updatedAt, completed_at AS completedAt, round, rewind, rewinds, fork FROM instance`;
+  updated_at AS updatedAt, completed_at AS completedAt, round, rewind, rewinds, fork, sensitive
+  FROM instance`;
 
 const REPLACE_INSTANCE = `INSERT OR REPLACE INTO instance (one, id, execution_id, workflow, version,
   status, input, output, error, tags, parent, due, suspensions, held_at, custom_status,
-  created_at, started_at, updated_at, completed_at, fork)
-  VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  created_at, started_at, updated_at, completed_at, fork, sensitive)
+  VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 const SET_RUNNING = `UPDATE instance SET status = 'Running', error = NULL, due = NULL,
   started_at = COALESCE(started_at, ?), updated_at = ?`;
@@ -51,14 +55,15 @@ const SET_COPIED = `UPDATE instance SET status = ?, error = NULL, due = ?, suspe
   updated_at = ?, rewind = ?, fork = ?`;
 
 const SET_CONTINUED = `UPDATE instance SET execution_id = ?, version = ?, status = 'Running', input = ?,
-  output = NULL, error = NULL, due = ?, suspensions = 0, started_at = ?, updated_at = ?, round = round + 1`;
+  output = NULL, error = NULL, due = ?, suspensions = 0, started_at = ?, updated_at = ?, round = round + 1,
+  sensitive = MAX(sensitive, ?)`;
 
 const SELECT_CELLS = "SELECT input, output FROM instance";
 
 /** What another execution of the instance begins with; all else of its row stays. */
 export type NextExecution = Pick<
   InstanceRow,
-  "executionId" | "version" | "due" | "startedAt" | "updatedAt"
+  "executionId" | "version" | "due" | "startedAt" | "updatedAt" | "sensitive"
 > & { readonly input: Encoded };
 
 /** How an instance ended. */
@@ -69,6 +74,10 @@ export interface InstanceEnd {
   readonly at: number;
 }
 
+const unreadableFailure = (error: WaymarkError): string => encodeFailure(engineFailure(error));
+const unreadablePayload = ({ code }: WaymarkError): Encoded =>
+  encode({ $unreadable: code }, "a custom status");
+
 export class InstanceStore {
   readonly #sql: Sql;
   readonly #parts: PartStore;
@@ -78,7 +87,7 @@ export class InstanceStore {
   constructor(sql: Sql, parts: PartStore = new PartStore(sql)) {
     this.#sql = sql;
     this.#parts = parts;
-    this.#distant = new DistantCells(sql, parts, {
+    this.#distant = new DistantCells(sql, parts, (column) => `instance.${column}`, {
       input: "SELECT input AS cell FROM instance WHERE one = ?",
       output: "SELECT output AS cell FROM instance WHERE one = ?",
     });
@@ -97,7 +106,63 @@ export class InstanceStore {
   /** The row; what is large of it is read when it is needed, as it is then. */
   read(): InstanceRow | undefined {
     const row = this.exists ? this.#sql.all<InstanceRow>(SELECT_INSTANCE)[0] : undefined;
-    return row === undefined ? undefined : this.#distant.in(1, row);
+    return row === undefined ? undefined : this.#opened(this.#distant.in(1, row));
+  }
+
+  /** What people are shown in any case is opened with the row; what cannot be says so in its place. */
+  #opened(row: InstanceRow): InstanceRow {
+    const { error, customStatus } = row;
+    const coded = (text: string | null): text is string => text !== null && isCoded(text);
+    if (!coded(error) && !coded(customStatus)) return row;
+    return {
+      ...row,
+      error: coded(error) ? this.#try(error, "error", unreadableFailure) : error,
+      customStatus: coded(customStatus)
+        ? this.#try(customStatus, "custom_status", unreadablePayload)
+        : customStatus,
+    };
+  }
+
+  #try(text: string, column: string, otherwise: (error: WaymarkError) => string): string {
+    try {
+      return this.#sql.cipher.open(text, `instance.${column}`);
+    } catch (error) {
+      if (isUnreadable(error)) return otherwise(error);
+      throw error;
+    }
+  }
+
+  /**
+   * What it has ended with, or is suspended for, to be told to others: as it is, or not at all.
+   *
+   * @throws WaymarkError `KEY_MISSING`, `PAYLOAD_CORRUPT`
+   */
+  error(): string | null {
+    const [row] = this.#sql.all<{ error: string | null }>("SELECT error FROM instance");
+    const error = row?.error ?? null;
+    return error === null ? null : this.#sql.cipher.open(error, "instance.error");
+  }
+
+  /**
+   * What a row keeps of a rewind, as JSON.
+   *
+   * @throws WaymarkError `KEY_MISSING`, `PAYLOAD_CORRUPT`
+   */
+  openRewind(rewind: string): string {
+    return this.#sql.cipher.open(rewind, "instance.rewind");
+  }
+
+  /**
+   * What is to be done as a rewind, as JSON, as a row is to keep it.
+   *
+   * @throws WaymarkError `KEY_MISSING`
+   */
+  sealRewind(rewind: string): string {
+    return this.#sealed(rewind, "rewind");
+  }
+
+  #sealed<Text extends string | null>(text: Text, column: string): Text | string {
+    return text === null ? text : this.#sql.cipher.seal(text, `instance.${column}`);
   }
 
   /** Writes a new execution, in its first round; steps of one before it are the caller's to remove. */
@@ -113,20 +178,21 @@ export class InstanceStore {
       row.workflow,
       row.version,
       row.status,
-      this.#parts.write(input),
-      output === null ? null : this.#parts.write(output),
-      row.error,
+      this.#parts.write(input, "instance.input"),
+      output === null ? null : this.#parts.write(output, "instance.output"),
+      this.#sealed(row.error, "error"),
       row.tags,
       row.parent,
       row.due,
       row.suspensions,
       row.heldAt,
-      row.customStatus,
+      this.#sealed(row.customStatus, "custom_status"),
       row.createdAt,
       row.startedAt,
       row.updatedAt,
       row.completedAt,
       row.fork,
+      row.sensitive ?? 0,
     );
   }
 
@@ -148,25 +214,28 @@ export class InstanceStore {
 
   setSuspended(suspension: {
     readonly error: string;
+    readonly inClear?: boolean;
     readonly due: number;
     readonly suspensions: number;
     readonly at: number;
   }): void {
     const { error, due, suspensions, at } = suspension;
-    this.#sql.run(SET_SUSPENDED, error, due, suspensions, at);
+    // What cannot be read is told in clear: it has nothing of a payload in it, and there may be no key to seal it with.
+    const stored = suspension.inClear ? error : this.#sealed(error, "error");
+    this.#sql.run(SET_SUSPENDED, stored, due, suspensions, at);
   }
 
   /** Lets another execution take the place of the present one. */
   setContinued(next: NextExecution): void {
-    const { executionId, version, due, startedAt, updatedAt } = next;
+    const { executionId, version, due, startedAt, updatedAt, sensitive = 0 } = next;
     this.#forget();
-    const input = this.#parts.write(next.input);
-    this.#sql.run(SET_CONTINUED, executionId, version, input, due, startedAt, updatedAt);
+    const input = this.#parts.write(next.input, "instance.input");
+    this.#sql.run(SET_CONTINUED, executionId, version, input, due, startedAt, updatedAt, sensitive);
   }
 
   /** A person suspends it; when it would have started is kept. */
   setHeld(held: { readonly error: string; readonly at: number }): void {
-    this.#sql.run(SET_HELD, held.error, held.at, held.at);
+    this.#sql.run(SET_HELD, this.#sealed(held.error, "error"), held.at, held.at);
   }
 
   /** A person lets it go on. */
@@ -185,12 +254,13 @@ export class InstanceStore {
   }
 
   setCustomStatus(status: Encoded): void {
-    this.#sql.run(SET_CUSTOM_STATUS, status);
+    this.#sql.run(SET_CUSTOM_STATUS, this.#sealed(status, "custom_status"));
   }
 
   setEnded(end: InstanceEnd): void {
-    const output = end.output === null ? null : this.#parts.write(end.output);
-    this.#sql.run(SET_ENDED, end.status, output, end.error, end.at, end.at);
+    const output = end.output === null ? null : this.#parts.write(end.output, "instance.output");
+    const error = this.#sealed(end.error, "error");
+    this.#sql.run(SET_ENDED, end.status, output, error, end.at, end.at);
   }
 
   /** It is to go on from an earlier point of its execution. */
@@ -202,10 +272,14 @@ export class InstanceStore {
       const [row] = this.#sql.all<{ output: string | null }>(SELECT_CELLS);
       this.#parts.forget([row?.output ?? null]);
     }
-    this.#sql.run(SET_REWINDING, status, due, updatedAt, rewind);
+    this.#sql.run(SET_REWINDING, status, due, updatedAt, this.#sealed(rewind, "rewind"));
   }
 
-  /** All that it was forked from is copied: it is rewound next, or begins where nothing was. */
+  /**
+   * All that it was forked from is copied: it is rewound next, or begins where nothing was.
+   *
+   * @param copied its `rewind` as {@link sealRewind} has made it
+   */
   setCopied(
     copied: Pick<InstanceRow, "status" | "startedAt" | "rewind" | "fork"> & { readonly at: number },
   ): void {

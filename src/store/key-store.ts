@@ -15,6 +15,11 @@ const ANSWER_ALL = "UPDATE idempotency SET answer = ?";
 const INSERT_KEY =
   "INSERT OR REPLACE INTO idempotency (key, fingerprint, answer, at) VALUES (?, ?, ?, ?)";
 
+const COLUMN = "idempotency.answer";
+const FINGERPRINT = "idempotency.fingerprint";
+/** The update, or the operation, that a key stands for while it is not done: names and numbers. */
+const POINTER = /^\{"(?:update|pending)":/;
+
 export class KeyStore {
   readonly #sql: Sql;
   readonly #most: number;
@@ -37,7 +42,8 @@ export class KeyStore {
     const since = now - LIMITS.idempotencyKeyMillis;
     const [row] = this.#sql.all<{ fingerprint: string; answer: string }>(SELECT_KEY, key, since);
     if (row === undefined) return undefined;
-    if (row.fingerprint === fingerprint) return row.answer;
+    if (this.#sql.cipher.open(row.fingerprint, FINGERPRINT) === fingerprint)
+      return this.#sql.cipher.open(row.answer, COLUMN);
     throw new WaymarkError(
       "IDEMPOTENCY_KEY_REUSED",
       `the Idempotency-Key ${JSON.stringify(key)} was sent before with another request. ` +
@@ -62,14 +68,30 @@ export class KeyStore {
     );
   }
 
+  /**
+   * Refuses a request that could not be stored, before it has any effect.
+   *
+   * @throws WaymarkError `KEY_MISSING`
+   */
+  checkWritable(): void {
+    this.#sql.cipher.check();
+  }
+
   /** Keeps the answer to a request. */
   keep({ key, fingerprint }: Idempotency, answer: string, now: number): void {
     if (!this.#exists) createKeyTable(this.#sql);
     this.#exists = true;
-    this.#sql.run(INSERT_KEY, key, fingerprint, answer, now);
+    // A digest of what is short can be guessed.
+    const sealed = this.#sql.cipher.seal(fingerprint, FINGERPRINT);
+    this.#sql.run(INSERT_KEY, key, sealed, this.#sealed(answer), now);
   }
 
-  /** The answers that begin with a text. */
+  /** What only says where an answer is, or that there is none, is looked for by how it begins. */
+  #sealed(answer: string): string {
+    return POINTER.test(answer) ? answer : this.#sql.cipher.seal(answer, COLUMN);
+  }
+
+  /** The answers that begin with a text, which must be that of a pointer. */
   beginningWith(text: string): { readonly key: string; readonly answer: string }[] {
     this.#exists ||= hasKeys(this.#sql);
     return this.#exists ? this.#sql.all(SELECT_BEGINNING, text) : [];
@@ -77,7 +99,7 @@ export class KeyStore {
 
   /** Replaces the answer of a key. */
   replace(key: string, answer: string): void {
-    this.#sql.run(REPLACE_ANSWER, answer, key);
+    this.#sql.run(REPLACE_ANSWER, this.#sealed(answer), key);
   }
 
   /** Replaces all answers by another: what they told of is purged. */

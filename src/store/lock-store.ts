@@ -42,7 +42,7 @@ export class LockStore {
   find(step: string): (LockRow & { readonly input: Encoded | null }) | undefined {
     const [row] = this.#sql.all<LockRow & { readonly input: Cell | null }>(SELECT_LOCK, step);
     if (row === undefined) return undefined;
-    return { ...row, input: row.input === null ? null : this.#parts.read(row.input) };
+    return { ...row, input: row.input === null ? null : this.#parts.read(row.input, "step.input") };
   }
 
   /** The row that stands for the wait after a rewind. */

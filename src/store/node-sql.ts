@@ -4,6 +4,7 @@
  * between two waits.
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { PLAIN } from "./cipher.ts";
 import type { Sql, SqlValue } from "./sql.ts";
 
 export class NodeSql implements Sql {
@@ -11,6 +12,8 @@ export class NodeSql implements Sql {
   readonly #statements = new Map<string, StatementSync>();
   #open = false;
   #depth = 0;
+  /** That of the code which is deployed. */
+  cipher = PLAIN;
 
   /** @param path a file, or `":memory:"` */
   constructor(path = ":memory:") {

@@ -76,7 +76,10 @@ export class OutboxStore {
     const [row] = this.#sql.all<{ content: string; payload: Cell | null }>(SELECT_CONTENT, number);
     if (row === undefined) return { content: "{}", payload: null };
     const { content, payload } = row;
-    return { content, payload: payload === null ? null : this.#parts.read(payload) };
+    return {
+      content: this.#sql.cipher.open(content, "outbox.content"),
+      payload: payload === null ? null : this.#parts.read(payload, "outbox.payload"),
+    };
   }
 
   /** Keeps a message; returns its number, which is greater than any before. */
@@ -84,13 +87,13 @@ export class OutboxStore {
     if (!this.exists) createOutboxTable(this.#sql);
     this.#exists = true;
     const { target, executionId, step, content, due } = row;
-    const payload = row.payload === null ? null : this.#parts.write(row.payload);
+    const payload = row.payload === null ? null : this.#parts.write(row.payload, "outbox.payload");
     const [added] = this.#sql.all<{ number: number }>(
       INSERT,
       target,
       executionId,
       step,
-      content,
+      this.#sql.cipher.seal(content, "outbox.content"), // it has failures, and reasons
       payload,
       due,
     );

@@ -9,10 +9,11 @@
 import { LIMITS } from "../core/limits.ts";
 import type { Encoded } from "../core/payload.ts";
 import { byteLength } from "../core/stored-text.ts";
+import { codedBytes, isCoded, isCodedCell } from "./cipher.ts";
 import { createPartTable, dropPartTable, hasParts } from "./schema.ts";
 import type { Sql } from "./sql.ts";
 
-/** What a row holds of a text: the text, or where its parts are. */
+/** What a row holds of a text: the text, or what a codec has made of it, or where its parts are. */
 export type Cell = string;
 
 /** Encoded texts begin with `[` or `-`, so none is taken for this: `parts:BYTES:FIRST:LAST`. */
@@ -21,9 +22,12 @@ const SPLIT = /^parts:\d+:(\d+):(\d+)$/;
 /** SQL: whether a column's cell is split. */
 export const isSplit = (column: string): string => `${column} GLOB 'parts:*'`;
 
-/** SQL: the bytes in UTF-8 of the text of a column's cell. A number ends where its digits do. */
+/**
+ * SQL: the bytes in UTF-8 of the text of a column's cell. A number ends where its digits do; `parts:` and `coded:`
+ * are of one length.
+ */
 export const cellBytes = (column: string): string =>
-  `CASE WHEN ${isSplit(column)} THEN CAST(SUBSTR(${column}, 7) AS INTEGER) ELSE OCTET_LENGTH(${column}) END`;
+  `CASE WHEN ${isSplit(column)} OR ${isCodedCell(column)} THEN CAST(SUBSTR(${column}, 7) AS INTEGER) ELSE OCTET_LENGTH(${column}) END`;
 
 const INSERT_PART = "INSERT INTO part (text) VALUES (?) RETURNING id";
 const SELECT_PARTS = "SELECT text FROM part WHERE id BETWEEN ? AND ? ORDER BY id";
@@ -56,11 +60,21 @@ export class PartStore {
     this.#exists = exists;
   }
 
-  /** Keeps a text; returns what its row is to hold. */
-  write(text: Encoded): Cell {
+  /**
+   * Keeps a text; returns what its row is to hold.
+   *
+   * @param column such as `step.input`: the text is read with the same one
+   * @throws WaymarkError `KEY_MISSING`
+   */
+  write(text: Encoded, column: string): Cell {
+    return this.#split(this.#sql.cipher.seal(text, column));
+  }
+
+  #split(text: string): Cell {
     if (text.length * 3 <= this.#cellBytes) return text;
-    const bytes = byteLength(text);
-    if (bytes <= this.#cellBytes) return text;
+    const length = byteLength(text);
+    if (length <= this.#cellBytes) return text;
+    const bytes = isCoded(text) ? codedBytes(text) : length;
     if (this.#exists !== true) createPartTable(this.#sql);
     this.#exists = true;
     // Nothing else is written in between, so their ids follow one another.
@@ -72,8 +86,16 @@ export class PartStore {
     return this.#sql.all<{ id: number }>(INSERT_PART, part)[0]?.id ?? 0;
   }
 
-  /** The text of a cell. */
-  read(cell: Cell): Encoded {
+  /**
+   * The text of a cell.
+   *
+   * @throws WaymarkError `KEY_MISSING`, `PAYLOAD_CORRUPT`
+   */
+  read(cell: Cell, column: string): Encoded {
+    return this.#sql.cipher.open(this.#whole(cell), column);
+  }
+
+  #whole(cell: Cell): string {
     const split = splitOf(cell);
     if (split === null) return cell;
     const { first, last } = split;

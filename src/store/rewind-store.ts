@@ -99,8 +99,8 @@ export class RewindStore {
     this.#forget(this.#sql.all(SELECT_MARK_CELLS));
     this.#sql.run(KEEP_TIME);
     this.#sql.run(DELETE_MARK);
-    const input = this.#parts.write(encode({ to, reason }, "a rewind"));
-    const result = this.#parts.write(encode(redone, "the steps of a rewind"));
+    const input = this.#parts.write(encode({ to, reason }, "a rewind"), "step.input");
+    const result = this.#parts.write(encode(redone, "the steps of a rewind"), "step.result");
     this.#sql.run(INSERT_MARK, seq, count, input, result, at);
   }
 

@@ -37,12 +37,14 @@ export interface InstanceRow {
   readonly completedAt: number | null;
   /** Which round of its life this execution is, from 1: each `continueAsNew` begins another. */
   readonly round: number;
-  /** A rewind that the next turn is to carry out, as JSON; null where none is asked for. */
+  /** A rewind that the next turn is to carry out, as it is stored; null where none is asked for. */
   readonly rewind: string | null;
   /** How many rewinds of this instance's executions were carried out since it was started. */
   readonly rewinds: number;
   /** Where it comes from, as JSON, where it was forked. */
   readonly fork: string | null;
+  /** What it is given and comes to is not shown: 1, or 0. */
+  readonly sensitive?: number;
 }
 
 /**
@@ -96,13 +98,16 @@ export interface StepRow {
   readonly startedAt: number | null;
   /** When the row was last written. */
   readonly at: number;
+  /** Its payloads are not shown: 1, or 0. */
+  readonly sensitive: number;
 }
 
 /** A row without what may be large: enough to know what is open and how far it is. */
 export type StepSummary = Omit<StepRow, "input" | "result" | "failure">;
 
 /** A row as it is first written. */
-export type NewStepRow = Omit<StepRow, "id" | "input" | "result" | "failure"> & {
+export type NewStepRow = Omit<StepRow, "id" | "input" | "result" | "failure" | "sensitive"> & {
+  readonly sensitive?: boolean | undefined;
   readonly input: Encoded | null;
   readonly result: Encoded | null;
   readonly failure: string | null;

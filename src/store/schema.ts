@@ -27,7 +27,8 @@ const INSTANCE_TABLE = `CREATE TABLE IF NOT EXISTS instance (
   round INTEGER NOT NULL DEFAULT 1,
   rewind TEXT,
   rewinds INTEGER NOT NULL DEFAULT 0,
-  fork TEXT
+  fork TEXT,
+  sensitive INTEGER NOT NULL DEFAULT 0
 )`;
 
 /**
@@ -52,7 +53,8 @@ const STEP_TABLE = `CREATE TABLE IF NOT EXISTS step (
   progress TEXT,
   child TEXT,
   started_at INTEGER,
-  at INTEGER NOT NULL
+  at INTEGER NOT NULL,
+  sensitive INTEGER NOT NULL DEFAULT 0
 )`;
 
 /** Finds open rows without reading the finished ones; a short step never enters it. */

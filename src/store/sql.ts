@@ -3,9 +3,13 @@
  * commit in both: an object's output gate sees to it there, the in-process host's flush here.
  */
 
+import type { Cipher } from "./cipher.ts";
+
 export type SqlValue = string | number | null;
 
 export interface Sql {
+  /** What payloads are in these tables; a store asks it for every one. */
+  readonly cipher: Cipher;
   /** Runs one statement and returns its rows. */
   all<Row>(statement: string, ...bindings: SqlValue[]): Row[];
   /** Runs one statement for its effect. */

@@ -19,10 +19,10 @@ import { UpdateStore } from "./update-store.ts";
 
 const COLUMNS = `id, seq, step, kind, state, asked, attempt, due,
   ${atHand("input")}, ${atHand("result")}, ${atHand("failure")},
-  last_processed_id AS lastProcessedId, progress, child, started_at AS startedAt, at`;
+  last_processed_id AS lastProcessedId, progress, child, started_at AS startedAt, at, sensitive`;
 
 const SUMMARY = `id, seq, step, kind, state, asked, attempt, due,
-  last_processed_id AS lastProcessedId, progress, child, started_at AS startedAt, at`;
+  last_processed_id AS lastProcessedId, progress, child, started_at AS startedAt, at, sensitive`;
 
 /** A request to cancel or an update that is not yet delivered is open, too: a turn is owed to it. */
 const SELECT_OPEN = `SELECT ${SUMMARY} FROM step
@@ -48,12 +48,15 @@ const MEASURE_BUFFERED = `SELECT COUNT(*) AS count, COALESCE(SUM(${cellBytes("re
 const SELECT_BUFFERED_NAMES = `SELECT DISTINCT step FROM step
   WHERE seq IS NULL AND kind = 'event' AND state = 'buffered'`;
 
+const HIDE_EVENTS = `UPDATE step SET sensitive = 1 WHERE seq IS NULL AND kind = 'event'
+  AND state = 'buffered' AND step = ? AND sensitive = 0`;
+
 const INSERT = `INSERT INTO step (seq, step, kind, state, asked, attempt, due, input, result, failure,
-  last_processed_id, progress, child, started_at, at)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`;
+  last_processed_id, progress, child, started_at, at, sensitive)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`;
 
 const UPDATE_END = `UPDATE step SET seq = ?, state = ?, attempt = ?, due = NULL, result = ?,
-  failure = ?, last_processed_id = ?, at = ? WHERE id = ?`;
+  failure = ?, last_processed_id = ?, at = ?, sensitive = MAX(sensitive, ?) WHERE id = ?`;
 const UPDATE_ATTEMPT = `UPDATE step SET state = ?, attempt = ?, due = ?,
   failure = COALESCE(?, failure), at = ? WHERE id = ?`;
 /** Only a checkpoint that got further takes a careful turn's mark away. */
@@ -61,11 +64,12 @@ const UPDATE_CHECKPOINT = `UPDATE step SET
   state = CASE WHEN last_processed_id IS NOT ?2 THEN 'open' ELSE state END,
   attempt = ?1, due = NULL, last_processed_id = ?2, progress = ?3, at = ?4 WHERE id = ?5`;
 const TAKE_EVENT = `UPDATE step SET seq = ?, step = ?, state = 'done', asked = ?, input = ?,
-  started_at = ?, at = ? WHERE id = ?`;
+  started_at = ?, at = ?, sensitive = MAX(sensitive, ?) WHERE id = ?`;
 /** What a schema has made of an event takes the place of what was sent. */
 const SET_MADE = "UPDATE step SET sent = result, result = ? WHERE id = ?";
 /** A refused event has no `seq`, for nobody gets it; no other row is failed without one. */
-const REFUSE_EVENT = "UPDATE step SET state = 'failed', failure = ?, at = ? WHERE id = ?";
+const REFUSE_EVENT =
+  "UPDATE step SET state = 'failed', failure = ?, at = ?, sensitive = MAX(sensitive, ?) WHERE id = ?";
 const FORGET_REFUSED = `DELETE FROM step WHERE id IN (SELECT id FROM step
   WHERE seq IS NULL AND state = 'failed' ORDER BY id DESC LIMIT -1 OFFSET ?)`;
 /**
@@ -130,10 +134,11 @@ export interface StepEnd {
   readonly failure: string | null;
   readonly lastProcessedId: string | null;
   readonly at: number;
+  readonly sensitive?: boolean;
 }
 
 /** A wait that an event has ended, with what its code gets of it. */
-export type EndedWait = Pick<NewStepRow, "input" | "startedAt" | "at"> & {
+export type EndedWait = Pick<NewStepRow, "input" | "startedAt" | "at" | "sensitive"> & {
   /** What its schema has made of the payload, where that is another value. */
   readonly made: Encoded | null;
   readonly seq: number;
@@ -174,7 +179,7 @@ export class StepStore {
   constructor(sql: Sql, parts: PartStore = new PartStore(sql)) {
     this.#sql = sql;
     this.#parts = parts;
-    this.#distant = new DistantCells(sql, parts, CELLS);
+    this.#distant = new DistantCells(sql, parts, (column) => `step.${column}`, CELLS);
     this.updates = new UpdateStore(sql, parts);
     this.locks = new LockStore(sql, parts);
   }
@@ -243,10 +248,15 @@ export class StepStore {
   }
 
   /** Keeps an event until a step waits for it; returns its id. */
-  bufferEvent(name: string, payload: Encoded, at: number): number {
+  bufferEvent(name: string, payload: Encoded, at: number, sensitive = false): number {
     const { count, bytes } = this.buffered();
     this.#buffered = { count: count + 1, bytes: bytes + byteLength(payload) };
-    return this.insert({ ...BUFFERED_ROW, step: name, result: payload, at });
+    return this.insert({ ...BUFFERED_ROW, step: name, result: payload, at, sensitive });
+  }
+
+  /** Events of that name which nobody has taken are sensitive: a wait for one has said so. */
+  hideEvents(name: string): void {
+    this.#sql.run(HIDE_EVENTS, name);
   }
 
   /** Writes a new row and returns its id. */
@@ -264,27 +274,46 @@ export class StepStore {
       row.asked,
       row.attempt,
       row.due,
-      this.#cell(row.input),
-      this.#cell(row.result),
-      row.failure,
+      this.#cell(row.input, "input"),
+      this.#cell(row.result, "result"),
+      this.#sealed(row.failure),
       row.lastProcessedId,
       row.progress,
       row.child,
       row.startedAt,
       row.at,
+      row.sensitive ? 1 : 0,
     );
     return inserted?.id ?? 0;
   }
 
-  #cell(text: Encoded | null): string | null {
-    return text === null ? null : this.#parts.write(text);
+  /** What an event was sent as is moved between columns, and sealed as a result in each. */
+  #cell(text: Encoded | null, column: "input" | "result"): string | null {
+    return text === null ? null : this.#parts.write(text, `step.${column}`);
+  }
+
+  #sealed(failure: string | null): string | null {
+    return failure === null ? null : this.#sql.cipher.seal(failure, "step.failure");
   }
 
   end(step: StepEnd): void {
     const { id, seq, state, attempt, failure, lastProcessedId, at } = step;
     this.#forget(RESULT_OF_ONE, id); // an answer that had arrived
-    const result = this.#cell(step.result);
-    this.#sql.run(UPDATE_END, seq, state, attempt, result, failure, lastProcessedId, at, id);
+    const result = this.#cell(step.result, "result");
+    const sealed = this.#sealed(failure);
+    const sensitive = step.sensitive ? 1 : 0;
+    this.#sql.run(
+      UPDATE_END,
+      seq,
+      state,
+      attempt,
+      result,
+      sealed,
+      lastProcessedId,
+      at,
+      sensitive,
+      id,
+    );
   }
 
   /** Notes an attempt: `running` as a careful turn's mark, `open` with a due for the next one. */
@@ -293,7 +322,7 @@ export class StepStore {
     attempt: Pick<NewStepRow, "state" | "attempt" | "due" | "failure" | "at">,
   ): void {
     const { state, attempt: count, due, failure, at } = attempt;
-    this.#sql.run(UPDATE_ATTEMPT, state, count, due, failure, at, id);
+    this.#sql.run(UPDATE_ATTEMPT, state, count, due, this.#sealed(failure), at, id);
   }
 
   /** Notes how far an attempt came; if that is further than before, it is no longer marked. */
@@ -331,14 +360,21 @@ export class StepStore {
   takeEvent(event: { id: number; payload: StoredText }, wait: EndedWait): void {
     const { seq, step, asked, input, startedAt, at, made } = wait;
     this.#leaves(event.payload);
-    this.#sql.run(TAKE_EVENT, seq, step, asked, input, startedAt, at, event.id);
-    if (made !== null) this.#sql.run(SET_MADE, this.#cell(made), event.id);
+    const cell = this.#cell(input, "input");
+    const sensitive = wait.sensitive ? 1 : 0;
+    this.#sql.run(TAKE_EVENT, seq, step, asked, cell, startedAt, at, sensitive, event.id);
+    if (made !== null) this.#sql.run(SET_MADE, this.#cell(made, "result"), event.id);
   }
 
   /** Keeps a buffered event as one that did not fit; of those the newest are kept. */
-  refuseEvent(event: { id: number; payload: StoredText }, failure: string, at: number): void {
+  refuseEvent(
+    event: { id: number; payload: StoredText },
+    failure: string,
+    at: number,
+    sensitive = false,
+  ): void {
     this.#leaves(event.payload);
-    this.#sql.run(REFUSE_EVENT, failure, at, event.id);
+    this.#sql.run(REFUSE_EVENT, this.#sealed(failure), at, sensitive ? 1 : 0, event.id);
     this.#forget(SPLIT_OF_OLD_REFUSED, LIMITS.refusedEvents);
     this.#sql.run(FORGET_REFUSED, LIMITS.refusedEvents);
   }
@@ -371,12 +407,12 @@ export class StepStore {
   setArrived(id: number, arrived: Pick<NewStepRow, "result" | "failure" | "at">): void {
     const { result, failure, at } = arrived;
     this.#forget(RESULT_OF_ONE, id); // one before it, where changed code has begun the step again
-    this.#sql.run(UPDATE_ARRIVED, this.#cell(result), failure, at, id);
+    this.#sql.run(UPDATE_ARRIVED, this.#cell(result, "result"), this.#sealed(failure), at, id);
   }
 
   /** Keeps why an event was not sent, or a child not started, that its execution has not waited for. */
   noteUnsent(step: StepIdentity, failure: string): void {
-    this.#sql.run(NOTE_UNSENT, failure, step);
+    this.#sql.run(NOTE_UNSENT, this.#sealed(failure), step);
   }
 
   /** Keeps an entity's answer to a call that was cancelled, or ended with its execution: a rewind may open it again. */
@@ -387,7 +423,7 @@ export class StepStore {
   ): boolean {
     const [row] = this.#sql.all<{ id: number }>(SELECT_UNANSWERED, step, attempt, redo);
     if (row === undefined) return false;
-    this.#sql.run(KEEP_LATE, this.#cell(result), failure, row.id);
+    this.#sql.run(KEEP_LATE, this.#cell(result, "result"), this.#sealed(failure), row.id);
     return true;
   }
 

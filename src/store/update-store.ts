@@ -47,7 +47,13 @@ export type UpdateRow = Pick<StepRow, "state"> & {
 };
 
 /** The row of an update that is accepted, or of the wait for one. */
-export const updateRow = (step: string, state: RowState, input: Encoded | null, at: number) =>
+export const updateRow = (
+  step: string,
+  state: RowState,
+  input: Encoded | null,
+  at: number,
+  sensitive = false,
+) =>
   ({
     seq: null,
     step,
@@ -64,6 +70,7 @@ export const updateRow = (step: string, state: RowState, input: Encoded | null, 
     child: null,
     startedAt: null,
     at,
+    sensitive,
   }) as const;
 
 export const waitRow = (at: number) => updateRow(UPDATES_AWAITED, "open", null, at);
@@ -92,8 +99,13 @@ export class UpdateStore {
 
   find(id: number): UpdateRow | undefined {
     const [row] = this.#sql.all<UpdateRow>(SELECT_ONE, id);
-    if (row === undefined || row.result === null) return row;
-    return { ...row, result: this.#parts.read(row.result) };
+    if (row === undefined) return undefined;
+    const { state, result, failure } = row;
+    return {
+      state,
+      result: result === null ? null : this.#parts.read(result, "step.result"),
+      failure: failure === null ? null : this.#sql.cipher.open(failure, "step.failure"),
+    };
   }
 
   /** Gives it its place in the order of delivery. */
@@ -102,13 +114,17 @@ export class UpdateStore {
   }
 
   reply(id: number, { state, result, failure }: UpdateRow): void {
-    const cell = result === null ? null : this.#parts.write(result);
-    this.#sql.run(REPLY, state, cell, failure, id);
+    const cell = result === null ? null : this.#parts.write(result, "step.result");
+    this.#sql.run(REPLY, state, cell, this.#sealed(failure), id);
+  }
+
+  #sealed(failure: string | null): string | null {
+    return failure === null ? null : this.#sql.cipher.seal(failure, "step.failure");
   }
 
   /** Keeps why it was not delivered; of those the newest are kept. */
   refuse(id: number, failure: string, at: number): void {
-    this.#sql.run(REFUSE, failure, at, id);
+    this.#sql.run(REFUSE, this.#sealed(failure), at, id);
     if (this.#parts.exists) {
       const old = this.#sql.all<{ input: Encoded }>(INPUTS_OF_OLD_REFUSED, LIMITS.refusedEvents);
       for (const { input } of old) this.#parts.forget([input]);

@@ -45,6 +45,7 @@ export interface ClusterOptions
     | "faults"
     | "clock"
     | "cellBytes"
+    | "codec"
   > {
   /** Which of so many things that could go on goes on next, from 0; the oldest if left out. */
   readonly choose?: (count: number) => number;
@@ -193,7 +194,7 @@ export class Cluster {
   object(id: string): InProcessObject {
     const known = this.#objects.get(id);
     if (known !== undefined) return known;
-    const { activities = [], env, fetch, turn = {}, cellBytes } = this.#options;
+    const { activities = [], env, fetch, turn = {}, cellBytes, codec } = this.#options;
     const object = new InProcessObject({
       name: id,
       workflows: this.#workflows,
@@ -213,6 +214,7 @@ export class Cluster {
       ...(env === undefined ? {} : { env }),
       ...(fetch === undefined ? {} : { fetch }),
       ...(cellBytes === undefined ? {} : { cellBytes }),
+      ...(codec === undefined ? {} : { codec }),
     });
     this.#objects.set(id, object);
     return object;

@@ -19,6 +19,7 @@ export function fenceSql(sql: Sql, life: Mortal, onWrite: () => void): Sql {
     if (life.dead) throw new Error("this object's memory was lost; its storage is out of reach");
   };
   return {
+    cipher: sql.cipher,
     all: <Row>(statement: string, ...bindings: SqlValue[]) => {
       guard();
       if (!statement.startsWith("SELECT")) onWrite();

@@ -6,6 +6,7 @@
  * without a later alarm runs again; a crash loses memory and what was not committed.
  */
 import type { ActivityContext, AnyActivity } from "../core/activity.ts";
+import type { CodecOption } from "../core/codec.ts";
 import { durationMillis } from "../core/duration.ts";
 import { type AnyEntity, createEntityRegistry, isEntityAddress } from "../core/entity.ts";
 import { WaymarkError } from "../core/errors.ts";
@@ -18,6 +19,7 @@ import { EntityEngine } from "../engine/entity-engine.ts";
 import type { CopyAnswer, CopyRequest } from "../engine/fork-source.ts";
 import type { Host, Nap, TurnBudget } from "../engine/host.ts";
 import { type Message, type MessageAnswer, refused } from "../engine/message.ts";
+import { Cipher } from "../store/cipher.ts";
 import { NodeSql } from "../store/node-sql.ts";
 import type { Effect } from "./effects.ts";
 import { type FakeFetch, fakeWeb } from "./fake-fetch.ts";
@@ -40,6 +42,8 @@ export interface InProcessOptions {
   /** Answers the requests of `ctx.fetch`; without it none is made. */
   readonly fetch?: FakeFetch;
   readonly turn?: Partial<TurnBudget>;
+  /** What payloads are in storage: as they are, if left out. */
+  readonly codec?: CodecOption;
   /** Bytes of the longest text that is not split over rows: as on the platform, if left out. */
   readonly cellBytes?: number;
   /** Shared by the objects of a cluster; one of its own if left out. */
@@ -98,6 +102,7 @@ export class InProcessObject {
   readonly #mockOf: (activity: AnyActivity) => Mock | undefined;
   #workflows: readonly AnyWorkflow[];
   #entities: readonly AnyEntity[];
+  #codec: CodecOption | undefined;
   #life: Life;
   #executions = 0;
   readonly #alarm: ObjectAlarm;
@@ -107,6 +112,7 @@ export class InProcessObject {
     this.name = options.name ?? "instance-1";
     this.#workflows = options.workflows;
     this.#entities = options.entities ?? [];
+    this.#codec = options.codec;
     this.#faults = options.faults ?? NO_FAULTS;
     this.#mockOf = mockFinder(options.activities ?? []);
     this.scheduler =
@@ -193,9 +199,14 @@ export class InProcessObject {
   }
 
   /** Replaces the code, as a deployment does: memory is lost, rows stay. */
-  deploy(workflows: readonly AnyWorkflow[], entities = this.#entities): void {
+  deploy(
+    workflows: readonly AnyWorkflow[],
+    entities = this.#entities,
+    codec: CodecOption | null | undefined = this.#codec,
+  ): void {
     this.#workflows = workflows;
     this.#entities = entities;
+    this.#codec = codec ?? undefined;
     this.#tell({ kind: "deployed" });
     this.#lose();
   }
@@ -291,6 +302,8 @@ export class InProcessObject {
       committing: false,
       attempts: new Set<ActivityContext>(),
     };
+    const env = this.#options.env ?? ({} as Cloudflare.Env);
+    this.sql.cipher = new Cipher(this.#codec, env, this.name);
     const options = {
       sql: fenceSql(this.sql, life, () => this.#commitSoon(life)),
       host: this.#host(life),

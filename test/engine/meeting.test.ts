@@ -1,15 +1,19 @@
 /** Where rewinds, compensation, updates and entities meet. */
 import { expect, test } from "vitest";
+import { z } from "zod";
 import { activity } from "../../src/core/activity.ts";
 import { entity } from "../../src/core/entity.ts";
 import { workflow } from "../../src/core/workflow.ts";
 import { Cluster } from "../../src/testing/cluster.ts";
 import { mock } from "../../src/testing/mock.ts";
+import { columnsWith, FIRST } from "./secrets.ts";
 
 const once = { retry: { maxAttempts: 1 } } as const;
 const book = activity("book", once, (trip: string) => `${trip} booked`);
 const unbook = activity("unbook", () => "undone");
 const pay = activity("pay", once, (trip: string) => `${trip} paid`);
+
+const trimmed = z.string().transform((text) => text.trim());
 
 const journal = entity("Journal", {
   initial: (): string[] => [],
@@ -182,4 +186,45 @@ test("a fork out of a section waits for its locks, and neither side releases the
   expect([source.output(), fork.output()]).toEqual([1, 2]);
   expect(cluster.entity(tally, "a").state()).toBe(1); // the fork has the first step from its source
   expect(lockedBy()).toBeUndefined();
+});
+
+test("a fork has the secrets of its source, hidden from people and encrypted with its own place", async () => {
+  const split = { cellBytes: 300 }; // the long ones go in parts, one by one
+  const hide = activity("Hide", { ...once, sensitive: true }, (card: string) => `${card} hidden`);
+  const long = `s3cret ${"x".repeat(300_000)}`;
+  const spoil = activity("Spoil", once, (): string => {
+    throw new Error("s3cret spoilt");
+  });
+  const keeping = workflow("Keeping", async (ctx, card: string) => {
+    const lines = [await ctx.call(hide, card), await ctx.call(spoil, undefined).catch(String)];
+    const given = await ctx.waitForEvent<string>("given", { schema: trimmed });
+    lines.push(given, await ctx.run("long", () => long));
+    await ctx.call(spoil, undefined);
+    return lines;
+  });
+  const seen: string[] = [];
+  const cluster: Cluster = new Cluster({
+    ...split,
+    workflows: [keeping],
+    codec: FIRST,
+    onEvent: ({ kind, object }) => {
+      if (kind === "commit") seen.push(...columnsWith(cluster.object(object).sql, "s3cret"));
+    },
+  });
+  const source = await cluster.start(keeping, "s3cret");
+  source.send("given", " s3cret event ");
+  await cluster.run();
+  expect(source.document().status).toBe("Failed");
+  const fork = source.fork({ reason: "s3cret reason" });
+  await cluster.run();
+  expect(fork.document()).toMatchObject({ status: "Failed", input: "s3cret" });
+  const [mine, theirs] = [fork, source].map((instance) =>
+    instance.history().filter(({ kind }) => kind !== "rewind"),
+  );
+  const told = (items: typeof mine = []) =>
+    items.map(({ step, input, result }) => JSON.stringify([step, input, result]));
+  expect(told(mine)).toEqual(told(theirs));
+  const hidden = mine?.find(({ name }) => name === "Hide");
+  expect(hidden).toMatchObject({ result: { $sensitive: true } });
+  expect(seen).toEqual([]);
 });

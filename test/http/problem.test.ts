@@ -42,6 +42,17 @@ describe("an error nobody expected", () => {
     ]);
   });
 
+  for (const code of ["ENTITY_FAILED", "HANDLER_FAILED"] as const) {
+    it(`tells the client, and not the log, what the user's code says: ${code}`, async () => {
+      const { send, service, logged } = await surfaceWith("a");
+      service.failWith(new WaymarkError(code, "told s3cret"));
+      const response = await send("GET", "/v1/workflows");
+      expect(JSON.stringify(await problemIn(response, code))).toContain("told s3cret");
+      expect(logged).toEqual([expect.objectContaining({ code, message: "[sensitive]" })]);
+      expect(JSON.stringify(logged)).not.toContain("s3cret");
+    });
+  }
+
   for (const thrown of [
     "a text",
     undefined,

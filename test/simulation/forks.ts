@@ -44,11 +44,11 @@ export class Copies {
   /** What was there as a point was given, as long as it is not known whether that counts. */
   readonly #given = new Map<string, readonly Row[]>();
   readonly #whole = new Set<string>();
-  /** Texts that are split over rows have other parts elsewhere. */
-  readonly #split: boolean;
+  /** Texts that are split over rows have other parts elsewhere, and encrypted ones are other texts. */
+  readonly #plain: boolean;
 
-  constructor(split: boolean) {
-    this.#split = split;
+  constructor(plain: boolean) {
+    this.#plain = plain;
   }
 
   /** A point is given: again, where a key stands for it. */
@@ -76,7 +76,7 @@ export class Copies {
     this.#whole.add(event.object);
     const copied = sql.all<Row>(ROWS);
     const told = (rows: readonly Row[]) =>
-      rows.map(({ id, seq, text }) => `${id} ${seq} ${this.#split ? "" : text}`).join("\n");
+      rows.map(({ id, seq, text }) => `${id} ${seq} ${this.#plain ? text : ""}`).join("\n");
     return told(copied) === told(noted)
       ? []
       : [`W2: ${event.object} has copied ${copied.length} rows of ${noted.length}`];

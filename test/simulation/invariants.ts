@@ -212,14 +212,16 @@ export class Rewinds {
 
   see(event: TraceEvent, object: InProcessObject): string[] {
     if (event.kind !== "commit") return [];
-    const row = new InstanceStore(object.sql).read();
+    const instances = new InstanceStore(object.sql);
+    const row = instances.read();
     const asked = this.#asked.get(object.name);
     this.#asked.delete(object.name);
     if (row === undefined) return [];
     const { executionId: execution, rewind, status } = row;
     if (rewind !== null) {
       const before = markOf(object)?.attempt ?? 0; // a fork has that of its source
-      this.#asked.set(object.name, { execution, to: JSON.parse(rewind).to, before });
+      const { to } = JSON.parse(instances.openRewind(rewind));
+      this.#asked.set(object.name, { execution, to, before });
       return [];
     }
     if (asked?.execution !== execution) return [];

@@ -146,14 +146,14 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "refuse an event and leave it in the buffer",
     file: "engine/execution.ts",
-    find: "this.#recorder.refuse(event, verdict.failure, now);",
+    find: "this.#recorder.refuse(event, failure, now, wait.sensitive);",
     replace: "",
   },
   {
     fault: "store an event as it was sent, and deliver what its schema makes of it",
     file: "engine/recorder.ts",
-    find: "asked: ordinal, input, made, startedAt, at };",
-    replace: "asked: ordinal, input, made: null, startedAt, at };",
+    find: "asked: ordinal, input, made, startedAt, at, sensitive };",
+    replace: "asked: ordinal, input, made: null, startedAt, at, sensitive };",
   },
   {
     fault: "take a refused event for the step whose name it bears",
@@ -384,8 +384,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "leave the parts of an input that another takes the place of",
     file: "store/instance-store.ts",
-    find: "this.#forget();\n    const input = this.#parts.write(next.input);",
-    replace: "const input = this.#parts.write(next.input);",
+    find: 'this.#forget();\n    const input = this.#parts.write(next.input, "instance.input");',
+    replace: 'const input = this.#parts.write(next.input, "instance.input");',
   },
   {
     fault: "keep what followed from a step that is rewound",
@@ -524,6 +524,30 @@ const MUTATIONS: readonly Mutation[] = [
     file: "engine/fork-source.ts",
     find: "if (row?.executionId !== executionId || row.rewinds !== rewinds) {",
     replace: "if (row === undefined || rewinds < 0 || executionId === id) {",
+  },
+  {
+    fault: "show the payloads of a sensitive step in the history",
+    file: "engine/view.ts",
+    find: "const hides = row.sensitive === 1;",
+    replace: "const hides = row.sensitive === 2;",
+  },
+  {
+    fault: "tell in a log line what a sensitive attempt has thrown",
+    file: "engine/runner.ts",
+    find: "const failure = asSensitive(own, step.sensitive);",
+    replace: "const failure = asSensitive(own, false);",
+  },
+  {
+    fault: "store a failure in clear where there is a codec",
+    file: "store/step-store.ts",
+    find: 'return failure === null ? null : this.#sql.cipher.seal(failure, "step.failure");',
+    replace: "return failure;",
+  },
+  {
+    fault: "read a text as that of another column",
+    file: "store/distant-cells.ts",
+    find: "const read = () => this.#parts.read(cell, this.#place(column));",
+    replace: 'const read = () => this.#parts.read(cell, this.#place("input" as Column));',
   },
 ];
 

@@ -37,7 +37,8 @@ export type Program =
     }
   /** An activity that kills its object whenever it runs. */
   | { readonly kind: "poison" }
-  | { readonly kind: "run"; readonly millis: number }
+  /** Its result may be a secret, which its first attempt tells in what it throws. */
+  | { readonly kind: "run"; readonly millis: number; readonly secret?: "kept" | "thrown" }
   | { readonly kind: "sleep"; readonly millis: number }
   /** With a schema, it takes only some events, and may take its time to tell which: see picky.ts. */
   | {
@@ -128,6 +129,16 @@ const OUTSIDE_RECORDS = 2;
 
 /** The effect by which an activity kills its object: the plan of faults sees to it. */
 export const POISON = "poison";
+
+/** What nobody may be shown. */
+export const SECRET = "s3cret";
+
+const tellNobody =
+  (secret: "kept" | "thrown") =>
+  ({ attempt }: { readonly attempt: number }): string => {
+    if (secret === "thrown" && attempt === 1) throw new Error(`told ${SECRET}`);
+    return SECRET;
+  };
 
 interface Work {
   readonly path: string;
@@ -278,7 +289,7 @@ async function interpret(program: Program, path: string, world: World): Promise<
       : [];
   const result = (promise: Promise<string>) =>
     promise.then(
-      (value) => seen.push(`${path}=${value}@${ctx.now.getTime()}`),
+      (value) => seen.push(`${path}=${value === SECRET ? "ran" : value}@${ctx.now.getTime()}`),
       (error) => seen.push(`${path}=${codeOf(error)}`),
     );
   switch (program.kind) {
@@ -299,7 +310,11 @@ async function interpret(program: Program, path: string, world: World): Promise<
     case "poison":
       return result(ctx.call(poison, { path, seen: digest(seen), program }, { signal }));
     case "run":
-      return result(ctx.run("inline", () => "ran", { retry, signal }));
+      return result(
+        program.secret === undefined
+          ? ctx.run("inline", () => "ran", { retry, signal })
+          : ctx.run("inline", tellNobody(program.secret), { retry, signal, sensitive: true }),
+      );
     case "sleep":
       await ctx.sleep(program.millis, { signal });
       return seen.push(`${path} woke`);

@@ -1,4 +1,6 @@
 /** Runs one seed: a scenario with its faults, watched by every invariant, to its very end. */
+
+import type { PayloadCodec } from "../../src/core/codec.ts";
 import { type InstanceStatus, isTerminal } from "../../src/core/documents.ts";
 import { isEntityAddress } from "../../src/core/entity.ts";
 import { isWaymarkError } from "../../src/core/errors.ts";
@@ -35,6 +37,7 @@ import {
   withSagas,
   withUpdates,
 } from "./scenario.ts";
+import { codecOf, keepsSecrets, showsNone, wholeHistory, withSecrets } from "./secrets.ts";
 import { sectionsAreWhole, tally, withSections } from "./sections.ts";
 import { Undoing } from "./undoing.ts";
 import { appliedOnce, heardIn, heardOf, isReply, UpdateClient } from "./updates.ts";
@@ -62,6 +65,7 @@ const MOST_ROUNDS = 200;
 /** Of such a value that the seeds which once found something are left as they were. */
 const ENTITY_SALT = 0x5bd1e9e1;
 const SECTION_SALT = 0x2545f4a0;
+const SECRET_SALT = 0x2c1b3c6d;
 
 export async function simulate(seed: number): Promise<SeedReport> {
   const random = new Random(seed);
@@ -70,9 +74,10 @@ export async function simulate(seed: number): Promise<SeedReport> {
   const updates = withUpdates(sagas, new Random(0x5eed ^ -seed));
   const entities = withEntities(updates, new Random(seed ^ ENTITY_SALT));
   const sections = withSections(entities, new Random(seed ^ SECTION_SALT));
-  const scenario = withForks(sections, new Random(seed + FORKS));
+  const forks = withForks(sections, new Random(seed + FORKS));
+  const scenario = withSecrets(forks, new Random(seed ^ SECRET_SALT));
   const faults = faultPlan(random);
-  const simulation = new Simulation(scenario, faults, random, cellBytesOf(seed));
+  const simulation = new Simulation(scenario, faults, random, cellBytesOf(seed), codecOf(seed));
   await simulation.run();
   const { cluster, problems } = simulation;
   const objects = cluster.objects;
@@ -125,6 +130,8 @@ class Simulation {
   readonly cluster: Cluster;
   readonly problems: string[] = [];
   readonly #scenario: Scenario;
+  /** Whether storage is encrypted. */
+  readonly #coded: boolean;
   readonly #faults: FaultPlan;
   readonly #checkpoints = new invariants.Checkpoints();
   readonly #cancellations = new invariants.Cancellations();
@@ -157,14 +164,17 @@ class Simulation {
     faults: FaultPlan,
     random: Random,
     cellBytes: number | undefined,
+    codec: PayloadCodec | undefined,
   ) {
+    this.#coded = codec !== undefined;
     this.#scenario = scenario;
-    this.#copies = new Copies(cellBytes !== undefined);
+    this.#copies = new Copies(cellBytes === undefined && codec === undefined);
     this.#faults = faults;
     this.cluster = new Cluster({
       workflows: [racy, sub],
       entities: [ledger, tally],
       ...(cellBytes === undefined ? {} : { cellBytes }),
+      ...(codec === undefined ? {} : { codec }),
       activities: MOCKS,
       turn: scenario.turn,
       faults,
@@ -386,6 +396,7 @@ class Simulation {
       ...invariants.mayBegin(event, object),
       ...invariants.isCovered(event, object, bereft),
       ...entityIsCovered(event, object, bereft),
+      ...keepsSecrets(event, object, this.#coded),
       ...invariants.partsAreOwned(event, object),
       ...invariants.sleepsUnwoken(event, object),
       ...invariants.showsHeld(event, object),
@@ -472,7 +483,8 @@ class Simulation {
       if (status === "Failed" && error !== "as planned") problems.push(`${id} failed: ${error}`);
       if (!this.#delayed.has(id)) problems.push(...invariants.hearsRequests(object));
       problems.push(...invariants.memoryAgrees(object));
-      const history = cluster.instance(id).export();
+      const history = wholeHistory(object);
+      problems.push(...showsNone(cluster.instance(id)));
       const { customStatus } = cluster.instance(id).document();
       const sent = this.#sent.get(id) ?? new Set();
       problems.push(

@@ -29,6 +29,7 @@ const ROW: InstanceRow = {
   rewind: null,
   rewinds: 0,
   fork: null,
+  sensitive: 0,
 };
 
 function stored(row: InstanceRow = ROW) {

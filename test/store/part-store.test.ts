@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { LIMITS } from "../../src/core/limits.ts";
 import { encode } from "../../src/core/payload.ts";
+import { PLAIN } from "../../src/store/cipher.ts";
 import { NodeSql } from "../../src/store/node-sql.ts";
 import { PartStore, partIds } from "../../src/store/part-store.ts";
 import { partsOf, tablesOf } from "./tables.ts";
@@ -20,8 +21,8 @@ describe("a text that fits its cell", () => {
   test.each(["", "-1", "[1]", "x".repeat(12), "é".repeat(6), "\u{1f600}".repeat(3)])(
     "is its cell: %j",
     (text) => {
-      expect(parts.write(text)).toBe(text);
-      expect(parts.read(text)).toBe(text);
+      expect(parts.write(text, "step.result")).toBe(text);
+      expect(parts.read(text, "step.result")).toBe(text);
       parts.forget([text, null]);
       expect(tablesOf(sql)).toEqual([]);
     },
@@ -29,9 +30,9 @@ describe("a text that fits its cell", () => {
 
   test("is as long as a row can safely hold twice", () => {
     const store = new PartStore(sql);
-    expect(store.write("x".repeat(LIMITS.cellBytes))).toHaveLength(LIMITS.cellBytes);
+    expect(store.write("x".repeat(LIMITS.cellBytes), "step.result")).toHaveLength(LIMITS.cellBytes);
     expect(tablesOf(sql)).toEqual([]);
-    expect(partIds(store.write("x".repeat(LIMITS.cellBytes + 1)))).toHaveLength(1);
+    expect(partIds(store.write("x".repeat(LIMITS.cellBytes + 1), "step.result"))).toHaveLength(1);
     expect(2 * LIMITS.cellBytes).toBeLessThan(2_000_000); // what a row may hold
   });
 });
@@ -46,23 +47,23 @@ describe("a longer text", () => {
     ["of pairs, each begun at every place", `${"\u{1f600}a".repeat(40)}${"\u{1f600}".repeat(40)}`],
     ["of all kinds", "a é 東 \u{1f600} ".repeat(40)],
   ])("%s is split, and read as it was written", (_what, text) => {
-    const cell = parts.write(text);
+    const cell = parts.write(text, "step.result");
     expect(cell.length).toBeLessThan(40);
-    expect(parts.read(cell)).toBe(text);
-    expect(new PartStore(sql).read(cell)).toBe(text);
+    expect(parts.read(cell, "step.result")).toBe(text);
+    expect(new PartStore(sql).read(cell, "step.result")).toBe(text);
     expect(Math.max(...lengths())).toBeLessThanOrEqual(24);
     expect(partIds(cell)).toHaveLength(lengths().length);
   });
 
   test("takes no more parts than its bytes need", () => {
-    parts.write("x".repeat(24 * 5));
+    parts.write("x".repeat(24 * 5), "step.result");
     expect(lengths()).toEqual([24, 24, 24, 24, 24]);
   });
 
   test("of the largest value takes nine rows, none of which is too large for the platform", () => {
     const text = encode("x".repeat(LIMITS.payloadBytes - 4), "it");
     const store = new PartStore(sql);
-    expect(store.read(store.write(text))).toBe(text);
+    expect(store.read(store.write(text, "step.result"), "step.result")).toBe(text);
     expect(lengths()).toHaveLength(9);
     expect(Math.max(...lengths())).toBeLessThan(2_000_000);
   });
@@ -78,25 +79,27 @@ describe("a longer text", () => {
 
 describe("parts that are forgotten", () => {
   test("are gone, and those of other cells stay", () => {
-    const [first, second, third] = ["a", "b", "c"].map((letter) => parts.write(letter.repeat(50)));
+    const [first, second, third] = ["a", "b", "c"].map((letter) =>
+      parts.write(letter.repeat(50), "step.result"),
+    );
     parts.forget([second ?? null, "[1]", null]);
-    expect([parts.read(first ?? ""), parts.read(third ?? "")]).toEqual([
-      "a".repeat(50),
-      "c".repeat(50),
-    ]);
+    expect([
+      parts.read(first ?? "", "step.result"),
+      parts.read(third ?? "", "step.result"),
+    ]).toEqual(["a".repeat(50), "c".repeat(50)]);
     expect(partsOf(sql)).toHaveLength(6);
     parts.forget([first ?? null, third ?? null]);
     expect(partsOf(sql)).toEqual([]);
   });
 
   test("make room for others, which do not mix with what is left", () => {
-    const kept = parts.write("k".repeat(60));
+    const kept = parts.write("k".repeat(60), "step.result");
     for (let round = 0; round < 5; round++) {
-      const cell = parts.write(String(round).repeat(30 + round * 24));
-      expect(parts.read(cell)).toBe(String(round).repeat(30 + round * 24));
+      const cell = parts.write(String(round).repeat(30 + round * 24), "step.result");
+      expect(parts.read(cell, "step.result")).toBe(String(round).repeat(30 + round * 24));
       parts.forget([cell]);
     }
-    expect(parts.read(kept)).toBe("k".repeat(60));
+    expect(parts.read(kept, "step.result")).toBe("k".repeat(60));
     expect(partsOf(sql)).toHaveLength(3);
   });
 });
@@ -104,25 +107,28 @@ describe("parts that are forgotten", () => {
 describe("their table", () => {
   test("is there from the first split text on, also for another memory", () => {
     expect(parts.exists).toBe(false);
-    parts.write("x".repeat(13));
+    parts.write("x".repeat(13), "step.result");
     expect(parts.exists).toBe(true);
     expect(tablesOf(sql)).toEqual(["part"]);
     const other = new PartStore(sql, 12);
-    const cell = other.write("y".repeat(30));
-    expect(other.read(cell)).toBe("y".repeat(30));
+    const cell = other.write("y".repeat(30), "step.result");
+    expect(other.read(cell, "step.result")).toBe("y".repeat(30));
   });
 
   test("goes with all of them, and comes again", () => {
     parts.drop();
-    parts.write("x".repeat(100));
+    parts.write("x".repeat(100), "step.result");
     parts.drop();
     expect(tablesOf(sql)).toEqual([]);
-    expect(parts.read(parts.write("x".repeat(13)))).toBe("x".repeat(13));
+    expect(parts.read(parts.write("x".repeat(13), "step.result"), "step.result")).toBe(
+      "x".repeat(13),
+    );
   });
 
   test("is not looked for where it is known that there is none", () => {
     const asked: string[] = [];
     const watched = new PartStore({
+      cipher: PLAIN,
       all: (statement) => {
         asked.push(statement);
         return [];
@@ -134,8 +140,8 @@ describe("their table", () => {
     });
     watched.found(false);
     expect(watched.exists).toBe(false);
-    watched.write("[1]");
-    watched.read("[1]");
+    watched.write("[1]", "step.result");
+    watched.read("[1]", "step.result");
     watched.forget(["[1]", null]);
     watched.drop();
     expect(asked).toEqual([]);

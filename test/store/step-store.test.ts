@@ -34,9 +34,10 @@ test("a row is read as it was written, with its id", () => {
     lastProcessedId: "41",
     progress: "[3]",
     startedAt: 5,
+    sensitive: true,
   });
   const id = store.insert(full);
-  expect(row(id)).toEqual({ ...full, id });
+  expect(row(id)).toEqual({ ...full, id, sensitive: 1 });
 });
 
 describe("the index over open rows", () => {
@@ -121,7 +122,7 @@ test("an end fills the row, and leaves its input, its progress and its start alo
     at: 60,
   } as const;
   store.end({ id, ...end });
-  expect(row(id)).toEqual({ ...before, ...end, id, due: null });
+  expect(row(id)).toEqual({ ...before, ...end, id, due: null, sensitive: 0 });
 });
 
 describe("a note of an attempt", () => {
@@ -391,6 +392,7 @@ describe("large texts", () => {
 test("rows without a large text cost no statement more than they are", () => {
   const statements: string[] = [];
   const watched = {
+    cipher: sql.cipher,
     all: <Row>(statement: string, ...bindings: SqlValue[]): Row[] => {
       statements.push(statement);
       return sql.all<Row>(statement, ...bindings);
