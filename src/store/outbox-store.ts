@@ -11,8 +11,8 @@ import type { Sql } from "./sql.ts";
 const SELECT_PENDING = `SELECT number, target, execution_id AS executionId, step, attempt, due FROM outbox
   WHERE due IS NOT NULL ORDER BY number`;
 const SELECT_CONTENT = "SELECT content, payload FROM outbox WHERE number = ?";
-const SELECT_UNLOCKING = `SELECT DISTINCT target FROM outbox
-  WHERE due IS NOT NULL AND execution_id = ? AND json_extract(content, '$.kind') = 'unlock' ORDER BY target`;
+const SELECT_TO_ENTITIES = `SELECT target, content FROM outbox
+  WHERE due IS NOT NULL AND execution_id = ? AND INSTR(target, '/') > 0 ORDER BY target`;
 const INSERT = `INSERT INTO outbox (target, execution_id, step, content, payload, due)
   VALUES (?, ?, ?, ?, ?, ?) RETURNING number`;
 const UPDATE_RETRY = "UPDATE outbox SET attempt = ?, due = ? WHERE number = ?";
@@ -64,12 +64,20 @@ export class OutboxStore {
     return this.exists ? this.#sql.all<OutgoingRow>(SELECT_PENDING) : [];
   }
 
-  /** The entities to which a release of this execution is on its way. */
+  /**
+   * The entities to which a release of this execution is on its way.
+   *
+   * @throws WaymarkError `KEY_MISSING`, `PAYLOAD_CORRUPT`
+   */
   unlocking(executionId: string): string[] {
     if (!this.exists) return [];
-    return this.#sql
-      .all<{ target: string }>(SELECT_UNLOCKING, executionId)
-      .map(({ target }) => target);
+    type Row = Pick<OutgoingRow, "target"> & Pick<OutgoingContent, "content">;
+    const releases = this.#sql
+      .all<Row>(SELECT_TO_ENTITIES, executionId)
+      .filter(
+        ({ content }) => kindOf(this.#sql.cipher.open(content, "outbox.content")) === "unlock",
+      );
+    return [...new Set(releases.map(({ target }) => target))];
   }
 
   content(number: number): OutgoingContent {
@@ -120,3 +128,5 @@ export class OutboxStore {
     this.#exists = false;
   }
 }
+
+const kindOf = (content: string): string => (JSON.parse(content) as { readonly kind: string }).kind;

@@ -8,6 +8,7 @@ import type { Faults } from "../../src/testing/faults.ts";
 import { leftBehind } from "../../src/testing/left-behind.ts";
 import { mock } from "../../src/testing/mock.ts";
 import { atEachCommit } from "./harness.ts";
+import { FIRST } from "./secrets.ts";
 
 const counter = entity("Counter", {
   initial: () => 0,
@@ -152,36 +153,43 @@ describe("a rewind into a section", () => {
   );
 });
 
-test("an instance is not rewound before its entities have stored that its locks are released", async () => {
-  const holding = workflow("Holding", async (ctx) => {
-    await ctx.lock(ctx.entity(counter, "b"));
-    await ctx.waitForEvent("go");
-    throw new Error("no");
-  });
-  let reachable = true;
-  const cluster = new Cluster({
-    workflows: [holding],
-    entities: [counter],
-    faults: { message: (object) => (object === "Counter/b" && !reachable ? { lost: true } : {}) },
-  });
-  const instance = await cluster.start(holding);
-  await cluster.advance("1 second");
-  reachable = false;
-  instance.send("go");
-  await cluster.advance("10 seconds");
-  expect(instance.document().status).toBe("Failed");
-  const rewound = (): unknown => {
-    try {
-      return instance.rewind({ to: "lock" });
-    } catch (error) {
-      return isWaymarkError(error) && [error.code, error.message];
-    }
-  };
-  expect(rewound()).toEqual(["LOCKS_HELD", expect.stringContaining("Counter/b")]);
-  reachable = true;
-  await cluster.advance("2 minutes");
-  expect(rewound()).toBeUndefined();
-  await cluster.run();
-  expect(instance.document().status).toBe("Failed");
-  expect(leftBehind(cluster)).toEqual([]);
-});
+test.each([
+  ["", undefined],
+  [", with a codec", FIRST],
+] as const)(
+  "an instance is not rewound before its entities have stored that its locks are released%s",
+  async (_, codec) => {
+    const holding = workflow("Holding", async (ctx) => {
+      await ctx.lock(ctx.entity(counter, "b"));
+      await ctx.waitForEvent("go");
+      throw new Error("no");
+    });
+    let reachable = true;
+    const cluster = new Cluster({
+      workflows: [holding],
+      entities: [counter],
+      ...(codec === undefined ? {} : { codec }),
+      faults: { message: (object) => (object === "Counter/b" && !reachable ? { lost: true } : {}) },
+    });
+    const instance = await cluster.start(holding);
+    await cluster.advance("1 second");
+    reachable = false;
+    instance.send("go");
+    await cluster.advance("10 seconds");
+    expect(instance.document().status).toBe("Failed");
+    const rewound = (): unknown => {
+      try {
+        return instance.rewind({ to: "lock" });
+      } catch (error) {
+        return isWaymarkError(error) && [error.code, error.message];
+      }
+    };
+    expect(rewound()).toEqual(["LOCKS_HELD", expect.stringContaining("Counter/b")]);
+    reachable = true;
+    await cluster.advance("2 minutes");
+    expect(rewound()).toBeUndefined();
+    await cluster.run();
+    expect(instance.document().status).toBe("Failed");
+    expect(leftBehind(cluster)).toEqual([]);
+  },
+);
