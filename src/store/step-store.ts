@@ -112,8 +112,9 @@ const SPLIT_OF_ONE = `${SELECT_SPLIT} AND id = ?`;
 const SPLIT_OF_STEPS = `${SELECT_SPLIT} AND state <> 'buffered'`;
 const RESULT_OF_ONE = `SELECT NULL AS input, result, NULL AS sent FROM step
   WHERE ${isSplit("result")} AND id = ?`;
-const MADE_OF_THESE = `SELECT NULL AS input, result, NULL AS sent FROM step
-  WHERE ${isSplit("result")} AND sent IS NOT NULL
+/** What events leave behind that are given back: what their waits had asked, and what a schema has made of them. */
+const GIVEN_UP = `SELECT input, CASE WHEN sent IS NOT NULL THEN result END AS result, NULL AS sent FROM step
+  WHERE (${isSplit("input")} OR (${isSplit("result")} AND sent IS NOT NULL))
   AND seq IN (SELECT json_extract(value, '$.seq') FROM json_each(?))`;
 const SPLIT_OF_OLD_REFUSED = `${SELECT_SPLIT} AND id IN (SELECT id FROM step
   WHERE seq IS NULL AND state = 'failed' ORDER BY id DESC LIMIT -1 OFFSET ?)`;
@@ -389,7 +390,7 @@ export class StepStore {
   giveBack(events: readonly { readonly seq: number; readonly name: string }[]): void {
     this.#buffered = undefined;
     const given = JSON.stringify(events);
-    this.#forget(MADE_OF_THESE, given);
+    this.#forget(GIVEN_UP, given);
     this.#sql.run(GIVE_BACK, given);
   }
 
