@@ -632,6 +632,9 @@ export class Execution {
       step.startedAt ??= now;
       this.#recorder.keepOpen(step, now);
     }
+    // Its row says that it has begun: to a replay as well, should its attempt not start now.
+    const undoable = launchable.filter(({ ask, row }) => ask.undoable && row !== null);
+    for (const { ask } of undoable) this.driver.begun(ask.identity);
     if (suspects.length + outside.length > 0) {
       await this.#options.host.committed();
       if (!alive()) return false;

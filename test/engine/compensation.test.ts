@@ -862,3 +862,33 @@ test("a step of the code may be named as an undo is", async () => {
   await ran(twin, undefined, [cancelling]);
   expect(undone).toEqual(["flight"]);
 });
+
+test.each([false, true])(
+  "a step whose row is there is undone, though a suspension kept its attempt from starting (memory lost: %s)",
+  async (lost) => {
+    const { undone, cancelling } = ledger();
+    const trip = workflow("Trip", async (ctx) => {
+      await ctx.call(book, "flight", { undo: cancel });
+    });
+    let held = false;
+    const cluster: Cluster = new Cluster({
+      workflows: [trip],
+      activities: [cancelling],
+      onEvent: ({ kind }) => {
+        if (kind !== "commit" || held) return;
+        if (cluster.instance("trip").history().length === 0) return;
+        held = true;
+        cluster.instance("trip").suspend();
+      },
+    });
+    const instance = await cluster.start(trip, undefined, { id: "trip" });
+    await cluster.run();
+    expect(instance.history()).toMatchObject([{ name: "book", attempts: 0 }]);
+    if (lost) instance.crash();
+    instance.cancel();
+    instance.resume();
+    await cluster.run();
+    expect(instance.document()).toMatchObject({ error: { code: "CANCELLED" } });
+    expect(undone).toEqual(["flight"]);
+  },
+);
