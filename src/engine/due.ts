@@ -40,8 +40,9 @@ export function storedDue(
   events: readonly string[],
 ): number | null {
   if (row.heldAt !== null) return null;
+  const goesOn = row.status === "Running" && row.rewind === null; // its due may be that of its rewind
+  if (goesOn && open.some(({ step }) => step === LOCKS_AWAITED)) return null; // an entity's answer makes a turn due
   if (row.due !== null) return row.due;
-  if (open.some(({ step }) => step === LOCKS_AWAITED)) return null; // an entity's answer makes a turn due
   const waits = open.filter((step) => step.state !== "orphaned");
   if (waits.length === 0) return row.updatedAt;
   const opened = new Set(waits.map(({ step }) => step));

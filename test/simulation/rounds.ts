@@ -116,7 +116,9 @@ function standingOf(object: InProcessObject): Standing | undefined {
   const rows = steps.page(0, LIMITS.steps);
   const kept = rows.filter(({ state }) => state === "buffered");
   const events = kept.filter(({ kind }) => kind === "event");
-  const done = steps.ended().filter(({ kind, state }) => kind === "event" && state === "done");
+  const done = rows
+    .filter(({ kind, state }) => kind === "event" && state === "done")
+    .sort((a, b) => (a.seq ?? 0) - (b.seq ?? 0));
   return {
     executionId: row.executionId,
     round: input.kind === "rounds" ? input.round : 0,

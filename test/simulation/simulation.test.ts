@@ -15,6 +15,7 @@ const REGRESSIONS: readonly (readonly [seed: number, found: string])[] = [
   [82_931, "a turn went on whose alarm a suspension had deleted as it fired"],
   [74_013, "a second rewind took the time back that the mark of the first one had brought"],
   [35_987, "a rewind took an event for sent that was refused while its step was being cancelled"],
+  [300_143, "an instance that waited for its lock after a rewind was taken for owed a turn"],
   [93_500, "a suspension kept a step from starting whose row was there, and that was not undone"],
   [101_229, "an event that was given back left the parts of its wait's input behind"],
   [86_492, "an update behind one that a rewind had given back was taken for owed a turn"],
