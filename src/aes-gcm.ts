@@ -7,7 +7,7 @@
  * Sizes and the choice of a random nonce follow NIST SP 800-38D (5.2.1.1, 8.2.2): one key is good for 2^32 texts.
  */
 import { Buffer } from "node:buffer";
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createSecretKey, randomBytes } from "node:crypto";
 import type { PayloadCodec, PayloadPlace } from "./core/codec.ts";
 import { WaymarkError } from "./core/errors.ts";
 
@@ -40,7 +40,9 @@ const KEY_NAME = /^[A-Za-z0-9_-]{1,64}$/;
  * });
  */
 export function aesGcmCodec({ keys, current }: AesGcmOptions): PayloadCodec {
-  const bytes = new Map(Object.entries(keys).map(([name, key]) => [name, keyBytes(name, key)]));
+  const bytes = new Map(
+    Object.entries(keys).map(([name, key]) => [name, createSecretKey(keyBytes(name, key))]),
+  );
   const writing = bytes.get(current);
   if (writing === undefined) {
     throw invalid(`the current key "${current}" is none of the keys (${names(bytes)})`);
