@@ -568,6 +568,7 @@ symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
 let unnoticed = 0;
 const words = process.argv.slice(2).join(" ");
 const chosen = MUTATIONS.filter(({ fault }) => fault.includes(words));
+if (chosen.length === 0) throw new Error(`no fault has the words "${words}"`);
 for (const mutation of chosen) {
   const verdict = await tryOut(mutation);
   unnoticed += verdict === null ? 1 : 0;
