@@ -74,15 +74,14 @@ export class EntityLocking {
     if (this.#store.read()?.present === false) this.#store.touch(now);
   }
 
-  /** The instance of a holder has refused a grant, or said that it does not hold the lock: it is past. */
+  /**
+   * The instance of a holder has refused a grant, or said that it does not hold the lock: it is past. Where its release
+   * is in the queue already, that has its turn behind what was sent before it, which belongs to the section.
+   */
   refused(caller: ParentReference, now: number): void {
     if (!isSame(this.#lock?.holder, caller)) return;
-    for (const row of this.#store.requests(LOCK_RELEASED)) {
-      if (!isSame(callerOf(row), caller)) continue;
-      this.#store.remove(row);
-      this.#removed(row.id);
-    }
-    this.#free(now);
+    const releases = this.#store.requests(LOCK_RELEASED);
+    if (!releases.some((row) => isSame(callerOf(row), caller))) this.#free(now);
   }
 
   /** When the holder is to be asked next; null where nobody waits, or it was asked and has not answered. */
