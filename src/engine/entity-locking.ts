@@ -58,9 +58,10 @@ export class EntityLocking {
     const caller = callerOf(row);
     if (caller === null) return false;
     if (row.operation === LOCK_ASKED) {
+      // First, for a codec may fail to write it: a lock without its grant would be held for ever.
+      this.#courier.post(this.#message("grant", entity, caller, address), now);
       this.#store.remove(row);
       this.#store.setLock({ holder: caller, at: now, probes: 0, probedAt: 0 });
-      this.#courier.post(this.#message("grant", entity, caller, address), now);
       return true;
     }
     if (row.operation !== LOCK_RELEASED) return false;
@@ -100,8 +101,8 @@ export class EntityLocking {
     const due = this.probeDue();
     if (entity?.lock == null || due === null || due > now) return;
     const { lock } = entity;
-    this.#store.setLock({ ...lock, probes: lock.probes + 1, probedAt: now });
     this.#courier.post(this.#message("probe", entity, lock.holder, address), now);
+    this.#store.setLock({ ...lock, probes: lock.probes + 1, probedAt: now });
   }
 
   #message(
