@@ -58,9 +58,10 @@ export class EntityLocking {
     const caller = callerOf(row);
     if (caller === null) return false;
     if (row.operation === LOCK_ASKED) {
+      // First, for a codec may fail to write it: a lock without its grant would be held for ever.
+      this.#courier.post(this.#message("grant", entity, caller, address), now);
       this.#store.remove(row);
       this.#store.setLock({ holder: caller, at: now, probes: 0, probedAt: 0 });
-      this.#courier.post(this.#message("grant", entity, caller, address), now);
       return true;
     }
     if (row.operation !== LOCK_RELEASED) return false;
@@ -74,15 +75,14 @@ export class EntityLocking {
     if (this.#store.read()?.present === false) this.#store.touch(now);
   }
 
-  /** The instance of a holder has refused a grant, or said that it does not hold the lock: it is past. */
+  /**
+   * The instance of a holder has refused a grant, or said that it does not hold the lock: it is past. Where its release
+   * is in the queue already, that has its turn behind what was sent before it, which belongs to the section.
+   */
   refused(caller: ParentReference, now: number): void {
     if (!isSame(this.#lock?.holder, caller)) return;
-    for (const row of this.#store.requests(LOCK_RELEASED)) {
-      if (!isSame(callerOf(row), caller)) continue;
-      this.#store.remove(row);
-      this.#removed(row.id);
-    }
-    this.#free(now);
+    const releases = this.#store.requests(LOCK_RELEASED);
+    if (!releases.some((row) => isSame(callerOf(row), caller))) this.#free(now);
   }
 
   /** When the holder is to be asked next; null where nobody waits, or it was asked and has not answered. */
@@ -101,8 +101,8 @@ export class EntityLocking {
     const due = this.probeDue();
     if (entity?.lock == null || due === null || due > now) return;
     const { lock } = entity;
-    this.#store.setLock({ ...lock, probes: lock.probes + 1, probedAt: now });
     this.#courier.post(this.#message("probe", entity, lock.holder, address), now);
+    this.#store.setLock({ ...lock, probes: lock.probes + 1, probedAt: now });
   }
 
   #message(

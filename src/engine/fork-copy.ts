@@ -196,10 +196,11 @@ class Copy {
   #finish(fence: number): void {
     const { engine, order } = { engine: this.#engine, order: this.#order };
     const at = engine.host.now();
+    const { rewind } = order;
+    // First, for its key may be missing: without the fence, what comes until then would be taken for a copied row.
+    const { to, reason } = JSON.parse(engine.instance.openRewind(rewind)) as RewindRequest;
     if (order.through > 0) engine.forks.delete(fence);
     const fork = JSON.stringify({ ...this.#fork, order: null });
-    const { rewind } = order;
-    const { to, reason } = JSON.parse(engine.instance.openRewind(rewind)) as RewindRequest;
     engine.instance.setCopied(
       order.through > 0
         ? { status: "Running", startedAt: at, rewind, fork, at }
