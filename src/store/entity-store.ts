@@ -178,8 +178,9 @@ export class EntityStore {
 
   /** @param sensitive whether it is not shown; it stays so until it is deleted */
   setState(state: Encoded, at: number, sensitive = false): void {
+    const cell = this.#parts.write(state, "entity.state"); // first: should it fail, the old one is whole
     this.#forgetState();
-    this.#sql.run(UPDATE_STATE, this.#parts.write(state, "entity.state"), at, sensitive ? 1 : 0);
+    this.#sql.run(UPDATE_STATE, cell, at, sensitive ? 1 : 0);
     this.#row = undefined;
   }
 

@@ -316,6 +316,35 @@ describe("a change of keys", () => {
   });
 });
 
+describe("a codec that fails as it writes", () => {
+  test("leaves the large state of an entity whole that was to be replaced", async () => {
+    let broken = false;
+    const codec = {
+      encode: (text: string, { column }: { readonly column: string }) => {
+        if (broken && column === "entity.state") throw new Error("no key for now");
+        return text;
+      },
+      decode: (stored: string) => stored,
+    };
+    const adds = workflow("Adds", async (ctx, line: string) => {
+      await ctx.entity(vault, "a").add(line);
+    });
+    const cluster = new Cluster({ workflows: [adds], entities: [vault], codec });
+    const large = "x".repeat(1_000_000);
+    await cluster.start(adds, large, { id: "i1" });
+    await cluster.run();
+    broken = true;
+    await cluster.start(adds, "two", { id: "i2" });
+    await cluster.advance("1 minute");
+    broken = false;
+    await cluster.run();
+    expect(cluster.entity<string[], typeof vault.operations>(vault, "a").state()).toEqual([
+      large,
+      "two",
+    ]);
+  });
+});
+
 describe("a text that was moved", () => {
   test("from another instance is refused: the instance is suspended, and not failed", async () => {
     const one = started(sleeper, "one", { codec: FIRST, name: "one" });
