@@ -316,6 +316,26 @@ describe("a change of keys", () => {
   });
 });
 
+describe("the queue of an entity", () => {
+  test("has no fingerprint of a request in clear", async () => {
+    const object = new InProcessObject({
+      ...options,
+      name: "Vault/a",
+      codec: FIRST,
+    });
+    const idempotency = { key: "k", fingerprint: "digest-of-a-secret" };
+    const sent = { name: "Vault", key: "a", operation: "add", input: encode(SECRET, "it") };
+    object.entity.signal({ ...sent, idempotency });
+    object.commit();
+    expect(columnsWith(object.sql, idempotency.fingerprint)).toEqual([]);
+    await object.run();
+    object.entity.signal({ ...sent, idempotency });
+    await object.run();
+    expect(object.entity.state("Vault", "a")).toMatchObject({ state: [SECRET] });
+    expect(columnsWith(object.sql, idempotency.fingerprint)).toEqual([]);
+  });
+});
+
 describe("a codec that fails as it writes", () => {
   test("leaves the large state of an entity whole that was to be replaced", async () => {
     let broken = false;
