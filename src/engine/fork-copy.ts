@@ -196,10 +196,10 @@ class Copy {
   #finish(fence: number): void {
     const { engine, order } = { engine: this.#engine, order: this.#order };
     const at = engine.host.now();
-    if (order.through > 0) engine.forks.delete(fence);
     const fork = JSON.stringify({ ...this.#fork, order: null });
     const { rewind } = order;
     const { to, reason } = JSON.parse(engine.instance.openRewind(rewind)) as RewindRequest;
+    if (order.through > 0) engine.forks.delete(fence); // no sooner: without the key it copies on later
     engine.instance.setCopied(
       order.through > 0
         ? { status: "Running", startedAt: at, rewind, fork, at }

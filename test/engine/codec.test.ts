@@ -316,6 +316,32 @@ describe("a change of keys", () => {
   });
 });
 
+describe("a fork whose key is missing once all is copied", () => {
+  test("keeps the event that comes meanwhile, and goes on with the key", async () => {
+    const waits = workflow("Waits", async (ctx, card: string) => {
+      const first = await ctx.call(charge, card);
+      return [first, await ctx.waitForEvent<string>("go")];
+    });
+    const faults = {
+      message: (_object: string, what: string) =>
+        what.endsWith("for a fork") ? { delayMillis: 5_000 } : {},
+    };
+    const cluster = new Cluster({ workflows: [waits], codec: FIRST, faults });
+    const source = await cluster.start(waits, SECRET, { id: "p" });
+    await cluster.advance("1 minute");
+    const fork = source.fork({ id: "copy" });
+    await cluster.advance("1 second");
+    cluster.object("copy").deploy([waits], [], SECOND);
+    await cluster.advance("30 seconds");
+    expect(fork.document()).toMatchObject({ error: { code: "KEY_MISSING" } });
+    fork.send("go", "come");
+    await cluster.advance("1 second");
+    cluster.object("copy").deploy([waits], [], BOTH);
+    await cluster.run();
+    expect(fork.output()).toEqual([`charged ${SECRET}`, "come"]);
+  });
+});
+
 describe("the queue of an entity", () => {
   test("has no fingerprint of a request in clear", async () => {
     const object = new InProcessObject({
