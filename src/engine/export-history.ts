@@ -21,7 +21,8 @@ export function storedExecution(row: InstanceRow): Omit<StoredHistory, "steps"> 
   const parent = row.parent === null ? null : (JSON.parse(row.parent) as ParentReference);
   const begun = { startedAt: row.startedAt === null ? null : startedAt, parent };
   const draws = seeds.length === 0 ? {} : { seeds };
-  const shown = error === null ? null : encodeFailure(shownFailure(decodeFailure(error)));
+  const seenAs = hides && status === "Failed" ? hiddenFailure : shownFailure;
+  const shown = error === null ? null : encodeFailure(seenAs(decodeFailure(error)));
   const execution = { format: 1, ...identity, status, input, output, error: shown } as const;
   return { ...execution, ...begun, ...draws, ...(hides ? { sensitive: true } : {}) };
 }

@@ -52,7 +52,7 @@ export function instanceDocument(
     status: row.status,
     input: shown(row.input, hides),
     output: shown(row.output, hides),
-    error: seen(row.error),
+    error: seen(row.error, hides && row.status === "Failed"), // any other is ours, or a person's
     customStatus: shown(row.customStatus, hides),
     activityStatus:
       reached?.attempt?.status ??

@@ -66,6 +66,8 @@ const INSERT_OPERATION = `INSERT INTO operation (operation, input, caller, token
 const MARK = "UPDATE operation SET attempt = ? WHERE id = ?";
 const DELETE_OPERATION = "DELETE FROM operation WHERE id = ?";
 
+const KEY = "operation.idempotency";
+
 /** The entity, without what may be large. Times are milliseconds since 1970. */
 export interface EntityRow {
   readonly name: string;
@@ -178,8 +180,9 @@ export class EntityStore {
 
   /** @param sensitive whether it is not shown; it stays so until it is deleted */
   setState(state: Encoded, at: number, sensitive = false): void {
+    const cell = this.#parts.write(state, "entity.state"); // first: should it fail, the old one is whole
     this.#forgetState();
-    this.#sql.run(UPDATE_STATE, this.#parts.write(state, "entity.state"), at, sensitive ? 1 : 0);
+    this.#sql.run(UPDATE_STATE, cell, at, sensitive ? 1 : 0);
     this.#row = undefined;
   }
 
@@ -217,12 +220,24 @@ export class EntityStore {
     const { count, bytes } = this.queue();
     this.#queue = { count: count + 1, bytes: bytes + byteLength(input) };
     const cell = this.#parts.write(input, "operation.input");
-    const bindings = [operation, cell, caller, token, idempotency, due, at];
+    // It has the digest of a request, and what is short can be guessed from that.
+    const key = idempotency === null ? null : this.#sql.cipher.seal(idempotency, KEY);
+    const bindings = [operation, cell, caller, token, key, due, at];
     return this.#sql.all<{ id: number }>(INSERT_OPERATION, ...bindings)[0]?.id ?? 0;
   }
 
-  /** The operation whose turn it is: while the entity is locked, one of the holder's. */
+  /**
+   * The operation whose turn it is: while the entity is locked, one of the holder's.
+   *
+   * @throws WaymarkError `KEY_MISSING`, `PAYLOAD_CORRUPT`: before any of it is done
+   */
   next(now: number): OperationRow | undefined {
+    const row = this.#next(now);
+    if (row?.idempotency == null) return row;
+    return { ...row, idempotency: this.#sql.cipher.open(row.idempotency, KEY) };
+  }
+
+  #next(now: number): OperationRow | undefined {
     if (this.queue().count === 0) return undefined;
     const lock = this.read()?.lock ?? null;
     if (lock !== null) {

@@ -316,6 +316,81 @@ describe("a change of keys", () => {
   });
 });
 
+describe("a fork whose key is missing once all is copied", () => {
+  test("keeps the event that comes meanwhile, and goes on with the key", async () => {
+    const waits = workflow("Waits", async (ctx, card: string) => {
+      const first = await ctx.call(charge, card);
+      return [first, await ctx.waitForEvent<string>("go")];
+    });
+    const faults = {
+      message: (_object: string, what: string) =>
+        what.endsWith("for a fork") ? { delayMillis: 5_000 } : {},
+    };
+    const cluster = new Cluster({ workflows: [waits], codec: FIRST, faults });
+    const source = await cluster.start(waits, SECRET, { id: "p" });
+    await cluster.advance("1 minute");
+    const fork = source.fork({ id: "copy" });
+    await cluster.advance("1 second");
+    cluster.object("copy").deploy([waits], [], SECOND);
+    await cluster.advance("30 seconds");
+    expect(fork.document()).toMatchObject({ error: { code: "KEY_MISSING" } });
+    fork.send("go", "come");
+    await cluster.advance("1 second");
+    cluster.object("copy").deploy([waits], [], BOTH);
+    await cluster.run();
+    expect(fork.output()).toEqual([`charged ${SECRET}`, "come"]);
+  });
+});
+
+describe("the queue of an entity", () => {
+  test("has no fingerprint of a request in clear", async () => {
+    const object = new InProcessObject({
+      ...options,
+      name: "Vault/a",
+      codec: FIRST,
+    });
+    const idempotency = { key: "k", fingerprint: "digest-of-a-secret" };
+    const sent = { name: "Vault", key: "a", operation: "add", input: encode(SECRET, "it") };
+    object.entity.signal({ ...sent, idempotency });
+    object.commit();
+    expect(columnsWith(object.sql, idempotency.fingerprint)).toEqual([]);
+    await object.run();
+    object.entity.signal({ ...sent, idempotency });
+    await object.run();
+    expect(object.entity.state("Vault", "a")).toMatchObject({ state: [SECRET] });
+    expect(columnsWith(object.sql, idempotency.fingerprint)).toEqual([]);
+  });
+});
+
+describe("a codec that fails as it writes", () => {
+  test("leaves the large state of an entity whole that was to be replaced", async () => {
+    let broken = false;
+    const codec = {
+      encode: (text: string, { column }: { readonly column: string }) => {
+        if (broken && column === "entity.state") throw new Error("no key for now");
+        return text;
+      },
+      decode: (stored: string) => stored,
+    };
+    const adds = workflow("Adds", async (ctx, line: string) => {
+      await ctx.entity(vault, "a").add(line);
+    });
+    const cluster = new Cluster({ workflows: [adds], entities: [vault], codec });
+    const large = "x".repeat(1_000_000);
+    await cluster.start(adds, large, { id: "i1" });
+    await cluster.run();
+    broken = true;
+    await cluster.start(adds, "two", { id: "i2" });
+    await cluster.advance("1 minute");
+    broken = false;
+    await cluster.run();
+    expect(cluster.entity<string[], typeof vault.operations>(vault, "a").state()).toEqual([
+      large,
+      "two",
+    ]);
+  });
+});
+
 describe("a text that was moved", () => {
   test("from another instance is refused: the instance is suspended, and not failed", async () => {
     const one = started(sleeper, "one", { codec: FIRST, name: "one" });

@@ -268,6 +268,17 @@ describe("what is sensitive", () => {
     expect(JSON.stringify([shown, object.commands.history(ID, null, 10)])).not.toContain(SECRET);
   });
 
+  test("hides also what an instance failed with before a deployment that says so", async () => {
+    const fails = (sensitive: boolean) =>
+      workflow("Fails", { sensitive }, async (_ctx, card: string) => {
+        throw new Error(`no ${card}`);
+      });
+    const { object } = await ran(fails(false), SECRET);
+    object.deploy([fails(true)]);
+    const shown = [object.commands.get(ID), object.commands.export(ID, null, 10)];
+    expect(JSON.stringify(shown)).not.toContain(SECRET);
+  });
+
   test("an entity's state stays hidden when its definition says so no more, until it is deleted", async () => {
     const open = entity("Vault", {
       initial: (): string[] => [],
