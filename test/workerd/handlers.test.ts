@@ -21,7 +21,7 @@ const ask = (id: string, name: string, body?: unknown, key?: string) =>
 
 const waits = (id: string) =>
   vi.waitFor(async () => expect((await get(id)).waitingFor).toMatchObject([{ kind: "event" }]), {
-    timeout: 20_000,
+    timeout: 60_000,
   });
 
 test("a query of an evicted instance writes zero rows and sets no alarm", async () => {
@@ -51,7 +51,7 @@ test("a query of a long history lets other requests in while its code is replaye
   const read = scheduler.wait(1).then(() => get("long"));
   await Promise.all([ask("long", "total").then(note("query")), read.then(note("read"))]);
   expect(order).toEqual(["read", "query"]);
-}, 40_000);
+}, 90_000);
 
 test("updates under hard aborts are each applied once, and replies are equal however often they are asked for", async () => {
   await start("Summing", "aborted", 1);
