@@ -4,22 +4,8 @@ import { workflow } from "../../src/core/workflow.ts";
 import { Cluster } from "../../src/testing/cluster.ts";
 import type { Faults } from "../../src/testing/faults.ts";
 import { codeOf } from "../core/thrown.ts";
+import { chain, slow } from "./forks.ts";
 import { crashesAt } from "./harness.ts";
-
-/** Waits for an event behind so many steps, each with a result that differs. */
-const chain = workflow("Chain", async (ctx, steps: number) => {
-  const drawn: string[] = [];
-  for (let step = 0; step < steps; step++) {
-    drawn.push(await ctx.run(`step ${step}`, () => ctx.uuid()));
-  }
-  const end = await ctx.waitForEvent<string>("end");
-  return { drawn, end };
-});
-
-/** Each question of a fork takes so long; the source may change before it comes. */
-const slow: Faults = {
-  message: (_object, what) => (what.endsWith("for a fork") ? { delayMillis: 10_000 } : {}),
-};
 
 describe("a long history", () => {
   /** Rows, and texts in parts, so that each comes with its own answer. */
