@@ -12,6 +12,7 @@ import { pace } from "./picky.ts";
 import type { Program } from "./programs.ts";
 import type { Random } from "./random.ts";
 import type { Scenario } from "./scenario.ts";
+import { sprinkled } from "./sprinkle.ts";
 
 /** Keeps lines, in the order in which it gets them. */
 export const ledger = entity("Ledger", {
@@ -40,22 +41,7 @@ export const OPERATIONS = ["note", "slow", "spoil", "copy"] as const;
 /** Drawn apart from all else, so that seeds without entities tell the story that they told before there were any. */
 export function withEntities(scenario: Scenario, random: Random): Scenario {
   if (!random.chance(0.3)) return scenario;
-  const instances = scenario.instances.map((instance) => ({
-    ...instance,
-    program: sprinkle(instance.program, random),
-  }));
-  return { ...scenario, instances };
-}
-
-function sprinkle(program: Program, random: Random): Program {
-  if (!("parts" in program)) return program;
-  if (program.kind === "saga") return { ...program, parts: [sprinkle(program.parts[0], random)] };
-  const parts = program.parts.flatMap((part) => {
-    const sprinkled = sprinkle(part, random);
-    if (program.kind === "rounds" || !random.chance(0.4)) return [sprinkled];
-    return random.chance(0.5) ? [entityOf(random), sprinkled] : [sprinkled, entityOf(random)];
-  });
-  return { ...program, parts };
+  return sprinkled(scenario, random, { one: entityOf, round: (_part, drawn) => drawn });
 }
 
 const entityOf = (random: Random): Program => ({

@@ -8,6 +8,7 @@ import type { Cluster } from "../../src/testing/cluster.ts";
 import type { Program } from "./programs.ts";
 import type { Random } from "./random.ts";
 import type { Scenario } from "./scenario.ts";
+import { sprinkled } from "./sprinkle.ts";
 
 interface Tally {
   /** How often it was written by others since each execution has read it. */
@@ -48,27 +49,9 @@ export interface Section {
 /** Drawn apart from all else, so that seeds without sections tell the story that they told before there were any. */
 export function withSections(scenario: Scenario, random: Random): Scenario {
   if (!random.chance(0.25)) return scenario;
-  const instances = scenario.instances.map((instance) => ({
-    ...instance,
-    program: sprinkle(instance.program, random),
-  }));
-  return { ...scenario, instances };
-}
-
-function sprinkle(program: Program, random: Random): Program {
-  if (!("parts" in program)) return program;
-  if (program.kind === "saga") return { ...program, parts: [sprinkle(program.parts[0], random)] };
-  const parts = program.parts.flatMap((part) => {
-    const sprinkled = sprinkle(part, random);
-    if (program.kind === "rounds") {
-      return random.chance(0.5)
-        ? [{ kind: "seq" as const, parts: [sectionOf(random), part] }]
-        : [part];
-    }
-    if (!random.chance(0.4)) return [sprinkled];
-    return random.chance(0.5) ? [sectionOf(random), sprinkled] : [sprinkled, sectionOf(random)];
-  });
-  return { ...program, parts };
+  const round = (part: Program): Program =>
+    random.chance(0.5) ? { kind: "seq", parts: [sectionOf(random), part] } : part;
+  return sprinkled(scenario, random, { one: sectionOf, round });
 }
 
 const KEYS: readonly [Section["keys"], ...Section["keys"][]] = [
