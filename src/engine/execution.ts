@@ -159,7 +159,12 @@ export class Execution {
 
   #load(step: StepRow): void {
     if (step.kind === "cancel")
-      this.requestCancel({ id: step.id, step: step.step, payload: step.result ?? "" });
+      this.requestCancel({
+        id: step.id,
+        step: step.step,
+        payload: step.result ?? "",
+        orphaned: step.state === "orphaned",
+      });
     else if (step.state === "buffered") this.buffer(step.id, step.step, step.result ?? "");
     else this.#unasked.set(step.step, step);
     if (step.state === "running") this.#marked++;
@@ -583,10 +588,15 @@ export class Execution {
 
   /**
    * Lets a request to end reach the code, where there is one and nothing else is left to deliver. What
-   * compensates a failure is not to be cancelled: the instance ends after it.
+   * compensates a failure is not to be cancelled: the instance ends after it, and the row says so.
    */
   takeCancel(now: number): boolean {
-    if (this.#cancelRequests.length === 0 || this.driver.compensating) return false;
+    if (this.#cancelRequests.length === 0) return false;
+    if (this.driver.compensating) {
+      for (const request of this.#cancelRequests) this.#recorder.orphan(request, now);
+      this.#cancelRequests.length = 0;
+      return false;
+    }
     this.updates.goOn(now);
     const request = this.#cancelRequests.shift();
     if (request !== undefined) this.#recorder.cancelAll(request, now);

@@ -26,6 +26,8 @@ export interface BufferedEvent {
 export interface CancelRequest extends Omit<BufferedEvent, "name"> {
   /** What it is called in the history: `(cancel)`, or `(terminate)`. */
   readonly step: string;
+  /** Its row says that nothing is owed to it. */
+  readonly orphaned?: boolean;
 }
 
 export class Recorder {
@@ -94,6 +96,11 @@ export class Recorder {
     this.#steps.takeCancel(id, seq, at);
     const outcome = { ok: true, result: payload } as const;
     this.#driver.feed({ seq, step, kind: "cancel", at, outcome });
+  }
+
+  /** Records that a request to cancel has come too late for the code: no turn is owed to it. */
+  orphan({ id, orphaned }: CancelRequest, at: number): void {
+    if (orphaned !== true) this.#steps.setState(id, "orphaned", at);
   }
 
   /** Records that an update reaches the code now. */

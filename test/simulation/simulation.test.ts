@@ -19,6 +19,7 @@ const REGRESSIONS: readonly (readonly [seed: number, found: string])[] = [
   [93_500, "a suspension kept a step from starting whose row was there, and that was not undone"],
   [101_229, "an event that was given back left the parts of its wait's input behind"],
   [86_492, "an update behind one that a rewind had given back was taken for owed a turn"],
+  [211_045, "a request to end that came while the instance was undone was taken for owed a turn"],
 ];
 
 test.each(REGRESSIONS)("seed %i holds, which once found: %s", async (seed) => {
