@@ -11,7 +11,10 @@ export class NodeSql implements Sql {
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
   #open = false;
+  /** Tables were made or removed since the last flush. */
+  #reshaped = false;
   #depth = 0;
+  #changes = 0;
   /** That of the code which is deployed. */
   cipher = PLAIN;
 
@@ -40,10 +43,16 @@ export class NodeSql implements Sql {
       return result;
     } catch (error) {
       this.#database.exec(`ROLLBACK TO ${savepoint}; RELEASE ${savepoint}`);
+      this.#changes++;
       throw error;
     } finally {
       this.#depth--;
     }
+  }
+
+  /** Grows with each write and each rollback: while it is the same, so are the rows. */
+  get changes(): number {
+    return this.#changes;
   }
 
   /** Whether anything is written and not yet committed. */
@@ -55,13 +64,16 @@ export class NodeSql implements Sql {
   flush(): void {
     if (this.#open) this.#database.exec("COMMIT");
     this.#open = false;
+    this.#reshaped = false;
   }
 
   /** Loses what was written since the last flush. */
   rollback(): void {
     if (this.#open) this.#database.exec("ROLLBACK");
     this.#open = false;
-    this.#statements.clear(); // a rolled back CREATE TABLE leaves its statements invalid
+    this.#changes++;
+    if (this.#reshaped) this.#statements.clear(); // a rolled back CREATE TABLE leaves them invalid
+    this.#reshaped = false;
   }
 
   /** Removes every table. */
@@ -78,7 +90,10 @@ export class NodeSql implements Sql {
   }
 
   #begin(statement: string): void {
-    if (this.#open || statement.startsWith("SELECT")) return;
+    if (statement.startsWith("SELECT")) return;
+    this.#changes++;
+    this.#reshaped ||= statement.startsWith("CREATE") || statement.startsWith("DROP");
+    if (this.#open) return;
     this.#database.exec("BEGIN");
     this.#open = true;
   }

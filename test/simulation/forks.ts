@@ -7,6 +7,7 @@ import type { InProcessObject } from "../../src/testing/in-process-object.ts";
 import type { TraceEvent } from "../../src/testing/trace.ts";
 import type { Program } from "./programs.ts";
 import type { Random } from "./random.ts";
+import { instanceRow } from "./rows.ts";
 import type { ClientAct, Scenario } from "./scenario.ts";
 
 /** Drawn apart from all else. Programs that tell others which execution they are fit no other one, and are left out. */
@@ -30,7 +31,7 @@ function tellsItsExecution(program: Program): boolean {
 
 /** Whether an instance is a fork whose source had changed before all was copied. */
 export const cameTooLate = (object: InProcessObject): boolean =>
-  new InstanceStore(object.sql).read()?.error?.includes("FORK_SOURCE_CHANGED") === true;
+  instanceRow(object)?.error?.includes("FORK_SOURCE_CHANGED") === true;
 
 type Row = { readonly id: number; readonly seq: number; readonly text: string };
 

@@ -23,6 +23,7 @@ import { misdelivered, mispredicted } from "./model.ts";
 import { asSent, madeOf } from "./picky.ts";
 import { type Program, racy, sub } from "./programs.ts";
 import { inOrder, retell } from "./retell.ts";
+import { instanceRow } from "./rows.ts";
 
 /** An alarm may be this much later than the due of its row: clocks differ between machines. */
 const TOLERANCE_MILLIS = 1_002;
@@ -42,7 +43,7 @@ export function mayBegin(event: TraceEvent, object: InProcessObject): string[] {
   if (event.kind !== "attempt" || event.when !== "before") return [];
   const { step } = event;
   const problems: string[] = [];
-  const status = new InstanceStore(object.sql).read()?.status;
+  const status = instanceRow(object)?.status;
   if (status === undefined) return [`W8: ${step} begins in an instance that is purged`];
   const ended = "SELECT COUNT(*) AS count FROM step WHERE step = ? AND seq IS NOT NULL";
   if (object.sql.all<{ count: number }>(ended, step)[0]?.count !== 0) {
@@ -69,7 +70,7 @@ export class StoredResults {
 }
 
 function lastSeq(object: InProcessObject): number {
-  if (!new InstanceStore(object.sql).exists) return 0;
+  if (instanceRow(object) === undefined) return 0;
   const [row] = object.sql.all<{ last: number | null }>("SELECT MAX(seq) AS last FROM step");
   return row?.last ?? 0;
 }
@@ -78,7 +79,7 @@ function lastSeq(object: InProcessObject): number {
 export function partsAreOwned(event: TraceEvent, object: InProcessObject): string[] {
   if (event.kind !== "commit" || !new PartStore(object.sql).exists) return [];
   const ids = object.sql.all<{ id: number }>("SELECT id FROM part ORDER BY id");
-  const there = new InstanceStore(object.sql).exists; // else it is purged, and no cell is left
+  const there = instanceRow(object) !== undefined; // else it is purged, and no cell is left
   const kept = there ? object.sql.all<{ cell: string | null }>(CELLS) : [];
   const sent = new OutboxStore(object.sql).exists
     ? object.sql.all<{ cell: string | null }>("SELECT payload AS cell FROM outbox")
@@ -100,7 +101,7 @@ const ENTITY_CELLS = "SELECT state AS cell FROM entity UNION ALL SELECT input FR
 /** W3: whatever is due has an alarm, or a turn that is covered by one. */
 export function isCovered(event: TraceEvent, object: InProcessObject, bereft: boolean): string[] {
   if (event.kind !== "commit" || object.ringing || bereft) return [];
-  const row = new InstanceStore(object.sql).read();
+  const row = instanceRow(object);
   if (row === undefined || isTerminal(row.status)) return [];
   const steps = new StepStore(object.sql);
   const due = storedDue(row, steps.open(), steps.bufferedNames());
@@ -127,7 +128,7 @@ export class Cancellations {
     if (event.kind === "log" && event.event.event === "instance.rewound") this.#cancelled.clear();
     if (this.#cancelled.size === 0 || (event.kind !== "attempt" && event.kind !== "commit"))
       return [];
-    const row = new InstanceStore(object.sql).read();
+    const row = instanceRow(object);
     if (row === undefined) return []; // it is purged
     const { executionId: execution } = row;
     if (row.rewind !== null) {
@@ -146,7 +147,7 @@ export class Cancellations {
 
 /** A request to cancel is heard soon, or not at all, where the code was about to end. */
 export function hearsRequests(object: InProcessObject): string[] {
-  const row = new InstanceStore(object.sql).read();
+  const row = instanceRow(object);
   const request = new StepStore(object.sql).unended().find(({ kind }) => kind === "cancel");
   if (request === undefined || row?.completedAt == null || row.status === "Terminated") return [];
   const millis = row.completedAt - request.at;
@@ -157,20 +158,20 @@ export function hearsRequests(object: InProcessObject): string[] {
 
 /** W6 (f): while a person has suspended the instance, nothing reaches its code. */
 export function maySee(object: InProcessObject): string[] {
-  const held = new InstanceStore(object.sql).read()?.heldAt != null;
+  const held = instanceRow(object)?.heldAt != null;
   return held ? [`W6: something is delivered to ${object.name}, which is suspended`] : [];
 }
 
 /** A suspension that was acknowledged is shown until it is resumed or ended. */
 export function showsHeld(event: TraceEvent, object: InProcessObject): string[] {
-  const row = event.kind === "commit" ? new InstanceStore(object.sql).read() : undefined;
+  const row = event.kind === "commit" ? instanceRow(object) : undefined;
   if (row?.heldAt == null || row.status === "Suspended" || isTerminal(row.status)) return [];
   return [`${object.name} is suspended, and shows ${row.status}`];
 }
 
 /** An instance is started once: its later rounds run, whether or not their code has begun. */
 export function runsOn(event: TraceEvent, object: InProcessObject): string[] {
-  const row = event.kind === "commit" ? new InstanceStore(object.sql).read() : undefined;
+  const row = event.kind === "commit" ? instanceRow(object) : undefined;
   if (row?.status !== "Pending" || row.round === 1) return [];
   return [`${object.name} is Pending in its round ${row.round}`];
 }
@@ -178,7 +179,7 @@ export function runsOn(event: TraceEvent, object: InProcessObject): string[] {
 /** W11: a suspended instance at rest has no alarm that wakes it later. */
 export function sleepsUnwoken(event: TraceEvent, object: InProcessObject): string[] {
   if (event.kind !== "commit" || object.ringing || object.memory.steps.length > 0) return [];
-  if (new InstanceStore(object.sql).read()?.heldAt == null || object.alarm === null) return [];
+  if (instanceRow(object)?.heldAt == null || object.alarm === null) return [];
   if (new OutboxStore(object.sql).pending().length > 0) return []; // what is sent before it is sent
   return object.alarm <= event.at + TOLERANCE_MILLIS
     ? []
@@ -190,7 +191,7 @@ export class Statuses {
   readonly #shown = new Map<string, string[]>();
 
   see(event: TraceEvent, object: InProcessObject): string[] {
-    const row = event.kind === "commit" ? new InstanceStore(object.sql).read() : undefined;
+    const row = event.kind === "commit" ? instanceRow(object) : undefined;
     if (row != null && row.rewind !== null) this.#shown.delete(row.executionId);
     if (row == null || row.customStatus === null || row.rewind !== null) return [];
     const { executionId, customStatus } = row;
@@ -212,15 +213,14 @@ export class Rewinds {
 
   see(event: TraceEvent, object: InProcessObject): string[] {
     if (event.kind !== "commit") return [];
-    const instances = new InstanceStore(object.sql);
-    const row = instances.read();
+    const row = instanceRow(object);
     const asked = this.#asked.get(object.name);
     this.#asked.delete(object.name);
     if (row === undefined) return [];
     const { executionId: execution, rewind, status } = row;
     if (rewind !== null) {
       const before = markOf(object)?.attempt ?? 0; // a fork has that of its source
-      const { to } = JSON.parse(instances.openRewind(rewind));
+      const { to } = JSON.parse(new InstanceStore(object.sql).openRewind(rewind));
       this.#asked.set(object.name, { execution, to, before });
       return [];
     }
@@ -355,7 +355,7 @@ function programOf({ workflow, input }: StoredHistory): Program {
 export function childrenAgree(history: StoredHistory, cluster: Cluster): string[] {
   const { executionId, steps } = history;
   return cluster.objects.flatMap((object) => {
-    const row = new InstanceStore(object.sql).read();
+    const row = instanceRow(object);
     const parent = row?.parent == null ? null : JSON.parse(row.parent);
     if (row === undefined || parent?.executionId !== executionId) return [];
     const step = steps.find((one) => one.step === parent.step);

@@ -8,12 +8,13 @@ import { nameOf } from "../../src/core/names.ts";
 import { decode, encode } from "../../src/core/payload.ts";
 import { textOf } from "../../src/core/stored-text.ts";
 import { executionIdAfter } from "../../src/engine/next-round.ts";
-import { InstanceStore } from "../../src/store/instance-store.ts";
+import type { InstanceRow } from "../../src/store/rows.ts";
 import { StepStore } from "../../src/store/step-store.ts";
 import type { InProcessObject } from "../../src/testing/in-process-object.ts";
 import type { TraceEvent } from "../../src/testing/trace.ts";
 import { asSent } from "./picky.ts";
 import { type Program, racy } from "./programs.ts";
+import { instanceRow } from "./rows.ts";
 
 interface Event {
   readonly name: string;
@@ -37,6 +38,8 @@ interface Standing {
 export class RoundsWatch {
   readonly #rewound: ReadonlySet<string>;
   readonly #standing = new Map<string, Standing>();
+  /** Executions of programs that have but one round: all of their events are there at the end. */
+  readonly #single = new Map<string, InProcessObject>();
   readonly #taken = new Map<string, Event[]>();
   readonly #refused = new Map<string, readonly string[]>();
 
@@ -47,11 +50,16 @@ export class RoundsWatch {
 
   see(event: TraceEvent, object: InProcessObject): string[] {
     if (event.kind !== "commit") return [];
-    const now = standingOf(object);
+    const row = instanceRow(object);
+    if (row === undefined) return [];
     const before = this.#standing.get(object.name);
-    if (now === undefined) return [];
+    const goesOn = row.executionId === before?.executionId;
+    if (goesOn && this.#single.has(row.executionId)) return [];
+    const program = programOf(row);
+    if (program.kind !== "rounds") this.#single.set(row.executionId, object);
+    const now = standingOf(object, row, program);
     this.#standing.set(object.name, now);
-    if (now.executionId === before?.executionId) return [];
+    if (goesOn) return [];
     const continues =
       before !== undefined && now.executionId === executionIdAfter(before.executionId);
     if (continues) return this.#next(object.name, before, now);
@@ -82,6 +90,15 @@ export class RoundsWatch {
     return problems;
   }
 
+  /** The events that are there at the end. */
+  #present(id: string): readonly Event[] {
+    const standing = this.#standing.get(id);
+    const object = this.#single.get(standing?.executionId ?? "");
+    const row = object && instanceRow(object);
+    if (object === undefined || row === undefined) return standing?.events ?? [];
+    return standingOf(object, row, programOf(row)).events;
+  }
+
   #mayRepeat(sender: string): boolean {
     return this.#rewound.has(sender.slice("a of ".length));
   }
@@ -94,7 +111,7 @@ export class RoundsWatch {
 
   /** W8: events of one name are taken, and kept, in the order in which they were sent. */
   inOrder(id: string): string[] {
-    const events = [...(this.#taken.get(id) ?? []), ...(this.#standing.get(id)?.events ?? [])];
+    const events = [...(this.#taken.get(id) ?? []), ...this.#present(id)];
     return ["a", "b"].flatMap((name) => {
       const named = events.filter((event) => event.name === name);
       return Array.from(Map.groupBy(named, senderOf), ([sender, sent]) => {
@@ -107,12 +124,12 @@ export class RoundsWatch {
   }
 }
 
-function standingOf(object: InProcessObject): Standing | undefined {
-  const row = new InstanceStore(object.sql).read();
-  if (row === undefined) return undefined;
+function programOf({ workflow, input }: InstanceRow): Program {
+  return workflow === racy.name ? (decode(textOf(input)) as Program) : { kind: "draw" };
+}
+
+function standingOf(object: InProcessObject, row: InstanceRow, input: Program): Standing {
   const steps = new StepStore(object.sql);
-  const given = textOf(row.input);
-  const input = (row.workflow === racy.name ? decode(given) : { kind: "draw" }) as Program;
   const rows = steps.page(0, LIMITS.steps);
   const kept = rows.filter(({ state }) => state === "buffered");
   const events = kept.filter(({ kind }) => kind === "event");

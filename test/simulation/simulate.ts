@@ -8,7 +8,6 @@ import type { StoredHistory } from "../../src/core/history.ts";
 import { LIMITS } from "../../src/core/limits.ts";
 import { decode, encode } from "../../src/core/payload.ts";
 import type { Commands } from "../../src/engine/commands.ts";
-import { InstanceStore } from "../../src/store/instance-store.ts";
 import { Cluster } from "../../src/testing/cluster.ts";
 import type { InProcessObject } from "../../src/testing/in-process-object.ts";
 import { type TraceEvent, tellTrace } from "../../src/testing/trace.ts";
@@ -29,6 +28,7 @@ import { asSent, pace } from "./picky.ts";
 import { MOCKS, racy, sub, witness } from "./programs.ts";
 import { Random } from "./random.ts";
 import { RoundsWatch } from "./rounds.ts";
+import { instanceRow } from "./rows.ts";
 import {
   type ClientAct,
   type Scenario,
@@ -103,15 +103,14 @@ const cellBytesOf = (seed: number): number | undefined => (seed % 3 === 0 ? 24 :
 
 /** Read from the rows: a request would stir the object. */
 const statusOf = (object: InProcessObject): InstanceStatus | "gone" =>
-  new InstanceStore(object.sql).read()?.status ?? "gone";
+  instanceRow(object)?.status ?? "gone";
 
 const hasEnded = (object: InProcessObject): boolean => {
   const status = statusOf(object);
   return status === "gone" || isTerminal(status);
 };
 
-const isHeld = (object: InProcessObject): boolean =>
-  new InstanceStore(object.sql).read()?.heldAt != null;
+const isHeld = (object: InProcessObject): boolean => instanceRow(object)?.heldAt != null;
 
 type Instance = Scenario["instances"][number];
 
@@ -387,7 +386,7 @@ class Simulation {
     const bereft = this.#faults.bereft.has(event.object);
     const suspended = event.kind === "log" && event.event.event === "instance.suspended";
     if (bereft || suspended) this.#delayed.add(event.object);
-    const row = event.kind === "commit" ? new InstanceStore(object.sql).read() : undefined;
+    const row = event.kind === "commit" ? instanceRow(object) : undefined;
     if (row?.rewind != null) this.#rewound.add(event.object).add(row.executionId);
     this.#losses.see(event, object);
     this.problems.push(

@@ -2,10 +2,10 @@
 import { decodeFailure } from "../../src/core/failure.ts";
 import type { StoredHistory, StoredStep } from "../../src/core/history.ts";
 import { decode } from "../../src/core/payload.ts";
-import { InstanceStore } from "../../src/store/instance-store.ts";
 import type { InProcessObject } from "../../src/testing/in-process-object.ts";
 import type { TraceEvent } from "../../src/testing/trace.ts";
 import { inOrder } from "./retell.ts";
+import { instanceRow } from "./rows.ts";
 
 /** The steps of a program that have an undo are numbered in the order in which the code asks for them. */
 const numberOf = (step: string): number => Number(/^work(?:#(\d+))?$/.exec(step)?.[1] ?? 1);
@@ -25,7 +25,7 @@ export class Undoing {
       this.#gone.add(`${execution} ${decodeURIComponent(step).slice(UNDO.length)}`);
     }
     if (event.kind !== "attempt" || event.when !== "before") return [];
-    const row = new InstanceStore(object.sql).read();
+    const row = instanceRow(object);
     if (row === undefined) return [];
     const begun = this.#begun.get(row.executionId) ?? new Set();
     this.#begun.set(row.executionId, begun);
