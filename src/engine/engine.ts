@@ -246,6 +246,7 @@ export class Engine {
     const { step, attempt } = waits;
     // Of a step that was cancelled, or whose execution has ended, a rewind may ask what became of it.
     if (!outcome.ok) this.steps.noteUnsent(step, encodeFailure(outcome.failure));
+    if (row.rewind !== null) this.#disturbances++; // what is planned by now knows nothing of it
     if (isTerminal(row.status)) {
       if (attempt !== null) keepLateAnswer(this.steps, step, attempt, outcome);
       return;

@@ -121,7 +121,8 @@ export class Cancellations {
 
   see(event: TraceEvent, object: InProcessObject): string[] {
     const of = (execution: unknown, step: unknown) => `${event.object} ${execution} ${step}`;
-    if (event.kind === "log" && event.event.event === "step.cancelled") {
+    const undone = instanceRow(object)?.rewind != null; // by what was asked for in the same commit
+    if (event.kind === "log" && event.event.event === "step.cancelled" && !undone) {
       this.#cancelled.add(of(event.event.execution, event.event.step));
     }
     // Also where it was asked for and carried out between two looks at the row.

@@ -20,6 +20,7 @@ const REGRESSIONS: readonly (readonly [seed: number, found: string])[] = [
   [101_229, "an event that was given back left the parts of its wait's input behind"],
   [86_492, "an update behind one that a rewind had given back was taken for owed a turn"],
   [211_045, "a request to end that came while the instance was undone was taken for owed a turn"],
+  [401_574, "a rewind was planned before an event was refused, and took it for sent"],
 ];
 
 test.each(REGRESSIONS)("seed %i holds, which once found: %s", async (seed) => {
