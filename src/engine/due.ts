@@ -43,7 +43,7 @@ export function storedDue(
   const goesOn = row.status === "Running" && row.rewind === null; // its due may be that of its rewind
   if (goesOn && open.some(({ step }) => step === LOCKS_AWAITED)) return null; // an entity's answer makes a turn due
   if (row.due !== null) return row.due;
-  const waits = open.filter((step) => step.state !== "orphaned");
+  const waits = open.filter((step) => step.state !== "orphaned" && !isUnheard(step, row));
   if (waits.length === 0) return row.updatedAt;
   const opened = new Set(waits.map(({ step }) => step));
   const isOpen = (step: StepIdentity) => opened.has(step);
@@ -62,6 +62,9 @@ export function storedDue(
 }
 
 /** Not `Math.min(...)`: there may be more open steps than a call takes arguments. */
+const isUnheard = ({ kind }: OpenRow, { compensating }: InstanceRow): boolean =>
+  compensating === 1 && (kind === "cancel" || kind === "update");
+
 function earliest(dues: readonly (number | null)[]): number | null {
   return dues.reduce<number | null>(
     (first, due) => (due === null || (first !== null && first <= due) ? first : due),

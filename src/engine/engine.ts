@@ -614,7 +614,11 @@ export class Engine {
 
   /** Replay has passed where a suspended instance had stopped: it runs again, and owes no turn. */
   #resumed(execution: Execution): boolean {
-    const { status, due } = execution.row;
+    const { status, due, compensating } = execution.row;
+    if (execution.driver.compensating && compensating !== 1) {
+      this.instance.setCompensating();
+      execution.row = { ...execution.row, compensating: 1 };
+    }
     if (status === "Running" && due === null) return this.#keepStatus(execution);
     const now = this.host.now();
     this.instance.setRunning(now);

@@ -14,8 +14,8 @@ import type { Sql } from "./sql.ts";
 const SELECT_INSTANCE = `SELECT id, execution_id AS executionId, workflow, version, status,
   ${atHand("input")}, ${atHand("output")}, error, tags, parent, due, suspensions, held_at AS heldAt,
   custom_status AS customStatus, created_at AS createdAt, started_at AS startedAt,
-  updated_at AS updatedAt, completed_at AS completedAt, round, rewind, rewinds, fork, sensitive
-  FROM instance`;
+  updated_at AS updatedAt, completed_at AS completedAt, round, rewind, rewinds, fork, sensitive,
+  compensating FROM instance`;
 
 const REPLACE_INSTANCE = `INSERT OR REPLACE INTO instance (one, id, execution_id, workflow, version,
   status, input, output, error, tags, parent, due, suspensions, held_at, custom_status,
@@ -35,6 +35,8 @@ const SET_RELEASED = `UPDATE instance SET status = ?, error = NULL, held_at = NU
 
 const SET_LOOKING = "UPDATE instance SET due = ?, suspensions = 0, updated_at = ?";
 
+const SET_COMPENSATING = "UPDATE instance SET compensating = 1";
+
 const SET_PARENT = "UPDATE instance SET parent = ?";
 
 const SET_CUSTOM_STATUS = "UPDATE instance SET custom_status = ?";
@@ -45,7 +47,7 @@ const SET_ENDED = `UPDATE instance SET status = ?, output = ?, error = ?,
   updated_at = ?, completed_at = ?`;
 
 const SET_REWINDING = `UPDATE instance SET status = ?, output = NULL, error = NULL, due = ?,
-  suspensions = 0, updated_at = ?, completed_at = NULL, rewind = ?`;
+  suspensions = 0, updated_at = ?, completed_at = NULL, rewind = ?, compensating = 0`;
 
 /** What its code set as a status may be of a part that is undone: the replay sets it again. */
 const SET_REWOUND =
@@ -210,6 +212,11 @@ export class InstanceStore {
 
   setRunning(at: number): void {
     this.#sql.run(SET_RUNNING, at, at);
+  }
+
+  /** What it has begun is being undone, and nothing that comes to it reaches its code. */
+  setCompensating(): void {
+    this.#sql.run(SET_COMPENSATING);
   }
 
   setSuspended(suspension: {

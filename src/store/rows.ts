@@ -45,6 +45,8 @@ export interface InstanceRow {
   readonly fork: string | null;
   /** What it is given and comes to is not shown: 1, or 0. */
   readonly sensitive?: number;
+  /** What it has begun is being undone: 1, or 0. */
+  readonly compensating?: number;
 }
 
 /**

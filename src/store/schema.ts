@@ -28,7 +28,8 @@ const INSTANCE_TABLE = `CREATE TABLE IF NOT EXISTS instance (
   rewind TEXT,
   rewinds INTEGER NOT NULL DEFAULT 0,
   fork TEXT,
-  sensitive INTEGER NOT NULL DEFAULT 0
+  sensitive INTEGER NOT NULL DEFAULT 0,
+  compensating INTEGER NOT NULL DEFAULT 0
 )`;
 
 /**

@@ -30,6 +30,7 @@ const ROW: InstanceRow = {
   rewinds: 0,
   fork: null,
   sensitive: 0,
+  compensating: 0,
 };
 
 function stored(row: InstanceRow = ROW) {
