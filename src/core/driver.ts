@@ -2,7 +2,8 @@
  * The driver runs one execution of a workflow function, and is the only one that settles promises
  * the function awaits (design, section 3). It is told what completed; it hands results over one at a
  * time, in the order in which they were recorded, so that a replay sees the same world. It does no
- * I/O and knows no clock: the engine drains the microtask queue between two deliveries.
+ * I/O and knows no clock: the engine drains the microtask queue between two deliveries, but for very short
+ * steps (see short-cut.ts).
  *
  * - W6: results reach the code in the order of `seq`; `now`, `uuid` and `random` depend on nothing else.
  * - W7: a step is known by its name and key; what no longer fits its record is a divergence.
@@ -34,6 +35,7 @@ import type { LogFields } from "./log.ts";
 import { countedIdentity, keyedIdentity, type StepIdentity, unlockIdentity } from "./names.ts";
 import { decode, type Encoded, encode } from "./payload.ts";
 import { randomFrom, uuidFrom } from "./random.ts";
+import { inRounds, type ShortCut } from "./short-cut.ts";
 import { Signals } from "./signals.ts";
 import {
   type Ask,
@@ -74,6 +76,8 @@ export interface DriverOptions {
   readonly resumed: boolean;
   /** Called when the code goes on though nothing was delivered: it awaited what no step settles. */
   readonly strayed?: (() => void) | undefined;
+  /** How very short steps run; without it each of them is delivered after a drain. */
+  readonly shortCut?: ShortCut | undefined;
 }
 
 interface Waiting {
@@ -105,7 +109,7 @@ export interface AskOptions {
 }
 
 export class Driver {
-  readonly #options: Pick<DriverOptions, "executionId" | "seeds" | "recorded" | "strayed">;
+  readonly #options: Omit<DriverOptions, "history" | "startedAt" | "resumed">;
   readonly #waiting = new Map<StepIdentity, Waiting>();
   readonly #keyed = new Set<StepIdentity>();
   readonly #counts = new Map<string, number>();
@@ -144,10 +148,13 @@ export class Driver {
   #frozen = false;
   /** The first thing that such code has tried to do. */
   #violation: WaymarkError | undefined;
+  /** What went wrong in a short cut, until somebody can be told. */
+  #broken: { readonly error: unknown } | undefined;
 
   constructor(options: DriverOptions) {
-    const { executionId, seeds, recorded, strayed } = options;
-    this.#options = { executionId, seeds, recorded, strayed }; // not the history: it goes as it is delivered
+    const { executionId, seeds, recorded, strayed, shortCut } = options;
+    // Not the history: it goes as it is delivered.
+    this.#options = { executionId, seeds, recorded, strayed, shortCut };
     this.#queue = [...options.history];
     this.#now = options.startedAt;
     this.#replaying = options.resumed;
@@ -364,14 +371,15 @@ export class Driver {
     const { input, request, signal, undo, made } = options;
     if (request.kind === "lock") this.#section.ask(identity, request);
     const undoable = undo !== undefined && !this.#compensating;
-    const asked = { identity, ordinal: ++this.#ordinal, input, request };
+    const asked = { identity, ordinal: ++this.#ordinal, after: this.#seq, input, request };
     const sensitive = options.sensitive === true;
     if (sensitive) this.#sensitive.add(identity);
-    this.#asked.push({
+    const ask: Ask = {
       ...asked,
       ...(undoable ? { undoable } : {}),
       ...(sensitive ? { sensitive } : {}),
-    });
+    };
+    this.#asked.push(ask);
     if (undoable) {
       const begun = this.#options.recorded(identity) !== undefined;
       this.#compensations.addUndo(identity, undo, input, begun);
@@ -393,7 +401,55 @@ export class Driver {
     }
     if (signal !== undefined) this.#signals.watch(signal, identity);
     this.#recall(identity);
+    this.#cutShort(ask);
     return promise;
+  }
+
+  /**
+   * Rule (c): a step that took the short cut is delivered in the same round after its ask on a replay; one of which
+   * nothing is recorded may take it, where nothing else is open and nothing is left to deliver.
+   */
+  #cutShort(ask: Ask): void {
+    const { identity } = ask;
+    const next = this.#queue[this.#head];
+    if (next?.inline && next.step === identity) {
+      const deliver = () => {
+        if (this.#waitsFor(identity) && this.#queue[this.#head] === next) this.deliverNext();
+      };
+      inRounds(
+        () => true,
+        () => this.#guarded(deliver),
+      );
+      return;
+    }
+    const { shortCut } = this.#options;
+    if (shortCut === undefined || next != null || this.#waiting.size > 1) return;
+    const begin = () => this.#waitsFor(identity) && shortCut.begin(ask);
+    const record = () => {
+      const idle = this.#waitsFor(identity) && this.#queue[this.#head] == null;
+      if (idle && shortCut.record(ask)) this.deliverNext();
+    };
+    inRounds(
+      () => this.#guarded(begin) ?? false,
+      () => this.#guarded(record),
+    );
+  }
+
+  /** Whether the code waits for that step, and for nothing else. */
+  #waitsFor(identity: StepIdentity): boolean {
+    if (this.#end !== undefined || this.#failed !== undefined) return false;
+    if (this.#divergence !== undefined || this.#belated.length > 0) return false;
+    return this.#waiting.size === 1 && this.#waiting.has(identity);
+  }
+
+  /** Nobody is there to catch what a promise job throws: whoever delivers next is told. */
+  #guarded<Value>(run: () => Value): Value | undefined {
+    try {
+      return run();
+    } catch (error) {
+      this.#broken ??= { error };
+      return undefined;
+    }
   }
 
   /**
@@ -501,6 +557,7 @@ export class Driver {
    * the next (rule b). Returns whether there was one.
    */
   deliverNext(): boolean {
+    if (this.#broken !== undefined) throw this.#broken.error;
     if (this.#end !== undefined || this.#divergence !== undefined) return false;
     if (this.#failed !== undefined && !this.#compensating) {
       this.#compensate(this.#failed.error);
@@ -643,9 +700,13 @@ export class Driver {
     this.#replaying = false;
   }
 
-  /** The steps asked for since the last call, in the order of the code, which now waits. */
-  takeAsked(): readonly Ask[] {
+  /** All that was delivered has had its effect: what the code does from here on, no step has led to. */
+  rest(): void {
     this.#quiet = true;
+  }
+
+  /** The steps asked for since the last call, in the order of the code. */
+  takeAsked(): readonly Ask[] {
     const asked = this.#asked;
     this.#asked = [];
     return asked;

@@ -33,6 +33,8 @@ export interface StoredStep {
   readonly at: number;
   /** It is sensitive: input and result are left out, and what its failure says. */
   readonly sensitive?: boolean;
+  /** The code had it in the burst in which it asked for it: a replay delivers it there as well. */
+  readonly inline?: boolean;
 }
 
 /** A whole execution: all that a replay needs, and how it stood when it was exported. */
@@ -88,7 +90,7 @@ type EndedStep = Omit<StoredStep, "seq" | "input" | "result" | "failure" | "sens
 
 /** What the driver is told of a step that has ended; what is large of it is read at its delivery. */
 export function completionOf(step: EndedStep): Completion {
-  const { seq, step: identity, kind, state, attempt, input, result, failure, at } = step;
+  const { seq, step: identity, kind, state, attempt, input, result, failure, at, inline } = step;
   if (kind === "update") {
     // What the code gets is its input; what is recorded besides is what the code has made of it.
     const outcome = { ok: true, result: input ?? ENCODED_UNDEFINED } as const;
@@ -98,7 +100,7 @@ export function completionOf(step: EndedStep): Completion {
     failure !== null && state === "failed"
       ? failedOutcome(failure, attempt)
       : { ok: true as const, result: result ?? ENCODED_UNDEFINED };
-  return { seq, step: identity, kind, at, outcome };
+  return { seq, step: identity, kind, at, ...(inline ? { inline } : {}), outcome };
 }
 
 function failedOutcome(stored: StoredText, attempts: number): Completion["outcome"] {

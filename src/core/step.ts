@@ -126,6 +126,8 @@ export interface Ask {
   readonly identity: StepIdentity;
   /** Asks are numbered from 1 in the order of the code. */
   readonly ordinal: number;
+  /** The `seq` of what had reached the code by then; 0 where nothing had. */
+  readonly after: number;
   /** What the identity does not say and a replay must find unchanged; null where nothing. */
   readonly input: Encoded | null;
   readonly request: StepRequest;
@@ -147,6 +149,8 @@ export interface Completion {
   readonly kind: RecordKind;
   /** When it was recorded, in milliseconds since 1970. */
   readonly at: number;
+  /** The code had it in the burst in which it asked for it: see short-cut.ts. */
+  readonly inline?: boolean;
   readonly outcome: StepOutcome<StoredText>;
 }
 

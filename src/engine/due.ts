@@ -28,7 +28,8 @@ export function isCareful(
 
 /**
  * When a turn is owed, as far as rows can say, in milliseconds since 1970; null where nothing but an
- * event can go on with the instance, or somebody who resumes it. A running instance without any open
+ * event can go on with the instance, or somebody who resumes it. What comes while an execution is undone is owed
+ * none: its code does not hear of it. A running instance without any open
  * row was in the middle of short steps, and one with an event that it waits for was about to take it: a turn
  * is owed at once.
  *
@@ -61,10 +62,10 @@ export function storedDue(
   return earliest(dues);
 }
 
-/** Not `Math.min(...)`: there may be more open steps than a call takes arguments. */
 const isUnheard = ({ kind }: OpenRow, { compensating }: InstanceRow): boolean =>
   compensating === 1 && (kind === "cancel" || kind === "update");
 
+/** Not `Math.min(...)`: there may be more open steps than a call takes arguments. */
 function earliest(dues: readonly (number | null)[]): number | null {
   return dues.reduce<number | null>(
     (first, due) => (due === null || (first !== null && first <= due) ? first : due),

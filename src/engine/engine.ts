@@ -599,6 +599,9 @@ export class Engine {
       memoryLost: !begunHere,
       leaving: this.#leaving,
       desk: this.updates,
+      stepsPerCommit: this.#budget.stepsPerCommit,
+      spending: () => (this.#execution === execution ? this.#spending : null),
+      keepStatus: (execution) => this.#keepStatus(execution),
       post: (message) => this.#courier.post(message, host.now()),
     });
     this.#execution = execution;

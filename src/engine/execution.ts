@@ -15,6 +15,7 @@ import { CancelledError, decodeFailure, engineFailure } from "../core/failure.ts
 import { type StepIdentity, undoneBy, unlockIdentity } from "../core/names.ts";
 import { decode } from "../core/payload.ts";
 import { asSensitive } from "../core/sensitive.ts";
+import type { Ask } from "../core/step.ts";
 import { type StoredText, textOf } from "../core/stored-text.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
 import type { Child, InstanceRow, StepRow } from "../store/rows.ts";
@@ -23,6 +24,7 @@ import { Agenda } from "./agenda.ts";
 import { keepAnswer, keepLateAnswer, storedAnswer } from "./answer.ts";
 import type { Breather } from "./breather.ts";
 import type { Budget } from "./budget.ts";
+import { Burst } from "./burst.ts";
 import { attemptName, Correspondence, cancelOf, isCorrespondence } from "./correspondence.ts";
 import type { Outgoing } from "./courier.ts";
 import type { Doorbell } from "./doorbell.ts";
@@ -60,6 +62,12 @@ export interface ExecutionOptions {
   readonly memoryLost: boolean;
   readonly leaving: Leaving;
   readonly desk: UpdateDesk;
+  /** Very short steps that may share a commit. */
+  readonly stepsPerCommit: number;
+  /** The budget of the turn that runs it; null where none does, or the instance is not its any more. */
+  readonly spending: () => Budget | null;
+  /** Writes the custom status, where the code has set another. */
+  readonly keepStatus: (execution: Execution) => void;
   /** Keeps a message to another instance. */
   readonly post: (message: Outgoing) => void;
 }
@@ -70,6 +78,7 @@ export class Execution {
   readonly reporter: Reporter;
   readonly runner: Runner;
   readonly updates: Updates;
+  readonly burst: Burst;
   readonly #options: ExecutionOptions;
   readonly #growth: Growth;
   readonly #recorder: Recorder;
@@ -100,6 +109,7 @@ export class Execution {
     const { host, steps, row, doorbell, breather, leaving, spendCheckpoint } = options;
     this.#options = options;
     this.row = row;
+    this.burst = new Burst(options.stepsPerCommit, options.careful);
     const ended = steps.ended();
     const updates: StepRow[] = [];
     for (const step of ended) {
@@ -124,6 +134,10 @@ export class Execution {
       strayed: () => {
         this.#strayed = true;
         options.strayed(this);
+      },
+      shortCut: {
+        begin: (ask) => this.#beginAtOnce(ask),
+        record: ({ identity }) => this.#recordAtOnce(identity),
       },
     });
     this.reporter = new Reporter((event) => host.log(event), row);
@@ -159,12 +173,7 @@ export class Execution {
 
   #load(step: StepRow): void {
     if (step.kind === "cancel")
-      this.requestCancel({
-        id: step.id,
-        step: step.step,
-        payload: step.result ?? "",
-        orphaned: step.state === "orphaned",
-      });
+      this.requestCancel({ id: step.id, step: step.step, payload: step.result ?? "" });
     else if (step.state === "buffered") this.buffer(step.id, step.step, step.result ?? "");
     else this.#unasked.set(step.step, step);
     if (step.state === "running") this.#marked++;
@@ -178,8 +187,14 @@ export class Execution {
     const parent = row.parent === null ? null : (JSON.parse(row.parent) as ParentReference);
     const identity = { instanceId, executionId, parent, version, stages };
     const ctx = createContext(this.driver, identity, requestPerformer(host));
+    if (!this.#options.resumed && !this.#options.careful && this.#isNew) this.catchUp();
     const input = textOf(row.input); // here, and not in the code: what cannot be read is not its failure
     this.driver.start(() => workflow.run(ctx, decode(input)), workflow.name);
+  }
+
+  /** Whether there is nothing to replay. */
+  get #isNew(): boolean {
+    return this.#endedRows.size === 0 && this.#unasked.size === 0 && this.updates.total === 0;
   }
 
   /** Takes a stored event that nobody waits for yet. */
@@ -227,6 +242,51 @@ export class Execution {
     for (const step of again) this.#schedule(step);
     for (const step of ended) this.#forget(step);
     return again.length + ended.length > 0;
+  }
+
+  /**
+   * Rule (c): starts a step in the burst in which the code has asked for it, where there is nothing else to do. Rows
+   * that are not durable yet lie before it: nothing of it leaves before they are.
+   */
+  #beginAtOnce(ask: Ask): boolean {
+    const { host, spending, keepStatus } = this.#options;
+    const now = host.now();
+    const budget = spending();
+    if (!isShort(ask) || this.#isBusy || budget === null || budget.spent(now)) return false;
+    if (this.#options.breather.due || !this.burst.take()) return false;
+    this.adopt();
+    const [step, other] = this.#ready;
+    if (step?.ask !== ask || other !== undefined) return false;
+    if (step.row !== null || step.suspect || !mayStart(step, now)) return false;
+    this.#ready = [];
+    keepStatus(this);
+    this.reporter.workflowLogs(this.driver.takeLogs());
+    if (host.gate()) this.reporter.flush();
+    this.runner.start(step);
+    return true;
+  }
+
+  /** Whether something else is to be done before a step may take the short cut. */
+  get #isBusy(): boolean {
+    if (!this.#caughtUp || this.held || this.#strayed || this.driver.compensating) return true;
+    if (this.row.status !== "Running" || this.row.due !== null) return true; // that comes first
+    if (this.#open.size > 0 || this.runner.running > 0 || this.runner.arrived) return true;
+    return this.#cancelRequests.length > 0 || this.updates.open > 0 || this.overgrown;
+  }
+
+  /** Records a step that was begun at once, where its result is there. Returns whether it is to be delivered. */
+  #recordAtOnce(identity: StepIdentity): boolean {
+    const step = this.#open.get(identity);
+    const budget = this.#options.spending();
+    if (step === undefined || budget === null || this.held) return false;
+    if (step.row !== null || !this.runner.hasOnly(step)) return false;
+    step.inline = true;
+    this.record(budget);
+    step.inline = false;
+    this.burst.wrote();
+    if (this.#open.has(identity)) return false; // it is tried again
+    budget.spendStep();
+    return !this.overgrown || this.driver.compensates;
   }
 
   #schedule(step: OpenStep): void {
@@ -588,15 +648,10 @@ export class Execution {
 
   /**
    * Lets a request to end reach the code, where there is one and nothing else is left to deliver. What
-   * compensates a failure is not to be cancelled: the instance ends after it, and the row says so.
+   * compensates a failure is not to be cancelled: the instance ends after it.
    */
   takeCancel(now: number): boolean {
-    if (this.#cancelRequests.length === 0) return false;
-    if (this.driver.compensating) {
-      for (const request of this.#cancelRequests) this.#recorder.orphan(request, now);
-      this.#cancelRequests.length = 0;
-      return false;
-    }
+    if (this.#cancelRequests.length === 0 || this.driver.compensating) return false;
     this.updates.goOn(now);
     const request = this.#cancelRequests.shift();
     if (request !== undefined) this.#recorder.cancelAll(request, now);
@@ -734,6 +789,10 @@ export class Execution {
 
 const isHeldLock = ({ kind, state, child }: StepRow): boolean =>
   kind === "lock" && state === "done" && (JSON.parse(child ?? "{}") as Child).released !== true;
+
+/** Whether it may come to an end within a few promise jobs, and needs no row before it begins. */
+const isShort = ({ request, undoable }: Ask): boolean =>
+  "activity" in request && undoable !== true && request.activity.options.where !== "worker";
 
 const isRelease = ({ ask: { request } }: OpenStep): boolean => request.kind === "unlock";
 

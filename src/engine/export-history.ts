@@ -31,16 +31,20 @@ export function storedStep(row: StepRow): StoredStep {
   const { seq, step, kind, state, attempt, at } = row;
   if (row.sensitive === 1) return withheld(row);
   const texts = { input: whole(row.input), result: whole(row.result), failure: seen(row.failure) };
-  return { seq, step, kind, state: shownState(state), attempt, ...texts, at };
+  return { seq, step, kind, state: shownState(state), attempt, ...texts, at, ...inlineOf(row) };
 }
 
 /** A step without what it is about. */
-function withheld({ seq, step, kind, state, attempt, failure, at }: StepRow): StoredStep {
+function withheld(row: StepRow): StoredStep {
+  const { seq, step, kind, state, attempt, failure, at } = row;
   const hidden = failure === null ? null : hiddenFailure(decodeFailure(textOf(failure)));
   const texts = { input: null, result: null, failure: hidden && encodeFailure(hidden) };
-  const sensitive = true;
-  return { seq, step, kind, state: shownState(state), attempt, ...texts, at, sensitive };
+  const shown = { state: shownState(state), attempt, ...texts, at, sensitive: true };
+  return { seq, step, kind, ...shown, ...inlineOf(row) };
 }
+
+const inlineOf = ({ inline }: StepRow): { readonly inline?: true } =>
+  inline === 1 ? { inline: true } : {};
 
 const seen = (failure: StoredText | null): string | null =>
   failure === null ? null : encodeFailure(shownFailure(decodeFailure(textOf(failure))));
@@ -50,6 +54,11 @@ const WITHHELD = encode(HIDDEN, "what is left out");
 
 /** What the driver is told of a row that has its place in the order of delivery. */
 export const rowCompletion = (row: StepRow): Completion =>
-  completionOf({ ...row, state: shownState(row.state), seq: row.seq ?? 0 });
+  completionOf({
+    ...row,
+    state: shownState(row.state),
+    seq: row.seq ?? 0,
+    inline: row.inline === 1,
+  });
 
 const whole = (text: StoredText | null): string | null => (text === null ? null : textOf(text));

@@ -22,6 +22,11 @@ export interface Host {
   drain(): Promise<void>;
   /** Resolves when what was written is durable: nothing may leave before (W9). */
   committed(): Promise<void>;
+  /**
+   * Sees to it that nothing that is done from here on leaves before what was written is durable (W9). An object has its
+   * output gate for that; a host without one makes it durable. Returns whether it is.
+   */
+  gate(): boolean;
   /** Lets everything else have its turn: requests, timers, other objects. */
   breathe(): Promise<void>;
   /** The alarm in storage; null where there is none, and while its handler runs. */
@@ -34,8 +39,8 @@ export interface Host {
   napUntil(at: number): Nap;
   /** The bindings that activities get. */
   readonly env: Cloudflare.Env;
-  /** Runs an activity's function; what it throws is a rejection. */
-  runActivity(activity: AnyActivity, input: unknown, ctx: ActivityContext): Promise<unknown>;
+  /** Runs an activity's function, which may return, or throw, at once. */
+  runActivity(activity: AnyActivity, input: unknown, ctx: ActivityContext): unknown;
   /** Makes one request of `ctx.fetch`; it follows no redirect. */
   fetch(request: Request): Promise<Response>;
   /**
@@ -69,9 +74,19 @@ export interface TurnBudget {
   readonly steps: number;
   /** Checkpoints of all its activities together. */
   readonly checkpoints: number;
+  /**
+   * Very short steps that may share a commit: a crash repeats them together, but never after an effect of a later step
+   * has left the object. With 0 each step has a commit of its own.
+   */
+  readonly stepsPerCommit: number;
 }
 
-export const DEFAULT_TURN_BUDGET: TurnBudget = { millis: 300_000, steps: 1_000, checkpoints: 300 };
+export const DEFAULT_TURN_BUDGET: TurnBudget = {
+  millis: 300_000,
+  steps: 1_000,
+  checkpoints: 300,
+  stepsPerCommit: 64,
+};
 
 /** How long a turn may work before it lets requests in; a pause costs about a millisecond. */
 export const BREATH_MILLIS = 25;

@@ -37,6 +37,8 @@ export interface OpenStep {
   suspect: boolean;
   /** Its last attempt was lost with the object: of such steps one runs at a time. */
   alone: boolean;
+  /** The code is to have what it comes to in the burst in which it asked for it: see core/short-cut.ts. */
+  inline: boolean;
 }
 
 /** Whether its attempts run in the stateless entrypoint: they cannot take the object with them. */
@@ -58,5 +60,6 @@ export function openStep(ask: Ask): OpenStep {
     startedAt: null,
     suspect: false,
     alone: false,
+    inline: false,
   };
 }

@@ -26,8 +26,6 @@ export interface BufferedEvent {
 export interface CancelRequest extends Omit<BufferedEvent, "name"> {
   /** What it is called in the history: `(cancel)`, or `(terminate)`. */
   readonly step: string;
-  /** Its row says that nothing is owed to it. */
-  readonly orphaned?: boolean;
 }
 
 export class Recorder {
@@ -57,6 +55,7 @@ export class Recorder {
       lastProcessedId: processedId(step),
       at,
       sensitive: step.sensitive,
+      inline: step.inline,
     };
     let id = step.row?.id;
     if (id === undefined) id = this.#steps.insert({ ...newRow(step, at), ...written });
@@ -96,11 +95,6 @@ export class Recorder {
     this.#steps.takeCancel(id, seq, at);
     const outcome = { ok: true, result: payload } as const;
     this.#driver.feed({ seq, step, kind: "cancel", at, outcome });
-  }
-
-  /** Records that a request to cancel has come too late for the code: no turn is owed to it. */
-  orphan({ id, orphaned }: CancelRequest, at: number): void {
-    if (orphaned !== true) this.#steps.setState(id, "orphaned", at);
   }
 
   /** Records that an update reaches the code now. */

@@ -27,10 +27,9 @@ export interface RecordedExecution {
   readonly recorded: (identity: StepIdentity) => RecordedStep | undefined;
 }
 
-/** A step the code asked for, and the `seq` of what had reached it by then; 0 where nothing had. */
+/** A step the code asked for. */
 export interface ReplayedAsk {
   readonly ask: Ask;
-  readonly after: number;
   /** It was asked for to undo what had been done. */
   readonly compensates: boolean;
 }
@@ -63,9 +62,7 @@ export async function replay(
   do {
     await drained();
     for (const ask of driver.takeAsked()) {
-      asked.set(ask.identity, {
-        ...{ ask, after: driver.delivered, compensates: driver.compensating },
-      });
+      asked.set(ask.identity, { ask, compensates: driver.compensating });
     }
   } while (driver.deliverNext());
   return { driver, asked };

@@ -35,22 +35,24 @@ export class Reporter {
     this.#add(event, fields);
   }
 
-  workflowLog(line: WorkflowLogLine): void {
-    this.#add("log", { ...line.fields, message: line.message });
+  workflowLogs(lines: readonly WorkflowLogLine[]): void {
+    for (const { message, fields } of lines) this.#add("log", { ...fields, message });
   }
 
   attemptStarted(attempt: Attempt): void {
     const { step, number, status } = attempt.start;
     const resumed = status.lastProcessedId !== INITIAL_ID;
     const from = resumed ? { lastProcessedId: status.lastProcessedId } : {};
-    // At once: the attempt's own lines follow, and must not come before it.
-    const event = resumed ? "attempt.resumed" : "attempt.started";
-    this.#tell(this.#event(event, { step, attempt: number, ...from }));
+    this.#inOrder(resumed ? "attempt.resumed" : "attempt.started", {
+      step,
+      attempt: number,
+      ...from,
+    });
   }
 
   attemptLog(attempt: Attempt, message: string, fields: LogFields): void {
     const { step, number } = attempt.start;
-    this.#tell(this.#event("log", { ...fields, message, step, attempt: number }));
+    this.#inOrder("log", { ...fields, message, step, attempt: number });
   }
 
   attemptFailed(step: StepIdentity, attempt: number, failure: Failure, due: number): void {
@@ -96,6 +98,12 @@ export class Reporter {
     } catch {
       // There is nowhere left to say so.
     }
+  }
+
+  /** What depends on no commit is told at once, so that a crash does not swallow it; but not before what came first. */
+  #inOrder(event: string, fields: LogFields): void {
+    if (this.#waiting.length === 0) this.#tell(this.#event(event, fields));
+    else this.#add(event, fields);
   }
 
   #add(event: string, fields: LogFields): void {

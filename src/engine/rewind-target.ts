@@ -107,10 +107,10 @@ async function withThoseBeside(
   const failures = past.ended.filter(isFailure);
   const failed = new Set(failures.map(({ step }) => step));
   const others = [...asked].filter(
-    ([step, { after, compensates }]) => !failed.has(step) && !compensates && after < target.seq,
+    ([step, { ask, compensates }]) => !failed.has(step) && !compensates && ask.after < target.seq,
   );
-  const dealtWith = new Set(others.map(([, { after }]) => after));
-  const kept = others.reduce((last, [, { after }]) => Math.max(last, after), 0);
+  const dealtWith = new Set(others.map(([, { ask }]) => ask.after));
+  const kept = others.reduce((last, [, { ask }]) => Math.max(last, ask.after), 0);
   for (const since of new Set([0, kept])) {
     const beside = failures.filter(({ seq }) => {
       const at = seq ?? 0;

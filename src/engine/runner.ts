@@ -82,6 +82,11 @@ export class Runner implements AttemptOwner {
     return this.#arrivals.length > 0;
   }
 
+  /** Whether that step's attempt is the only one that runs, and is over. */
+  hasOnly(step: OpenStep): boolean {
+    return this.#live.size === 1 && this.#arrivals.length === 1 && this.#arrivals[0]?.step === step;
+  }
+
   now(): number {
     return this.#options.host.now();
   }
@@ -100,19 +105,20 @@ export class Runner implements AttemptOwner {
     step.attempt = attempt;
     this.#live.set(attempt, step);
     this.#options.reporter.attemptStarted(attempt);
-    this.#call(step, attempt, request, undone).then(
+    const running = new Promise((resolve) => resolve(this.#call(step, attempt, request, undone)));
+    running.then(
       (value) => this.#arrive(step, attempt, { ok: true, value }),
       (error: unknown) => this.#arrive(step, attempt, { ok: false, error }),
     );
   }
 
   /** Whatever goes wrong here is the attempt's failure, not the turn's (W4). */
-  async #call(
+  #call(
     step: OpenStep,
     attempt: Attempt,
     request: ActivityRequest,
     undone: UndoneStep | undefined,
-  ): Promise<unknown> {
+  ): unknown {
     const { host } = this.#options;
     const { input } = step.ask;
     const given = undone ?? (input === null ? undefined : decode(input));

@@ -58,6 +58,7 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
   const { driver } = execution;
   for (;;) {
     await host.drain();
+    if (execution.burst.end()) await host.drain(); // what it wrote is durable before it is told of
     if (!alive()) return { kind: "gone" };
     report(execution);
     const shown = execution.caughtUp && turn.keepStatus();
@@ -82,6 +83,7 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
       driver.fail(overgrownError());
       continue;
     }
+    driver.rest();
     const adopted = execution.adopt();
     if (!execution.caughtUp) {
       execution.catchUp();
@@ -151,7 +153,7 @@ async function hold(turn: TurnOptions): Promise<TurnEnd | null> {
 
 /** Lets out the logs of what the last drain made durable. */
 function report({ driver, reporter }: Execution): void {
-  for (const line of driver.takeLogs()) reporter.workflowLog(line);
+  reporter.workflowLogs(driver.takeLogs());
   reporter.flush();
 }
 

@@ -236,6 +236,10 @@ export const storedHistorySchema = named(
         failure: z.string().nullable().describe("A failure as JSON text"),
         at: epochSchema,
         sensitive: z.boolean().describe("Its payloads are left out").exactOptional(),
+        inline: z
+          .boolean()
+          .describe("The code had it in the burst in which it asked for it")
+          .exactOptional(),
       }),
     ),
     cursor: z.string().nullable().describe("For the next page; null at the end"),

@@ -23,6 +23,7 @@ export function objectHost(state: DurableObjectState, env: Cloudflare.Env, level
     randomId: () => crypto.randomUUID(),
     drain: () => storage.sync(),
     committed: () => storage.sync(),
+    gate: () => false, // the output gate holds back what leaves
     breathe: () => new Promise((resolve) => setTimeout(resolve, 0)),
     getAlarm: () => storage.getAlarm(),
     setAlarm: (at) => {
@@ -35,7 +36,7 @@ export function objectHost(state: DurableObjectState, env: Cloudflare.Env, level
       void storage.deleteAll();
     },
     napUntil,
-    runActivity: async (activity, input, ctx) =>
+    runActivity: (activity, input, ctx) =>
       activity.options.where === "worker"
         ? runRemotely(exportsOf(state).Activities, activity, input, ctx)
         : activity.run(input, ctx),

@@ -29,11 +29,11 @@ const TEXTS = ["input", "result", "sent", "failure"] as const;
 
 const SELECT_ROWS = `SELECT id, seq, step, kind, state, asked, attempt, due, ${TEXTS.map(atHand).join(", ")},
   last_processed_id AS lastProcessedId, progress, child, started_at AS startedAt, at,
-  sensitive FROM step WHERE id > ? AND seq <= ? ORDER BY id LIMIT ?`;
+  sensitive, inline FROM step WHERE id > ? AND seq <= ? ORDER BY id LIMIT ?`;
 const SELECT_END = "SELECT MAX(seq) AS through, MAX(id) AS lastId FROM step";
 const INSERT = `INSERT INTO step (id, seq, step, kind, state, asked, attempt, due, input, result, sent,
-  failure, last_processed_id, progress, child, started_at, at, sensitive)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  failure, last_processed_id, progress, child, started_at, at, sensitive, inline)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 const FILL = {
   input: "UPDATE step SET input = ? WHERE id = ?",
   result: "UPDATE step SET result = ? WHERE id = ?",
@@ -120,6 +120,7 @@ export class ForkStore {
       row.startedAt,
       row.at,
       row.sensitive,
+      row.inline,
     );
   }
 

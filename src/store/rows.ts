@@ -102,14 +102,20 @@ export interface StepRow {
   readonly at: number;
   /** Its payloads are not shown: 1, or 0. */
   readonly sensitive: number;
+  /** It was delivered in the burst in which the code asked for it: 1, or 0. */
+  readonly inline: number;
 }
 
 /** A row without what may be large: enough to know what is open and how far it is. */
 export type StepSummary = Omit<StepRow, "input" | "result" | "failure">;
 
 /** A row as it is first written. */
-export type NewStepRow = Omit<StepRow, "id" | "input" | "result" | "failure" | "sensitive"> & {
+export type NewStepRow = Omit<
+  StepRow,
+  "id" | "input" | "result" | "failure" | "sensitive" | "inline"
+> & {
   readonly sensitive?: boolean | undefined;
+  readonly inline?: boolean | undefined;
   readonly input: Encoded | null;
   readonly result: Encoded | null;
   readonly failure: string | null;

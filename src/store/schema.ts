@@ -33,7 +33,7 @@ const INSTANCE_TABLE = `CREATE TABLE IF NOT EXISTS instance (
 )`;
 
 /**
- * `inline` is for the short cut of design section 3 (c): 0 as long as no row takes it. `sent` is a taken
+ * `inline` is 1 where the step took the short cut of design section 3 (c). `sent` is a taken
  * event's payload as it was sent, where the schema of its wait has made another value of it.
  */
 const STEP_TABLE = `CREATE TABLE IF NOT EXISTS step (

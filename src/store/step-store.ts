@@ -19,10 +19,10 @@ import { UpdateStore } from "./update-store.ts";
 
 const COLUMNS = `id, seq, step, kind, state, asked, attempt, due,
   ${atHand("input")}, ${atHand("result")}, ${atHand("failure")},
-  last_processed_id AS lastProcessedId, progress, child, started_at AS startedAt, at, sensitive`;
+  last_processed_id AS lastProcessedId, progress, child, started_at AS startedAt, at, sensitive, inline`;
 
 const SUMMARY = `id, seq, step, kind, state, asked, attempt, due,
-  last_processed_id AS lastProcessedId, progress, child, started_at AS startedAt, at, sensitive`;
+  last_processed_id AS lastProcessedId, progress, child, started_at AS startedAt, at, sensitive, inline`;
 
 /** A request to cancel or an update that is not yet delivered is open, too: a turn is owed to it. */
 const SELECT_OPEN = `SELECT ${SUMMARY} FROM step
@@ -52,8 +52,8 @@ const HIDE_EVENTS = `UPDATE step SET sensitive = 1 WHERE seq IS NULL AND kind = 
   AND state = 'buffered' AND step = ? AND sensitive = 0`;
 
 const INSERT = `INSERT INTO step (seq, step, kind, state, asked, attempt, due, input, result, failure,
-  last_processed_id, progress, child, started_at, at, sensitive)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`;
+  last_processed_id, progress, child, started_at, at, sensitive, inline)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`;
 
 const UPDATE_END = `UPDATE step SET seq = ?, state = ?, attempt = ?, due = NULL, result = ?,
   failure = ?, last_processed_id = ?, at = ?, sensitive = MAX(sensitive, ?) WHERE id = ?`;
@@ -284,6 +284,7 @@ export class StepStore {
       row.startedAt,
       row.at,
       row.sensitive ? 1 : 0,
+      row.inline ? 1 : 0,
     );
     return inserted?.id ?? 0;
   }

@@ -46,6 +46,7 @@ export interface ClusterOptions
     | "clock"
     | "cellBytes"
     | "codec"
+    | "gate"
   > {
   /** Which of so many things that could go on goes on next, from 0; the oldest if left out. */
   readonly choose?: (count: number) => number;
@@ -194,7 +195,7 @@ export class Cluster {
   object(id: string): InProcessObject {
     const known = this.#objects.get(id);
     if (known !== undefined) return known;
-    const { activities = [], env, fetch, turn = {}, cellBytes, codec } = this.#options;
+    const { activities = [], env, fetch, turn = {}, cellBytes, codec, gate } = this.#options;
     const object = new InProcessObject({
       name: id,
       workflows: this.#workflows,
@@ -215,6 +216,7 @@ export class Cluster {
       ...(fetch === undefined ? {} : { fetch }),
       ...(cellBytes === undefined ? {} : { cellBytes }),
       ...(codec === undefined ? {} : { codec }),
+      ...(gate === undefined ? {} : { gate }),
     });
     this.#objects.set(id, object);
     return object;

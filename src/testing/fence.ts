@@ -38,17 +38,21 @@ export function fenceSql(sql: Sql, life: Mortal, onWrite: () => void): Sql {
   };
 }
 
-/**
- * Bindings as one life sees them: a call by the dead has no effect and never returns.
- *
- * @param onAnswer told which call, such as `DB.batch`, was just answered
- */
+/** What is told of calls to bindings. */
+export interface CallWatch {
+  /** Asked before each: whether it leaves. */
+  called(): boolean;
+  /** Told which call, such as `DB.batch`, was just answered. */
+  answered(call: string): void;
+}
+
+/** Bindings as one life sees them: a call by the dead has no effect and never returns. */
 export function fenceBindings<Bindings extends object>(
   bindings: Bindings,
   life: Mortal,
-  onAnswer: (call: string) => void,
+  watch: CallWatch,
 ): Bindings {
-  const fence = new BindingFence(life, onAnswer);
+  const fence = new BindingFence(life, watch);
   const fenced = Object.entries(bindings).map(([name, one]) => [name, fence.around(one, name)]);
   return Object.fromEntries(fenced) as Bindings;
 }
@@ -57,12 +61,12 @@ type Callable = (...args: unknown[]) => unknown;
 
 class BindingFence {
   readonly #life: Mortal;
-  readonly #onAnswer: (call: string) => void;
+  readonly #watch: CallWatch;
   readonly #known = new WeakMap<object, unknown>();
 
-  constructor(life: Mortal, onAnswer: (call: string) => void) {
+  constructor(life: Mortal, watch: CallWatch) {
     this.#life = life;
-    this.#onAnswer = onAnswer;
+    this.#watch = watch;
   }
 
   around(value: unknown, path: string): unknown {
@@ -86,7 +90,7 @@ class BindingFence {
 
   #call(call: Callable, on: unknown, path: string): Callable {
     return (...args) => {
-      if (this.#life.dead) return never();
+      if (this.#life.dead || !this.#watch.called()) return never();
       const result = call.apply(on, args);
       return result instanceof Promise ? this.#answer(result, path) : this.around(result, path);
     };
@@ -94,7 +98,7 @@ class BindingFence {
 
   async #answer(result: Promise<unknown>, path: string): Promise<unknown> {
     const [outcome] = await Promise.allSettled([result]);
-    if (!this.#life.dead) this.#onAnswer(path);
+    if (!this.#life.dead) this.#watch.answered(path);
     if (this.#life.dead) return never();
     if (outcome.status === "rejected") throw outcome.reason;
     return this.around(outcome.value, path);

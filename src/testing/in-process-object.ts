@@ -46,6 +46,11 @@ export interface InProcessOptions {
   readonly codec?: CodecOption;
   /** Bytes of the longest text that is not split over rows: as on the platform, if left out. */
   readonly cellBytes?: number;
+  /**
+   * When what several short steps have written is made durable: before the next one begins, or, as an output gate
+   * does it, before something that a mock or a request does leaves the object. Before each step, if left out.
+   */
+  readonly gate?: "steps" | "effects";
   /** Shared by the objects of a cluster; one of its own if left out. */
   readonly scheduler?: Scheduler;
   readonly clock?: VirtualClock;
@@ -324,13 +329,17 @@ export class InProcessObject {
     const now = () => this.clock.now() + life.clockError;
     const settle = () => this.#settle(life);
     return {
-      env: fenceBindings(this.#options.env ?? ({} as Cloudflare.Env), life, (call) => {
-        this.#strikes({ kind: "call", call });
+      env: fenceBindings(this.#options.env ?? ({} as Cloudflare.Env), life, {
+        called: () => this.#passesGate(),
+        answered: (call) => {
+          this.#strikes({ kind: "call", call });
+        },
       }),
       now,
       randomId: () => `${this.name}/${++this.#executions}`,
       drain: settle,
       committed: settle,
+      gate: () => !life.dead && this.#options.gate !== "effects" && this.commit(),
       breathe: settle,
       getAlarm: async () => {
         await settle();
@@ -451,8 +460,14 @@ export class InProcessObject {
     return outcome.value;
   }
 
+  /** Whether what leaves now may leave: what was written before it is durable. */
+  #passesGate(): boolean {
+    return this.#options.gate !== "effects" || this.commit();
+  }
+
   /** The outside world was changed; the object may be lost right after it. */
   #affect(effect: Effect): void {
+    if (!this.#passesGate()) return;
     this.#tell({ kind: "effect", ...effect });
     this.#strikes({ kind: "effect", what: effect.what });
   }

@@ -195,7 +195,7 @@ test("an abort that no result led to counts as code that goes on by itself", asy
     strayed: () => strayed++,
   });
   await run.settle();
-  run.driver.takeAsked(); // the code waits
+  run.driver.rest();
   abort();
   expect(strayed).toBe(1);
 });

@@ -5,7 +5,7 @@ import { type OpenStep, openStep } from "../../src/engine/open-step.ts";
 
 function stepDue(due: number): OpenStep {
   const request = { kind: "timer", due } as const;
-  return openStep({ identity: "sleep", ordinal: 1, input: null, request });
+  return openStep({ identity: "sleep", ordinal: 1, after: 0, input: null, request });
 }
 
 test("what is due comes off earliest first, and of the same moment in the order it was noted", () => {

@@ -89,7 +89,7 @@ test("steps that were recorded before are counted, in whatever order they ended"
   const fields: unknown[] = [];
   const rows = [MANY, MANY - 5].map((asked, index) => {
     const row = stepRow({ seq: index + 1, asked, input: '["é"]', result: null });
-    return { ...row, id: index + 1, sensitive: 0 };
+    return { ...row, id: index + 1, sensitive: 0, inline: 0 };
   });
   const growth = new Growth(rows, (told) => fields.push(told));
   expect(growth.ended).toBe(2);

@@ -33,9 +33,9 @@ function tellsItsExecution(program: Program): boolean {
 export const cameTooLate = (object: InProcessObject): boolean =>
   instanceRow(object)?.error?.includes("FORK_SOURCE_CHANGED") === true;
 
-type Row = { readonly id: number; readonly seq: number; readonly text: string };
+type Row = Readonly<Record<"id" | "seq" | "inline", number>> & { readonly text: string };
 
-const ROWS = `SELECT id, seq, step || ' ' || kind || CASE WHEN kind = 'update' THEN '' ELSE ' ' || state || ' ' ||
+const ROWS = `SELECT id, seq, inline, step || ' ' || kind || CASE WHEN kind = 'update' THEN '' ELSE ' ' || state || ' ' ||
   COALESCE(input, '') || ' ' || COALESCE(result, '') || ' ' || COALESCE(failure, '') END || ' ' || at AS text
   FROM step WHERE seq IS NOT NULL ORDER BY id`;
 
@@ -75,7 +75,9 @@ export class Copies {
       return runs ? [`W2: ${event.object} has begun before its history is there`] : [];
     }
     this.#whole.add(event.object);
-    const copied = sql.all<Row>(ROWS);
+    const last = noted.at(-1)?.id ?? 0;
+    // Behind them come the first steps of its own, where they share the commit.
+    const copied = sql.all<Row>(ROWS).filter(({ id, inline }) => id <= last || inline === 0);
     const told = (rows: readonly Row[]) =>
       rows.map(({ id, seq, text }) => `${id} ${seq} ${this.#plain ? text : ""}`).join("\n");
     return told(copied) === told(noted)

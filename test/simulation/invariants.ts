@@ -54,18 +54,29 @@ export function mayBegin(event: TraceEvent, object: InProcessObject): string[] {
   return problems;
 }
 
-/** W9: an attempt begins only when every result before it is committed. */
+/**
+ * W9: an attempt begins only when every result before it is committed; where an output gate holds back what leaves,
+ * its effects do not leave before.
+ */
 export class StoredResults {
+  readonly #gate: "steps" | "effects";
   readonly #stored = new Map<string, number>();
+
+  constructor(gate: "steps" | "effects") {
+    this.#gate = gate;
+  }
 
   see(event: TraceEvent, object: InProcessObject): string[] {
     if (event.kind === "commit") this.#stored.set(event.object, lastSeq(object));
-    if (event.kind !== "attempt" || event.when !== "before" || !event.dirty) return [];
+    const leaves =
+      this.#gate === "effects"
+        ? event.kind === "effect" && object.sql.dirty
+        : event.kind === "attempt" && event.when === "before" && event.dirty;
+    if (!leaves) return [];
+    const what = event.kind === "attempt" ? event.step : "an effect";
     const stored = this.#stored.get(event.object) ?? 0;
     const written = lastSeq(object);
-    return written === stored
-      ? []
-      : [`W9: ${event.step} begins before result ${written} is stored`];
+    return written === stored ? [] : [`W9: ${what} begins before result ${written} is stored`];
   }
 }
 

@@ -46,6 +46,8 @@ function endsOf(program: Program): Ends | null {
       return [program.operation === "spoil" ? "ENTITY_FAILED" : "noted", "ENTITY_LOST"];
     case "section":
       return sectionEnds(program);
+    case "short":
+      return ["hurried"];
     case "cancel":
       if (program.after === null) return ["CANCELLED"];
       return ["done", "CANCELLED", ...(program.step === "wait" ? ["EVENT_TIMEOUT"] : [])];

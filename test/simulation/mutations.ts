@@ -549,6 +549,30 @@ const MUTATIONS: readonly Mutation[] = [
     find: "const read = () => this.#parts.read(cell, this.#place(column));",
     replace: 'const read = () => this.#parts.read(cell, this.#place("input" as Column));',
   },
+  {
+    fault: "deliver what took the short cut in another round on a replay",
+    file: "core/driver.ts",
+    find: "inRounds(\n        () => true,\n        () => this.#guarded(deliver),\n      );",
+    replace: "void Promise.resolve().then(() => this.#guarded(deliver));",
+  },
+  {
+    fault: "deliver what took the short cut after a drain on a replay",
+    file: "core/history.ts",
+    find: "...(inline ? { inline } : {}), outcome",
+    replace: "outcome",
+  },
+  {
+    fault: "let a step take the short cut though another was asked for meanwhile",
+    file: "core/driver.ts",
+    find: "const idle = this.#waitsFor(identity) && this.#queue[this.#head] == null;",
+    replace: "const idle = this.#waiting.has(identity) && this.#queue[this.#head] == null;",
+  },
+  {
+    fault: "begin a step in a burst before what came before it is stored",
+    file: "engine/execution.ts",
+    find: "if (host.gate()) this.reporter.flush();",
+    replace: "",
+  },
 ];
 
 const ROOT = join(import.meta.dirname, "../..");

@@ -14,6 +14,7 @@ import { type Mock, type MockFunction, mock } from "../../src/testing/mock.ts";
 import { ledger, type OPERATIONS } from "./entities.ts";
 import { SCHEMAS } from "./picky.ts";
 import { enter, type Section } from "./sections.ts";
+import { hurry, type Short } from "./shorts.ts";
 import { answerCalls } from "./updates.ts";
 
 /** What a workflow may do. Times are milliseconds. */
@@ -48,6 +49,7 @@ export type Program =
       readonly schema: "quick" | "slow" | null;
     }
   | { readonly kind: "noise"; readonly jobs: number }
+  | Short
   | { readonly kind: "draw" }
   /** Sets a status that tells of all that was seen so far. */
   | { readonly kind: "status" }
@@ -351,6 +353,8 @@ async function interpret(program: Program, path: string, world: World): Promise<
       return result(operate(program, world));
     case "section":
       return result(enter(program, ctx, signal));
+    case "short":
+      return result(hurry(program, ctx, signal, (line) => seen.push(`${path} ${line}`)));
     case "rounds":
       return; // it is the whole: the workflow goes through its parts
     case "noise":

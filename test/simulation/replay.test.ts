@@ -23,11 +23,24 @@ const EVENTS = [
   [90, "b"],
 ] as const;
 
+/** How many of its short steps share a commit, and what makes them durable. */
+type Sharing = Readonly<{ stepsPerCommit: number; gate: "steps" | "effects" }>;
+
+const sharing = fc.record<Sharing>({
+  stepsPerCommit: fc.constantFrom(0, 2, 64),
+  gate: fc.constantFrom("steps", "effects"),
+});
+
 /** Runs a program with events sent on the way, and checks what became of it. */
-async function check(program: Program, crashes: readonly CrashPoint[]) {
+async function check(
+  program: Program,
+  crashes: readonly CrashPoint[],
+  { stepsPerCommit, gate }: Sharing,
+) {
   pace.sleep = async () => {}; // whatever simulation has run before in this process
   const faults = crashesAt(...crashes);
-  const cluster = new Cluster({ workflows: [racy], activities: MOCKS, faults });
+  const options = { workflows: [racy], activities: MOCKS, faults, gate };
+  const cluster = new Cluster({ ...options, turn: { stepsPerCommit } });
   const begun = cluster.clock.now();
   const instance = await cluster.start(racy, program);
   for (const [millis, event] of EVENTS) {
@@ -62,8 +75,8 @@ const crashPlans = fc
 test(`${RUNS} random racy programs replay to the same end, whatever was lost on the way`, async () => {
   let crashes = 0;
   await fc.assert(
-    fc.asyncProperty(programs, crashPlans, async (program, plan) => {
-      crashes += (await check(program, plan)).crashes;
+    fc.asyncProperty(programs, crashPlans, sharing, async (program, plan, shared) => {
+      crashes += (await check(program, plan, shared)).crashes;
     }),
     { seed: SEED, numRuns: RUNS },
   );
@@ -72,11 +85,11 @@ test(`${RUNS} random racy programs replay to the same end, whatever was lost on 
 
 test("a program survives one crash at each of its commits, before it and after it", async () => {
   await fc.assert(
-    fc.asyncProperty(programs, async (program) => {
-      const { commits } = await check(program, []);
+    fc.asyncProperty(programs, sharing, async (program, shared) => {
+      const { commits } = await check(program, [], shared);
       for (let commit = 1; commit <= commits; commit++) {
-        await check(program, [{ commit, when: "before" }]);
-        await check(program, [{ commit, when: "after" }]);
+        await check(program, [{ commit, when: "before" }], shared);
+        await check(program, [{ commit, when: "after" }], shared);
       }
     }),
     { seed: SEED, numRuns: Math.ceil(RUNS / 20) },

@@ -33,6 +33,7 @@ export async function retell(
   run: (ctx: unknown, input: unknown) => Promise<unknown>,
 ): Promise<Told> {
   const recorded = new Map(history.steps.map((step) => [step.step, step]));
+  const queue = inOrder(history.steps);
   const messages: string[] = [];
   const tellers = new Map<string, Pick<PromiseWithResolvers<unknown>, "resolve" | "reject">>();
   const cancelled = new Set<string>();
@@ -54,6 +55,7 @@ export async function retell(
     input: unknown,
     { key, signal, to, identity: given }: Asking = {},
   ) => {
+    if (ended !== undefined) return new Promise(() => {}); // nobody hears of it any more
     const rule = refusal(kind, to, section, Object.hasOwn(Object(input), "signal"));
     if (rule !== null) return Promise.reject({ code: rule });
     const count = (counts.get(name) ?? 0) + (key === undefined ? 1 : 0);
@@ -80,12 +82,33 @@ export async function retell(
       tellers.get(identity)?.reject({ code: "CANCELLED" });
       if (tellers.delete(identity)) cancelled.add(identity);
     };
+    const [next] = queue;
+    if (next?.inline && next.step === identity) {
+      inJobs(16, () => {
+        const alone = tellers.size === 1 && tellers.has(identity) && ended === undefined;
+        if (alone && queue[0] === next) hand(queue.shift() ?? next);
+      });
+    }
     if (signal?.aborted) cancel();
     else if (signal !== undefined && aborts.get(signal)?.push(cancel) === undefined) {
       aborts.set(signal, [cancel]);
       signal.addEventListener("abort", () => aborts.get(signal)?.map((abort) => abort()));
     }
     return promise;
+  };
+  /** What a step came to reaches the code. */
+  const hand = (step: StoredStep) => {
+    const teller = tellers.get(step.step);
+    tellers.delete(step.step);
+    now = Math.max(now, step.at);
+    [seq, draws] = [step.seq ?? 0, 0];
+    if (step.state === "failed") {
+      leave(step.step);
+      teller?.reject(rejection(step));
+    } else if (step.kind === "lock" && section !== null) {
+      (section as Held).granted = true;
+      teller?.resolve({ release: () => release(step.step) });
+    } else teller?.resolve(parse(step.result ?? "-1"));
   };
   const release = (lock: string) => {
     if (section?.lock !== lock) return Promise.resolve();
@@ -141,14 +164,12 @@ export async function retell(
     (error) => (ended = { problem: String(error) }),
   );
   await settled();
-  const queue = inOrder(history.steps);
   const rewound = queue.some(({ kind }) => kind === "rewind");
   const early: StoredStep[] = []; // recorded before the code asks for it, which only a rewind leads to
   for (;;) {
     const asked = early.findIndex((step) => tellers.has(step.step));
     const [step] = asked >= 0 ? early.splice(asked, 1) : queue.splice(0, 1);
     if (step === undefined || ended !== undefined || problem !== undefined) break;
-    const teller = tellers.get(step.step);
     if (step.kind === "rewind") {
       [now, seq, draws] = [Math.max(now, step.at), step.seq ?? 0, 0];
       continue;
@@ -179,21 +200,13 @@ export async function retell(
       continue;
     }
     if (cancelled.has(step.step) && (step.kind !== "event" || step.state === "failed")) continue;
-    if (teller === undefined && rewound) {
+    const awaited = tellers.has(step.step);
+    if (!awaited && rewound) {
       early.push(step);
       continue;
     }
-    if (teller === undefined) return { problem: `${step.step} was recorded, and nobody waited` };
-    tellers.delete(step.step);
-    now = Math.max(now, step.at);
-    [seq, draws] = [step.seq ?? 0, 0];
-    if (step.state === "failed") {
-      leave(step.step);
-      teller.reject(rejection(step));
-    } else if (step.kind === "lock" && section !== null) {
-      (section as Held).granted = true;
-      teller.resolve({ release: () => release(step.step) });
-    } else teller.resolve(parse(step.result ?? "-1"));
+    if (!awaited) return { problem: `${step.step} was recorded, and nobody waited` };
+    hand(step);
     await settled();
   }
   for (const { step, reply, failure } of replies) {
@@ -209,6 +222,11 @@ export async function retell(
   problem ??= ended === undefined ? "it has not ended" : undefined;
   problem ??= unsent === undefined ? undefined : `${unsent} was asked for, and never sent`;
   return problem === undefined ? { ...ended, status } : { problem };
+}
+
+/** Runs something in so many promise jobs, each queued by the one before. */
+function inJobs(jobs: number, last: () => void): void {
+  Promise.resolve().then(() => (jobs === 1 ? last() : inJobs(jobs - 1, last)));
 }
 
 /** Of an activity and a child, with their own error in it. */

@@ -21,6 +21,9 @@ interface Event {
   readonly payload: string;
 }
 
+/** States of rows that the commit which begins a round may have as well: its first step may be tried again. */
+const MAY_BE_NEW: readonly string[] = ["buffered", "open"];
+
 /** How an execution stood at a commit. */
 interface Standing {
   readonly executionId: string;
@@ -31,7 +34,7 @@ interface Standing {
   readonly events: readonly Event[];
   /** The payloads of those that did not fit. */
   readonly refused: readonly string[];
-  /** Rows that are not kept events. */
+  /** Rows that are neither kept events nor of steps that may have ended in the commit that began their round. */
   readonly steps: number;
 }
 
@@ -147,7 +150,7 @@ function standingOf(object: InProcessObject, row: InstanceRow, input: Program): 
     refused: rows
       .filter((row) => row.kind === "event" && isRefused(row))
       .map(({ result }) => textOf(result ?? "")),
-    steps: rows.length - kept.length,
+    steps: rows.filter(({ state, inline }) => !MAY_BE_NEW.includes(state) && inline === 0).length,
   };
 }
 

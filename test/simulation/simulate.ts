@@ -39,6 +39,7 @@ import {
 } from "./scenario.ts";
 import { codecOf, keepsSecrets, showsNone, wholeHistory, withSecrets } from "./secrets.ts";
 import { sectionsAreWhole, tally, withSections } from "./sections.ts";
+import { withShorts } from "./shorts.ts";
 import { Undoing } from "./undoing.ts";
 import { appliedOnce, heardIn, heardOf, isReply, UpdateClient } from "./updates.ts";
 
@@ -66,8 +67,25 @@ const MOST_ROUNDS = 200;
 const ENTITY_SALT = 0x5bd1e9e1;
 const SECTION_SALT = 0x2545f4a0;
 const SECRET_SALT = 0x2c1b3c6d;
+const SHORT_SALT = 0x61c88647;
 
-export async function simulate(seed: number): Promise<SeedReport> {
+/** How very short steps run. */
+export interface ShortCuts {
+  /** Of them that share a commit; 0 where each has its own. */
+  readonly stepsPerCommit: number;
+  readonly gate: "steps" | "effects";
+}
+
+/** As it was before there was a short cut, and as the seeds that found something then must run. */
+export const NO_SHORT_CUTS: ShortCuts = { stepsPerCommit: 0, gate: "steps" };
+
+/** Not drawn, so that it changes nothing else. */
+function shortCutsOf(seed: number): ShortCuts {
+  if (seed % 4 < 2) return NO_SHORT_CUTS;
+  return { stepsPerCommit: 1 + (seed % 9), gate: seed % 4 === 2 ? "effects" : "steps" };
+}
+
+export async function simulate(seed: number, cuts = shortCutsOf(seed)): Promise<SeedReport> {
   const random = new Random(seed);
   const rewound = withRewinds(scenarioOf(random), new Random(-seed));
   const sagas = withSagas(rewound, new Random(seed + SAGAS));
@@ -75,9 +93,12 @@ export async function simulate(seed: number): Promise<SeedReport> {
   const entities = withEntities(updates, new Random(seed ^ ENTITY_SALT));
   const sections = withSections(entities, new Random(seed ^ SECTION_SALT));
   const forks = withForks(sections, new Random(seed + FORKS));
-  const scenario = withSecrets(forks, new Random(seed ^ SECRET_SALT));
+  const secrets = withSecrets(forks, new Random(seed ^ SECRET_SALT));
+  const shorts = () => withShorts(secrets, new Random(seed ^ SHORT_SALT));
+  const scenario = cuts.stepsPerCommit === 0 ? secrets : shorts();
   const faults = faultPlan(random);
-  const simulation = new Simulation(scenario, faults, random, cellBytesOf(seed), codecOf(seed));
+  const options = { cellBytes: cellBytesOf(seed), codec: codecOf(seed), cuts };
+  const simulation = new Simulation(scenario, faults, random, options);
   await simulation.run();
   const { cluster, problems } = simulation;
   const objects = cluster.objects;
@@ -125,6 +146,13 @@ const REFUSALS: readonly string[] = [
 
 const hasSeq = ({ seq }: { readonly seq: number | null }): boolean => seq !== null;
 
+/** What does not come from the scenario. */
+interface SimulationOptions {
+  readonly cellBytes: number | undefined;
+  readonly codec: PayloadCodec | undefined;
+  readonly cuts: ShortCuts;
+}
+
 class Simulation {
   readonly cluster: Cluster;
   readonly problems: string[] = [];
@@ -134,7 +162,7 @@ class Simulation {
   readonly #faults: FaultPlan;
   readonly #checkpoints = new invariants.Checkpoints();
   readonly #cancellations = new invariants.Cancellations();
-  readonly #results = new invariants.StoredResults();
+  readonly #results: invariants.StoredResults;
   readonly #statuses = new invariants.Statuses();
   readonly #goneBack = new invariants.Rewinds();
   readonly #undoing = new Undoing();
@@ -162,9 +190,10 @@ class Simulation {
     scenario: Scenario,
     faults: FaultPlan,
     random: Random,
-    cellBytes: number | undefined,
-    codec: PayloadCodec | undefined,
+    { cellBytes, codec, cuts }: SimulationOptions,
   ) {
+    const { stepsPerCommit, gate } = cuts;
+    this.#results = new invariants.StoredResults(gate);
     this.#coded = codec !== undefined;
     this.#scenario = scenario;
     this.#copies = new Copies(cellBytes === undefined && codec === undefined);
@@ -175,7 +204,8 @@ class Simulation {
       ...(cellBytes === undefined ? {} : { cellBytes }),
       ...(codec === undefined ? {} : { codec }),
       activities: MOCKS,
-      turn: scenario.turn,
+      turn: { ...scenario.turn, stepsPerCommit },
+      gate,
       faults,
       choose: (count) => random.below(count),
       onEvent: (event) => this.#watch(event),

@@ -35,9 +35,10 @@ test("a row is read as it was written, with its id", () => {
     progress: "[3]",
     startedAt: 5,
     sensitive: true,
+    inline: true,
   });
   const id = store.insert(full);
-  expect(row(id)).toEqual({ ...full, id, sensitive: 1 });
+  expect(row(id)).toEqual({ ...full, id, sensitive: 1, inline: 1 });
 });
 
 describe("the index over open rows", () => {
@@ -122,7 +123,7 @@ test("an end fills the row, and leaves its input, its progress and its start alo
     at: 60,
   } as const;
   store.end({ id, ...end });
-  expect(row(id)).toEqual({ ...before, ...end, id, due: null, sensitive: 0 });
+  expect(row(id)).toEqual({ ...before, ...end, id, due: null, sensitive: 0, inline: 0 });
 });
 
 describe("a note of an attempt", () => {

@@ -73,7 +73,7 @@ describe("a crash", () => {
     ["as an attempt has ended", attempt("after"), 2, 2],
     ["right after an effect", ({ kind }) => kind === "effect", 2, 1],
     ["right after a binding's answer", ({ kind }) => kind === "call", 2, 1],
-    ["between two awaits", ({ kind }) => kind === "await", 1, 1],
+    ["between two awaits", ({ kind }) => kind === "await", 2, 1],
   ];
   test.each(cases)(
     "%s is survived: done again is what was not recorded",

@@ -59,7 +59,8 @@ describe("storage", () => {
 function fenced<Bindings extends object>(bindings: Bindings) {
   const life = { dead: false };
   const answered: string[] = [];
-  const env = fenceBindings(bindings, life, (call) => answered.push(call));
+  const watch = { called: () => true, answered: (call: string) => answered.push(call) };
+  const env = fenceBindings(bindings, life, watch);
   return { env, life, answered };
 }
 
@@ -137,10 +138,22 @@ describe("bindings", () => {
 
   test("who dies of an answer never sees it", async () => {
     const life = { dead: false };
-    const env = fenceBindings({ API: { get: async () => 1 } }, life, () => {
-      life.dead = true;
+    const env = fenceBindings({ API: { get: async () => 1 } }, life, {
+      called: () => true,
+      answered: () => {
+        life.dead = true;
+      },
     });
     expect(await answers(env.API.get())).toBe(false);
+  });
+
+  test("a call that may not leave is not made, and never answered", async () => {
+    let calls = 0;
+    const get = async () => ++calls;
+    const watch = { called: () => false, answered: () => {} };
+    const env = fenceBindings({ API: { get } }, { dead: false }, watch);
+    expect(await answers(env.API.get())).toBe(false);
+    expect(calls).toBe(0);
   });
 
   test("what an awaited call returns is fenced as well, where it can act", async () => {
