@@ -16,8 +16,9 @@ export const create: Workload = {
     millis("mean", "over HTTP, mean"),
     millis("inside", "from within the Worker, mean"),
   ],
-  contenders: ["waymark", "floor"],
-  run: async ({ send }, contender, tag) => {
+  contenders: ["waymark", "cloudflare", "floor"],
+  run: async ({ sendTo }, contender, tag) => {
+    const send = sendTo(contender);
     const latencies: number[] = [];
     for (let instance = 0; instance < INSTANCES; instance++) {
       const id = `${tag}-${instance}`;
