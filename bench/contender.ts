@@ -86,11 +86,21 @@ const cloudflare: Contender = {
   },
 };
 
+/** The same, but waited for until `status()` says that it is complete, as Waymark's does. */
+const cloudflareByStatus: Contender = {
+  ...cloudflare,
+  title: "Cloudflare Workflows, by status",
+  ended: async (send, id) => {
+    await send(`/jobs/${id}?wait=${WAIT_SECONDS}&complete`);
+  },
+};
+
 export const CONTENDERS = {
   waymark,
   waymarkEachCommit: waymarkAt(EACH_COMMIT_PATH, "Waymark, a commit each"),
   waymarkInChain,
   cloudflare,
+  cloudflareByStatus,
   floor: floor("floor", "each step"),
   floorInOneCommit: floor("floor, one commit", "at the end"),
   floorWithoutWrites: floor("floor, no writes", "never"),

@@ -4,7 +4,7 @@ import type { Drive } from "./job.ts";
 import { mean, percentile } from "./statistics.ts";
 import { millis, timed, type Workload } from "./workload.ts";
 
-const INSTANCES = 200;
+const INSTANCES = 100;
 const JOB = { steps: 1 };
 
 export const create: Workload = {
@@ -16,7 +16,7 @@ export const create: Workload = {
     millis("mean", "over HTTP, mean"),
     millis("inside", "from within the Worker, mean"),
   ],
-  contenders: ["waymark", "cloudflare", "floor"],
+  contenders: ["waymark", "cloudflare", "cloudflareByStatus", "floor"],
   run: async ({ sendTo }, contender, tag) => {
     const send = sendTo(contender);
     const latencies: number[] = [];

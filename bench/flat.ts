@@ -11,7 +11,7 @@ const STEPS = LATE + STRETCH + 1;
 /** Fetched from, so that the moment of each is seen outside. */
 const MARKS = [EARLY, EARLY + STRETCH, LATE, LATE + STRETCH];
 /** Instances in a sample, one after the other. */
-const INSTANCES = 3;
+const INSTANCES = 2;
 
 export const flat: Workload = {
   name: "flat",

@@ -1,6 +1,6 @@
 /** What the bench prints and keeps. */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
 import { dirname } from "node:path";
 import { CONTENDERS, type ContenderName } from "./contender.ts";
 import type { FileResult } from "./files.ts";
@@ -10,6 +10,7 @@ import type { Options } from "./options.ts";
 import type { RowsResult } from "./rows.ts";
 import type { Summary } from "./statistics.ts";
 import { type Column, digits, table } from "./table.ts";
+import type { Verdict } from "./targets.ts";
 
 export interface Report {
   readonly options: Options;
@@ -43,7 +44,7 @@ function figureRows(figure: FigureResult, subject: ContenderName): string[][] {
     index === 0 ? spread(figure.of[subject]) : "",
     CONTENDERS[to].title,
     spread(figure.of[to]),
-    spread(summary),
+    figure.unit === "x" ? "" : spread(summary), // it is a ratio itself
   ]);
 }
 
@@ -106,9 +107,31 @@ export function memoryText(results: readonly MemoryResult[]): string {
   return `Resident memory, by instance\n\n${table(MEMORY_COLUMNS, rows)}\n`;
 }
 
+const TARGET_COLUMNS: readonly Column[] = [
+  { title: "to show", align: "left" },
+  { title: "measured", align: "right" },
+  { title: "bound", align: "right" },
+  { title: "", align: "left" },
+];
+
+export function verdictsText(verdicts: readonly Verdict[]): string {
+  const rows = verdicts.map(({ target: { title, bound, unit }, measured, met }) => [
+    title,
+    spread(measured),
+    `${"most" in bound ? `<= ${bound.most}` : `>= ${bound.least}`} ${unit}`,
+    met === undefined ? "not measured" : met ? "met" : "not met",
+  ]);
+  return `Targets\n\n${table(TARGET_COLUMNS, rows)}\n`;
+}
+
 /** Keeps everything, every sample included, for whoever draws or compares. */
 export function writeReport(path: string, report: Report): void {
-  const machine = { cores: cpus().length, platform: process.platform, node: process.version };
+  const machine = {
+    cores: cpus().length,
+    platform: process.platform,
+    node: process.version,
+    load: loadavg(),
+  };
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, `${JSON.stringify({ machine, ...report }, null, 2)}\n`);
 }

@@ -3,12 +3,13 @@
  * Worker, round by round. Everything stays on loopback and in one folder, which it removes; the
  * results go to bench/results/latest.json.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { logTail } from "../scripts/dev-server.ts";
 import { answer } from "./answer.ts";
 import { chains } from "./chain.ts";
+import { svgOf } from "./chart.ts";
 import { clientOf } from "./client.ts";
 import { CONTENDERS } from "./contender.ts";
 import { create } from "./create.ts";
@@ -23,13 +24,22 @@ import { measure, type WorkloadResult } from "./measure.ts";
 import { type MemoryResult, measureMemory } from "./memory.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
 import { type Origin, startOrigin } from "./origin.ts";
-import { filesText, memoryText, rowsText, workloadText, writeReport } from "./report.ts";
+import { chartOf } from "./picture.ts";
+import {
+  filesText,
+  memoryText,
+  rowsText,
+  verdictsText,
+  workloadText,
+  writeReport,
+} from "./report.ts";
 import { restartAfter } from "./restart.ts";
 import { countRows, type RowsResult } from "./rows.ts";
 import { type BenchServers, startBenchServers } from "./server.ts";
 import { sleep } from "./sleep.ts";
 import { randomOf } from "./statistics.ts";
 import { status } from "./status.ts";
+import { judge, TARGETS } from "./targets.ts";
 import { throughput } from "./throughput.ts";
 import type { Bench } from "./workload.ts";
 
@@ -59,7 +69,7 @@ const RESULTS = join(import.meta.dirname, "results", "latest.json");
 const LONGEST_MILLIS = 900_000;
 
 async function bench(options: Options, folder: string): Promise<void> {
-  const { rounds, only, seed } = options;
+  const { rounds, only, seed, svg, check } = options;
   const wanted = (name: string) => only.length === 0 || only.includes(name);
   const random = randomOf(seed);
   const origin = await startOrigin();
@@ -83,6 +93,10 @@ async function bench(options: Options, folder: string): Promise<void> {
       : [];
     if (memory.length > 0) console.log(memoryText(memory));
     writeReport(RESULTS, { options, workloads, rows, files, memory });
+    const verdicts = judge(TARGETS, { workloads, files });
+    console.log(verdictsText(verdicts));
+    if (svg !== undefined) writeFileSync(svg, svgOf(chartOf(workloads)));
+    if (check && verdicts.some(({ met }) => met === false)) process.exitCode = 1;
     console.log(`median (min to max) of ${rounds} rounds; ratios are taken within a round.`);
     console.log(`Every sample is in ${RESULTS}`);
   } finally {

@@ -37,6 +37,7 @@ export default {
     }
     if (searchParams.has("wait")) {
       await rung(id);
+      if (searchParams.has("complete")) await completed(await workflow.get(id));
       return Response.json({ id });
     }
     const instance = await workflow.get(id);
@@ -60,3 +61,12 @@ export default {
     }
   },
 };
+
+/** Asks as often as it can; it has ended, so that this takes a question or two. */
+async function completed(instance: WorkflowInstance): Promise<void> {
+  for (;;) {
+    const { status } = await instance.status();
+    if (status === "complete") return;
+    if (status === "errored" || status === "terminated") throw new Error(`it is ${status}`);
+  }
+}
