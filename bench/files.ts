@@ -29,7 +29,7 @@ export interface FileResult {
   readonly bytesPerStep: number;
 }
 
-interface Contents {
+export interface Contents {
   readonly tables: { readonly [table: string]: number };
   readonly bytes: number;
 }
@@ -71,7 +71,7 @@ async function contentsOf(
   await wait(SETTLE_MILLIS);
   const [file, ...others] = filesIn(objects).filter((name) => !known.has(name));
   if (file === undefined || others.length > 0) throw new Error(`no one new file in ${objects}`);
-  return read(copied(join(objects, file), join(folder, "copies")));
+  return contentsOfFile(copied(join(objects, file), join(folder, "copies")));
 }
 
 function filesIn(folder: string): readonly string[] {
@@ -89,7 +89,8 @@ function copied(path: string, folder: string): string {
   return copy;
 }
 
-function read(path: string): Contents {
+/** What a database file holds: rows of its tables, those of their indexes included, and its size. */
+export function contentsOfFile(path: string): Contents {
   const database = new DatabaseSync(path);
   database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   const names = database
