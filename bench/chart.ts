@@ -103,7 +103,7 @@ function legendOf(series: readonly string[]): string[] {
   let x = 16;
   return series.flatMap((name, index) => {
     const at = x;
-    x += 34 + name.length * 7;
+    x += 40 + name.length * 7.5;
     return [
       `<circle class="s${colourOf(index)}" cx="${at + RADIUS}" cy="48" r="${RADIUS}"/>`,
       `<text x="${at + 18}" y="52">${escaped(name)}</text>`,

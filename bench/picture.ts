@@ -49,7 +49,7 @@ export function chartOf(workloads: readonly WorkloadResult[]): Chart {
   return {
     title: "Waymark beside Cloudflare Workflows, both under wrangler dev on one machine",
     unit: "ms",
-    noteTitle: "times faster",
+    noteTitle: "Cloudflare : Waymark",
     series: ORDER.map((name) => CONTENDERS[name].title),
     lines: SHOWN.flatMap((shown) => lineOf(shown, workloads)),
   };
