@@ -15,7 +15,8 @@ export const answer: Workload = {
     millis("total", "create to complete"),
   ],
   contenders: ["waymark", "floor"],
-  run: async ({ send }, name, tag) => {
+  run: async ({ sendTo }, name, tag) => {
+    const send = sendTo(name);
     const contender = CONTENDERS[name];
     const job = { steps: 1, millis: MILLIS };
     const answers: number[] = [];

@@ -1,15 +1,25 @@
-/** A chain of steps that do nothing, with a commit per step: the engine's own time and little else. */
+/** A chain of steps that do nothing: the engine's own time and little else. */
 import { CONTENDERS, runJob } from "./contender.ts";
 import { millis, timed, type Workload } from "./workload.ts";
 
-const STEPS = 1_000;
+/** @param instances in a sample, one after the other, so that a short chain is no matter of chance */
+function chainOf(steps: number, instances: number): Workload {
+  return {
+    name: steps === 1_000 ? "chain" : `chain-${steps}`,
+    title: `A chain of ${steps} steps that do nothing`,
+    figures: [millis("total", "create to complete")],
+    contenders: ["waymark", "waymarkEachCommit", "cloudflare", "floor", "floorInOneCommit"],
+    subjects: ["waymark", "waymarkEachCommit"],
+    run: async ({ sendTo }, contender, tag) => {
+      const send = sendTo(contender);
+      const total = await timed(async () => {
+        for (let instance = 0; instance < instances; instance++) {
+          await runJob(CONTENDERS[contender], send, `${tag}-${instance}`, { steps });
+        }
+      });
+      return { total: total / instances };
+    },
+  };
+}
 
-export const chain: Workload = {
-  name: "chain",
-  title: `A chain of ${STEPS} activities that do nothing, each with a commit`,
-  figures: [millis("total", "create to complete")],
-  contenders: ["waymark", "floor", "floorInOneCommit"],
-  run: async ({ send }, contender, tag) => ({
-    total: await timed(() => runJob(CONTENDERS[contender], send, tag, { steps: STEPS })),
-  }),
-};
+export const chains: readonly Workload[] = [chainOf(10, 20), chainOf(100, 5), chainOf(1_000, 1)];

@@ -3,7 +3,7 @@
  * the driver inside the Worker, and is waited for in the same way: a request that creates, and one
  * that is answered at the end.
  */
-import type { FloorCommits, FloorJob, Job } from "./job.ts";
+import type { FloorCommits, FloorJob, Job, ServerName } from "./job.ts";
 
 /** Sends a request to the Worker: POST with a body, GET without. Rejects unless it succeeds. */
 export type Send = (path: string, body?: unknown) => Promise<unknown>;
@@ -11,6 +11,7 @@ export type Send = (path: string, body?: unknown) => Promise<unknown>;
 export interface Contender {
   /** As the tables call it. */
   readonly title: string;
+  readonly server: ServerName;
   /** Resolves when the job is accepted. */
   start(send: Send, id: string, job: Job): Promise<void>;
   /** Resolves when it has ended, and rejects where it failed. */
@@ -19,19 +20,29 @@ export interface Contender {
 
 const WAIT_SECONDS = 60;
 
-const waymark: Contender = {
-  title: "Waymark",
-  start: async (send, id, job) => {
-    const [workflow, input] = workflowOf(job);
-    await send(`/v1/workflows/${workflow}/instances`, { id, input });
-  },
-  ended: async (send, id) => {
-    const document = await send(`/v1/instances/${id}?wait=${WAIT_SECONDS}`);
-    const { status, error } = document as { status: string; error: unknown };
-    if (status === "Completed") return;
-    throw new Error(`instance "${id}" is ${status}: ${JSON.stringify(error)}`);
-  },
-};
+/** Where the bench's Worker has the composition whose every step is a commit of its own. */
+export const EACH_COMMIT_PATH = "/each-commit";
+
+/** @param path of the composition, in the bench's Worker */
+function waymarkAt(path: string, title: string): Contender {
+  return {
+    title,
+    server: "waymark",
+    start: async (send, id, job) => {
+      const [workflow, input] = workflowOf(job);
+      await send(`${path}/v1/workflows/${workflow}/instances`, { id, input });
+    },
+    ended: async (send, id) => {
+      const document = await send(`${path}/v1/instances/${id}?wait=${WAIT_SECONDS}`);
+      const { status, error } = document as { status: string; error: unknown };
+      if (status === "Completed") return;
+      throw new Error(`instance "${id}" is ${status}: ${JSON.stringify(error)}`);
+    },
+  };
+}
+
+/** Waymark as anyone composes it. */
+const waymark = waymarkAt("", "Waymark");
 
 /** The same engine with one step after the other, for workloads whose steps begin together. */
 const waymarkInChain: Contender = {
@@ -41,8 +52,10 @@ const waymarkInChain: Contender = {
 };
 
 function workflowOf(job: Job): readonly [workflow: string, input: unknown] {
-  const { steps, url, millis, atOnce = false } = job;
+  const { steps, url, millis, marks, atOnce = false } = job;
   if (atOnce) return ["FanOut", steps];
+  if (marks !== undefined) return ["Marks", { steps, url, marks }];
+  if (url !== undefined && millis !== undefined) return ["SlowFetches", { steps, url, millis }];
   if (url !== undefined) return ["Fetches", { steps, url }];
   return millis === undefined ? ["Chain", steps] : ["Waits", { steps, millis }];
 }
@@ -50,6 +63,7 @@ function workflowOf(job: Job): readonly [workflow: string, input: unknown] {
 function floor(title: string, commits: FloorCommits): Contender {
   return {
     title,
+    server: "waymark",
     start: async (send, id, job) => {
       const floorJob: FloorJob = { ...job, commits };
       await send(`/floor/${id}`, floorJob);
@@ -60,9 +74,33 @@ function floor(title: string, commits: FloorCommits): Contender {
   };
 }
 
+/** Answered by the workflow's own end, not by a poll: see cloudflare/worker/bells.ts. */
+const cloudflare: Contender = {
+  title: "Cloudflare Workflows",
+  server: "cloudflare",
+  start: async (send, id, job) => {
+    await send(`/jobs/${id}`, job);
+  },
+  ended: async (send, id) => {
+    await send(`/jobs/${id}?wait=${WAIT_SECONDS}`);
+  },
+};
+
+/** The same, but waited for until `status()` says that it is complete, as Waymark's does. */
+const cloudflareByStatus: Contender = {
+  ...cloudflare,
+  title: "Cloudflare Workflows, by status",
+  ended: async (send, id) => {
+    await send(`/jobs/${id}?wait=${WAIT_SECONDS}&complete`);
+  },
+};
+
 export const CONTENDERS = {
   waymark,
+  waymarkEachCommit: waymarkAt(EACH_COMMIT_PATH, "Waymark, a commit each"),
   waymarkInChain,
+  cloudflare,
+  cloudflareByStatus,
   floor: floor("floor", "each step"),
   floorInOneCommit: floor("floor, one commit", "at the end"),
   floorWithoutWrites: floor("floor, no writes", "never"),

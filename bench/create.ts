@@ -4,7 +4,7 @@ import type { Drive } from "./job.ts";
 import { mean, percentile } from "./statistics.ts";
 import { millis, timed, type Workload } from "./workload.ts";
 
-const INSTANCES = 200;
+const INSTANCES = 100;
 const JOB = { steps: 1 };
 
 export const create: Workload = {
@@ -16,8 +16,9 @@ export const create: Workload = {
     millis("mean", "over HTTP, mean"),
     millis("inside", "from within the Worker, mean"),
   ],
-  contenders: ["waymark", "floor"],
-  run: async ({ send }, contender, tag) => {
+  contenders: ["waymark", "cloudflare", "cloudflareByStatus", "floor"],
+  run: async ({ sendTo }, contender, tag) => {
+    const send = sendTo(contender);
     const latencies: number[] = [];
     for (let instance = 0; instance < INSTANCES; instance++) {
       const id = `${tag}-${instance}`;

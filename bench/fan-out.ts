@@ -10,8 +10,9 @@ export const fanOut: Workload = {
   name: "fan-out",
   title: `A fan-out of ${STEPS} activities that do nothing`,
   figures: [millis("total", "create to complete")],
-  contenders: ["waymark", "waymarkInChain"],
-  run: async ({ send }, contender, tag) => {
+  contenders: ["waymark", "waymarkInChain", "cloudflare"],
+  run: async ({ sendTo }, contender, tag) => {
+    const send = sendTo(contender);
     const total = await timed(async () => {
       for (let instance = 0; instance < INSTANCES; instance++) {
         const job = { steps: STEPS, atOnce: true };

@@ -14,8 +14,9 @@ export const fetches: Workload = {
     millis("total", "create to complete"),
     millis("own", "the same, less the fetches alone"),
   ],
-  contenders: ["waymark", "floor", "floorWithoutWrites"],
-  run: async ({ send, origin }, contender, tag) => {
+  contenders: ["waymark", "cloudflare", "floor", "floorWithoutWrites"],
+  run: async ({ sendTo, origin }, contender, tag) => {
+    const send = sendTo(contender);
     const job = { steps: STEPS, url: origin.url("/rate") };
     const totals: number[] = [];
     for (let instance = 0; instance < INSTANCES; instance++) {
@@ -30,7 +31,7 @@ export const fetches: Workload = {
       ...sample,
       own: (sample.total ?? NaN) - alone,
     });
-    const names: readonly ContenderName[] = ["waymark", "floor"];
+    const names: readonly ContenderName[] = ["waymark", "cloudflare", "floor"];
     const derived: Round = Object.fromEntries(names.map((name) => [name, withOwn(round[name])]));
     return { ...round, ...derived };
   },

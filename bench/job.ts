@@ -10,9 +10,34 @@ export interface Job {
   readonly atOnce?: boolean;
   /** Fetched in each step. */
   readonly url?: string;
-  /** How long each step waits. */
+  /** How long each step waits; where it fetches as well, before that. */
   readonly millis?: number;
+  /** The numbers of the steps that fetch, each an address of its own; the others do nothing. */
+  readonly marks?: readonly number[];
 }
+
+/** Steps that do nothing, and then for ever a step that fetches and a wait for an event `lap`. */
+export interface LapsJob {
+  readonly steps: number;
+  readonly url: string;
+  /** The steps before are activities, timers, waits and inline steps in turn. */
+  readonly mixed?: boolean;
+}
+
+/** A step that fetches, a sleep, and a step that fetches from `/woken` below. */
+export interface NapJob {
+  readonly url: string;
+  readonly millis: number;
+}
+
+/** Which servers there are. */
+export type ServerName = "waymark" | "cloudflare";
+
+/** What a step fetches that is marked. */
+export const markUrl = (url: string, step: number): string => `${url}/${step}`;
+
+/** What is fetched after a sleep. */
+export const wokenUrl = (url: string): string => `${url}/woken`;
 
 /** When a floor commits what its steps write. */
 export type FloorCommits = "each step" | "at the end" | "never";
@@ -26,6 +51,12 @@ export interface FloorState {
   readonly steps: number;
   /** Since the object came to memory. */
   readonly rowsWritten: number;
+}
+
+/** One request, made many times from within the Worker, one after the other. */
+export interface Repeat {
+  readonly path: string;
+  readonly times: number;
 }
 
 /** Many jobs of one kind, run from within the Worker. */

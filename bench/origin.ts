@@ -8,7 +8,7 @@ const BODY = JSON.stringify({ rate: 1.0843, of: "EUR" });
 export interface Origin {
   url(path: string): string;
   /** The moment of the next request for a path, as `performance.now()` counts. */
-  visit(path: string): Promise<number>;
+  visit(path: string, waitMillis?: number): Promise<number>;
   close(): void;
 }
 
@@ -27,10 +27,10 @@ export async function startOrigin(): Promise<Origin> {
   if (address === null || typeof address === "string") throw new Error("no port is free");
   return {
     url: (path) => `http://127.0.0.1:${address.port}${path}`,
-    visit: (path) =>
+    visit: (path, waitMillis = VISIT_MILLIS) =>
       new Promise((resolve, reject) => {
-        const late = () => reject(new Error(`nobody asked for ${path} in ${VISIT_MILLIS} ms`));
-        const timer = setTimeout(late, VISIT_MILLIS);
+        const late = () => reject(new Error(`nobody asked for ${path} in ${waitMillis} ms`));
+        const timer = setTimeout(late, waitMillis);
         waiting.set(path, (at) => {
           clearTimeout(timer);
           resolve(at);

@@ -21,8 +21,9 @@ export const throughput: Workload = {
     rate("inside", "instances completed, from within the Worker"),
     rate("outside", "instances completed, over HTTP"),
   ],
-  contenders: ["waymark", "floor"],
-  run: async ({ send }, contender, tag) => {
+  contenders: ["waymark", "cloudflare", "floor"],
+  run: async ({ sendTo }, contender, tag) => {
+    const send = sendTo(contender);
     const job = { steps: STEPS };
     const ids = Array.from({ length: INSTANCES }, (_, index) => `${tag}-${index}`);
     const jobs = { ids, job, concurrency: CONCURRENCY };

@@ -4,7 +4,14 @@
  * creates it sets the alarm and answers, and the alarm does the work.
  */
 import { DurableObject } from "cloudflare:workers";
-import type { FloorJob, FloorState } from "../job.ts";
+import {
+  type FloorJob,
+  type FloorState,
+  type Job,
+  markUrl,
+  type NapJob,
+  wokenUrl,
+} from "../job.ts";
 
 const TABLE = "CREATE TABLE IF NOT EXISTS step (id INTEGER PRIMARY KEY, result TEXT)";
 const INSERT = "INSERT INTO step (result) VALUES (?)";
@@ -15,6 +22,7 @@ export class Floor extends DurableObject {
   #job: FloorJob = { steps: 0, commits: "never" };
   readonly #ended = Promise.withResolvers<void>();
   #rowsWritten = 0;
+  #nap: NapJob | undefined;
 
   /** Takes a job, and answers before it is done. */
   start(job: FloorJob): FloorState {
@@ -28,6 +36,12 @@ export class Floor extends DurableObject {
     const rows = this.ctx.storage.sql.exec(SELECT_ALL).toArray();
     this.start(job);
     return { steps: rows.length, rowsWritten: 0 };
+  }
+
+  /** A step, an alarm, and another step, each step with a commit. */
+  nap(nap: NapJob): FloorState {
+    this.#nap = nap;
+    return this.start({ steps: 0, commits: "never" });
   }
 
   /** The state once the job is done. */
@@ -48,10 +62,11 @@ export class Floor extends DurableObject {
   }
 
   override async alarm(): Promise<void> {
+    if (this.#nap !== undefined) return this.#fallAsleep(this.#nap);
     const { steps, commits } = this.#job;
     if (commits !== "never") this.#write(TABLE);
     for (let step = 0; step < steps; step++) {
-      const result = await work(this.#job);
+      const result = await work(this.#job, step);
       if (commits !== "never") this.#write(INSERT, result);
       if (commits === "each step") await this.ctx.storage.sync();
     }
@@ -59,13 +74,23 @@ export class Floor extends DurableObject {
     this.#ended.resolve();
   }
 
+  async #fallAsleep(nap: NapJob): Promise<void> {
+    this.#nap = undefined;
+    this.#job = { steps: 1, url: wokenUrl(nap.url), commits: "each step" };
+    this.#write(TABLE);
+    this.#write(INSERT, await work({ steps: 1, url: nap.url }, 0));
+    void this.ctx.storage.setAlarm(Date.now() + nap.millis);
+  }
+
   #write(statement: string, ...bindings: string[]): void {
     this.#rowsWritten += this.ctx.storage.sql.exec(statement, ...bindings).rowsWritten;
   }
 }
 
-async function work({ url, millis }: FloorJob): Promise<string> {
-  if (url !== undefined) return (await fetch(url)).text();
+async function work({ url, millis, marks }: Job, step: number): Promise<string> {
+  if (marks !== undefined && url !== undefined) {
+    return marks.includes(step) ? (await fetch(markUrl(url, step))).text() : "null";
+  }
   if (millis !== undefined) await scheduler.wait(millis);
-  return "null";
+  return url === undefined ? "null" : (await fetch(url)).text();
 }

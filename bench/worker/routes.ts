@@ -1,10 +1,11 @@
 /** What the bench asks of its Worker beside Waymark's own API. */
-import { contenderOf, runJobs, type Send } from "../contender.ts";
-import type { Drive, FloorJob, FloorState, StorageCounts } from "../job.ts";
+import type { FloorJob, FloorState, NapJob, StorageCounts } from "../job.ts";
+import { drive, repeat } from "./drive.ts";
 
 export interface FloorRpc {
   start(job: FloorJob): Promise<FloorState>;
   resume(job: FloorJob): Promise<FloorState>;
+  nap(job: NapJob): Promise<FloorState>;
   ended(): Promise<FloorState>;
   read(): Promise<FloorState>;
   evict(): Promise<void>;
@@ -36,11 +37,15 @@ export async function answerBench(
   const [, area, id = ""] = pathname.split("/");
   switch (`${request.method} /${area}`) {
     case "POST /drive":
-      return Response.json(await drive(await request.json(), backend));
+      return Response.json(await drive(await request.json(), backend.worker));
+    case "POST /repeat":
+      return Response.json(await repeat(await request.json(), backend.worker));
     case "POST /floor":
       return Response.json(await backend.floor(id).start(await request.json()), { status: 202 });
     case "POST /floor-resume":
       return Response.json(await backend.floor(id).resume(await request.json()), { status: 202 });
+    case "POST /floor-nap":
+      return Response.json(await backend.floor(id).nap(await request.json()), { status: 202 });
     case "GET /floor": {
       const floor = backend.floor(id);
       return Response.json(await (searchParams.has("wait") ? floor.ended() : floor.read()));
@@ -54,21 +59,6 @@ export async function answerBench(
     default:
       return undefined;
   }
-}
-
-/** Runs jobs from here, where no proxy of the development server lies between. */
-async function drive(drive: Drive, { worker }: Backend) {
-  const headers = { "content-type": "application/json" };
-  const send: Send = async (path, body) => {
-    const init = body === undefined ? {} : { method: "POST", headers, body: JSON.stringify(body) };
-    const response = await worker(new Request(`http://bench.test${path}`, init));
-    if (response.ok) return response.json();
-    throw new Error(`${path} answered ${response.status}: ${await response.text()}`);
-  };
-  const { contender, job, concurrency, prefix, instances } = drive;
-  const ids = Array.from({ length: instances }, (_, index) => `${prefix}-${index}`);
-  await runJobs(contenderOf(contender), send, { ids, job, concurrency });
-  return { instances };
 }
 
 /** The call that ends an object fails with it. */

@@ -1,0 +1,14 @@
+/** The two manners in which Waymark is measured. */
+import { createWaymark } from "../../src/index.ts";
+import * as workflows from "./workflows.ts";
+
+const COMMON = { workflows: Object.values(workflows), logLevel: "error" } as const;
+
+/** As anyone composes it. */
+export const usual = createWaymark(COMMON);
+
+/** What keeps a commit for each step, however short: nothing, as long as there is no short cut to be turned off. */
+const WITHOUT_SHORT_CUT = {};
+
+/** With a commit for each step, however short. */
+export const eachCommit = createWaymark({ ...COMMON, ...WITHOUT_SHORT_CUT });
