@@ -1,0 +1,79 @@
+/** What a run says in the end: the table, and each fault with what was expected and what is there. */
+import { percentile } from "../bench/statistics.ts";
+import { type Column, table } from "../bench/table.ts";
+import type { Fault, FaultKind } from "./check.ts";
+import type { Evidence } from "./evidence.ts";
+import type { Planned } from "./expectation.ts";
+import type { GoingOn } from "./going-on.ts";
+
+const TITLES = [
+  ...["kills", "instances", "effects", "lost steps", "repeated commits", "stuck"],
+  ...["going on, p50", "p99"],
+];
+const MOST_FAULTS = 40;
+
+export interface Run {
+  readonly planned: readonly Planned[];
+  readonly evidence: Evidence;
+  readonly faults: readonly Fault[];
+  readonly goingOn: GoingOn;
+  /** Requests of the client that had to be sent again. */
+  readonly repeatedRequests: number;
+}
+
+/** The table of the README. */
+export function runTable({ planned, evidence, faults, goingOn }: Run): string {
+  const of = (...kinds: readonly FaultKind[]) =>
+    faults.filter(({ kind }) => kinds.includes(kind)).length;
+  const columns = TITLES.map((title): Column => ({ title, align: "right" }));
+  const row = [
+    evidence.kills.length,
+    planned.length,
+    effectsOf(evidence),
+    of("lost step", "lost effect"),
+    of("repeated after commit"),
+    of("stuck"),
+    ...[50, 99].map((percent) => millisText(goingOn.atOnce, percent)),
+  ];
+  return table(columns, [row.map((cell) => cell.toLocaleString("en-US"))]);
+}
+
+/** What the table has no column for. */
+export function runNotes({ evidence, goingOn, repeatedRequests }: Run): readonly string[] {
+  const { records, kills } = evidence;
+  const failed = records.filter(({ ending }) => ending === "failed" || ending === "dropped").length;
+  const cutOff = records.filter(({ ending }) => ending === "open").length;
+  const restarts = kills.map(({ killedAt, upAt }) => upAt - killedAt);
+  const { atOnce, struckTwice } = goingOn;
+  return [
+    `${count(records.length)} requests to the ledger for ${count(effectsOf(evidence))} effects; ` +
+      `it failed ${count(failed)} of them on purpose, and ${count(cutOff)} were cut off by a kill`,
+    `${count(repeatedRequests)} requests of the client were sent again until they were answered; ` +
+      `${count(evidence.sightings.length)} steps were seen as ended on the way`,
+    `from a kill to the Worker's first answer: ${millisText(restarts, 50)} (p50)`,
+    `${count(atOnce.length)} times an instance was in the middle of its work at a kill; ` +
+      `another ${count(struckTwice.length)} times one of its steps had been struck by the kill before ` +
+      `as well, and waited on purpose: ${millisText(struckTwice, 50)} (p50), ` +
+      `${millisText(struckTwice, 99)} (p99)`,
+  ];
+}
+
+/** The faults in words, the first of each kind first. */
+export function faultLines(faults: readonly Fault[]): readonly string[] {
+  const lines = faults
+    .slice(0, MOST_FAULTS)
+    .map(
+      ({ kind, instance, what, text }) =>
+        `${kind.toUpperCase()} · ${instance}${what === null ? "" : ` · ${what}`}: ${text}`,
+    );
+  const more = faults.length - lines.length;
+  return more === 0 ? lines : [...lines, `and ${count(more)} more`];
+}
+
+const count = (number: number): string => number.toLocaleString("en-US");
+
+const effectsOf = ({ records }: Evidence): number =>
+  new Set(records.filter(({ taken }) => taken).map(({ key }) => key)).size;
+
+const millisText = (samples: readonly number[], percent: number): string =>
+  samples.length === 0 ? "-" : `${count(Math.round(percentile(samples, percent)))} ms`;
