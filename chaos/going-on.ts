@@ -12,35 +12,47 @@ import type { Planned } from "./expectation.ts";
 /** An answer may have come, and its row not. */
 const UNCOMMITTED_MILLIS = 100;
 
+/** One instance that went on after one kill. */
+export interface Sample {
+  readonly instance: string;
+  /** Which kill it was, from 1. */
+  readonly kill: number;
+  /** The effect that came last before the kill, and the first one after it. */
+  readonly last: string;
+  readonly next: string;
+  /** 0 where the effect came before the Worker had answered anything; where the next kill came first, until then. */
+  readonly millis: number;
+}
+
+/** A life shorter than this says nothing of those that did not go on in it. */
+const SHORT_LIFE_MILLIS = 500;
+
 export interface GoingOn {
-  /** Milliseconds; 0 where an effect came before the Worker had answered anything. */
-  readonly atOnce: readonly number[];
+  readonly atOnce: readonly Sample[];
   /** Those that were struck twice. */
-  readonly struckTwice: readonly number[];
+  readonly struckTwice: readonly Sample[];
 }
 
 export function goingOn(planned: readonly Planned[], evidence: Evidence): GoingOn {
   const byInstance = Map.groupBy(evidence.records, ({ instance }) => instance);
-  const atOnce: number[] = [];
-  const struckTwice: number[] = [];
+  const atOnce: Sample[] = [];
+  const struckTwice: Sample[] = [];
   for (const { id, busy } of planned) {
     if (busy !== true) continue;
     const records = byInstance.get(id) ?? [];
     evidence.kills.forEach((kill, index) => {
-      const millis = millisToGoOn(records, kill);
-      if (millis === null) return;
+      const last = records.findLast(({ at }) => at <= kill.goneAt);
+      const next = records.find(({ at }) => at > kill.goneAt);
+      if (last === undefined || next === undefined) return; // it had not begun, or was over
+      const nextKill = evidence.kills[index + 1]?.killedAt ?? Number.POSITIVE_INFINITY;
+      const millis = Math.max(0, Math.min(next.at, nextKill) - kill.upAt);
+      if (next.at > nextKill && millis < SHORT_LIFE_MILLIS) return; // it had no time to go on
       const twice = isStruckTwice(records, evidence.kills[index - 1], kill);
-      (twice ? struckTwice : atOnce).push(millis);
+      const sample = { instance: id, kill: index + 1, last: last.what, next: next.what, millis };
+      (twice ? struckTwice : atOnce).push(sample);
     });
   }
   return { atOnce, struckTwice };
-}
-
-/** Null where it had not begun at the kill, or had ended. */
-function millisToGoOn(records: readonly LedgerRecord[], { goneAt, upAt }: Kill): number | null {
-  const begun = records.some(({ at }) => at <= goneAt);
-  const next = records.find(({ at }) => at > goneAt);
-  return begun && next !== undefined ? Math.max(0, next.at - upAt) : null;
 }
 
 /** Whether a step was under way at both of two kills. */
@@ -52,10 +64,10 @@ function isStruckTwice(
   if (before === undefined) return false;
   const earlier = new Set(records.filter(({ at }) => at <= before.goneAt).map(({ what }) => what));
   return records.some(
-    ({ what, at, ending, endedAt }) =>
+    ({ what, at, endedAt }) =>
       at > before.goneAt &&
       at <= goneAt &&
       earlier.has(what) &&
-      (ending !== "answered" || endedAt === null || endedAt > killedAt - UNCOMMITTED_MILLIS),
+      (endedAt === null || endedAt > killedAt - UNCOMMITTED_MILLIS),
   );
 }

@@ -15,7 +15,7 @@ import type { Draw } from "./draw.ts";
 import { type Ending, instant, type LedgerRecord } from "./evidence.ts";
 
 /** The longest that an answer takes: long enough for a kill to come first, now and then. */
-const SLOWEST_MILLIS = 80;
+const SLOWEST_MILLIS = 150;
 
 export interface Ledger {
   readonly url: string;

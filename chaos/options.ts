@@ -8,13 +8,15 @@ export interface Options {
   readonly kills: number;
   /** How long instances are started and the Worker is killed; then they have time to end. */
   readonly seconds: number;
+  /** State, logs and evidence stay, also where all is well. */
+  readonly keep: boolean;
 }
 
-const DEFAULTS = { instances: 280, kills: 24, seconds: 110 } as const;
+const DEFAULTS = { instances: 420, kills: 24, seconds: 115 } as const;
 
 export const USAGE =
   `npm run chaos -- [--seed N] [--instances ${DEFAULTS.instances}] [--kills ${DEFAULTS.kills}] ` +
-  `[--seconds ${DEFAULTS.seconds}]`;
+  `[--seconds ${DEFAULTS.seconds}] [--keep]`;
 
 /**
  * @param seed where none is given
@@ -28,6 +30,7 @@ export function parseOptions(args: readonly string[], seed: number): Options {
       instances: { type: "string", default: String(DEFAULTS.instances) },
       kills: { type: "string", default: String(DEFAULTS.kills) },
       seconds: { type: "string", default: String(DEFAULTS.seconds) },
+      keep: { type: "boolean", default: false },
     },
   });
   return {
@@ -35,6 +38,7 @@ export function parseOptions(args: readonly string[], seed: number): Options {
     instances: wholeNumber("instances", values.instances, 1, 5_000),
     kills: wholeNumber("kills", values.kills, 0, 500),
     seconds: wholeNumber("seconds", values.seconds, 1, 3_600),
+    keep: values.keep,
   };
 }
 

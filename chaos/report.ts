@@ -4,13 +4,16 @@ import { type Column, table } from "../bench/table.ts";
 import type { Fault, FaultKind } from "./check.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Planned } from "./expectation.ts";
-import type { GoingOn } from "./going-on.ts";
+import type { GoingOn, Sample } from "./going-on.ts";
 
 const TITLES = [
   ...["kills", "instances", "effects", "lost steps", "repeated commits", "stuck"],
   ...["going on, p50", "p99"],
 ];
 const MOST_FAULTS = 40;
+/** Within this instances are to go on after a start. */
+const WANTED_MILLIS = 500;
+const MOST_LATE = 8;
 
 export interface Run {
   readonly planned: readonly Planned[];
@@ -33,7 +36,7 @@ export function runTable({ planned, evidence, faults, goingOn }: Run): string {
     of("lost step", "lost effect"),
     of("repeated after commit"),
     of("stuck"),
-    ...[50, 99].map((percent) => millisText(goingOn.atOnce, percent)),
+    ...[50, 99].map((percent) => millisText(millisOf(goingOn.atOnce), percent)),
   ];
   return table(columns, [row.map((cell) => cell.toLocaleString("en-US"))]);
 }
@@ -47,15 +50,30 @@ export function runNotes({ evidence, goingOn, repeatedRequests }: Run): readonly
   const { atOnce, struckTwice } = goingOn;
   return [
     `${count(records.length)} requests to the ledger for ${count(effectsOf(evidence))} effects; ` +
-      `it failed ${count(failed)} of them on purpose, and ${count(cutOff)} were cut off by a kill`,
+      `it failed ${count(failed)} of them on purpose, and for ${count(cutOff)} of them nobody was left to be answered`,
     `${count(repeatedRequests)} requests of the client were sent again until they were answered; ` +
       `${count(evidence.sightings.length)} steps were seen as ended on the way`,
     `from a kill to the Worker's first answer: ${millisText(restarts, 50)} (p50)`,
     `${count(atOnce.length)} times an instance was in the middle of its work at a kill; ` +
       `another ${count(struckTwice.length)} times one of its steps had been struck by the kill before ` +
-      `as well, and waited on purpose: ${millisText(struckTwice, 50)} (p50), ` +
-      `${millisText(struckTwice, 99)} (p99)`,
+      `as well, and waited on purpose: ${millisText(millisOf(struckTwice), 50)} (p50), ` +
+      `${millisText(millisOf(struckTwice), 99)} (p99)`,
+    ...lateLines(atOnce),
   ];
+}
+
+const millisOf = (samples: readonly Sample[]): readonly number[] =>
+  samples.map(({ millis }) => millis);
+
+/** The slowest of those that took longer than they should. */
+function lateLines(samples: readonly Sample[]): readonly string[] {
+  return samples
+    .filter(({ millis }) => millis > WANTED_MILLIS)
+    .toSorted((a, b) => b.millis - a.millis)
+    .slice(0, MOST_LATE)
+    .map(({ instance, kill, last, next, millis }) => {
+      return `late: ${instance} went on ${count(Math.round(millis))} ms after start ${kill}, from ${last} to ${next}`;
+    });
 }
 
 /** The faults in words, the first of each kind first. */

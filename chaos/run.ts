@@ -206,6 +206,7 @@ async function main(): Promise<void> {
     });
   }
   const { seed, instances, kills, seconds } = options;
+  process.exitCode = 1; // until it is known to be good
   console.log(
     `${instances} instances, ${kills} kills in about ${seconds} s: ` +
       `npm run chaos -- --seed ${seed} --instances ${instances} --kills ${kills} --seconds ${seconds}`,
@@ -215,22 +216,27 @@ async function main(): Promise<void> {
     progress("");
     console.log(`\n${runTable(run)}\n`);
     for (const note of runNotes(run)) console.log(note);
-    if (run.faults.length === 0) {
+    const good = run.faults.length === 0;
+    if (good)
       console.log("Nothing is lost, nothing is stuck, nothing was repeated after its commit.");
+    else console.log(`\n${run.faults.length} faults:\n${faultLines(run.faults).join("\n")}`);
+    if (good && !options.keep) {
       rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
       process.exit(0);
     }
-    console.log(`\n${run.faults.length} faults:`);
-    for (const line of faultLines(run.faults)) console.log(line);
-    const { ends, ...evidence } = run.evidence;
-    const kept = { options, faults: run.faults, ...evidence, ends: Object.fromEntries(ends) };
-    writeFileSync(join(folder, "evidence.json"), JSON.stringify(kept, null, 1));
+    keepEvidence(folder, options, run);
+    if (good) process.exitCode = 0;
   } catch (error) {
     console.error(error);
     if (logFile !== null) console.error(`The server's log ends:\n${logTail(logFile())}`);
   }
   console.log(`\nState, logs and evidence are in ${folder}`);
-  process.exit(1); // and with it what a failure left behind
+  process.exit(); // and with it what a failure left behind
+}
+
+function keepEvidence(folder: string, options: Options, { faults, evidence, goingOn }: Run): void {
+  const kept = { options, faults, goingOn, ...evidence, ends: Object.fromEntries(evidence.ends) };
+  writeFileSync(join(folder, "evidence.json"), JSON.stringify(kept, null, 1));
 }
 
 await main();

@@ -1,0 +1,54 @@
+/** How the time from a restart to going on is taken from what was seen. */
+import { expect, test } from "vitest";
+import { goingOn } from "../../chaos/going-on.ts";
+import { CHAIN, evidence, request } from "./forged.ts";
+
+const millis = (samples: readonly { readonly millis: number }[]) =>
+  samples.map((sample) => sample.millis);
+
+test("it is the time from the Worker's first answer to the first effect", () => {
+  const { atOnce, struckTwice } = goingOn([CHAIN], evidence());
+  expect(atOnce).toEqual([{ instance: "chain", kill: 1, last: "b", next: "b", millis: 10 }]);
+  expect(struckTwice).toEqual([]);
+});
+
+test("an effect that came before the first answer took no time", () => {
+  const kills = [{ killedAt: 205, goneAt: 210, upAt: 320 }];
+  expect(millis(goingOn([CHAIN], evidence({ kills })).atOnce)).toEqual([0]);
+});
+
+test("what had not begun, had ended, or waits for something by itself is not counted", () => {
+  const kills = [
+    { killedAt: 20, goneAt: 21, upAt: 50 },
+    { killedAt: 500, goneAt: 501, upAt: 600 },
+  ];
+  expect(goingOn([CHAIN], evidence({ kills })).atOnce).toEqual([]);
+  expect(goingOn([{ ...CHAIN, busy: false }], evidence()).atOnce).toEqual([]);
+});
+
+test("a step under way at two kills, one after the other, is counted apart", () => {
+  const open = { ending: "open" as const, endedAt: null };
+  const records = [
+    ...[request("a", 100), request("b", 200, open), request("b", 300, open)],
+    ...[request("b", 1_500), request("c", 1_600)],
+  ];
+  const kills = [
+    { killedAt: 205, goneAt: 210, upAt: 290 },
+    { killedAt: 305, goneAt: 310, upAt: 400 },
+  ];
+  const found = goingOn([CHAIN], evidence({ records, kills }));
+  expect(millis(found.atOnce)).toEqual([10]);
+  expect(millis(found.struckTwice)).toEqual([1_100]);
+});
+
+test("an instance that stood still until the next kill is counted with that life, unless it was short", () => {
+  const records = [request("a", 100), request("b", 5_000), request("c", 5_100)];
+  const kills = (second: number) => [
+    { killedAt: 205, goneAt: 210, upAt: 300 },
+    { killedAt: second, goneAt: second + 1, upAt: 4_999 },
+  ];
+  expect(millis(goingOn([CHAIN], evidence({ records, kills: kills(2_300) })).atOnce)).toEqual([
+    2_000, 1,
+  ]);
+  expect(millis(goingOn([CHAIN], evidence({ records, kills: kills(500) })).atOnce)).toEqual([1]);
+});
