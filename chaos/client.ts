@@ -25,8 +25,8 @@ export interface Client {
 }
 
 export interface ClientOptions {
-  /** Where the Worker is now. */
-  readonly url: () => string;
+  /** Where the Worker is, once it is up. */
+  readonly url: () => Promise<string>;
   readonly records: readonly LedgerRecord[];
   /** Aborts when the run gives up. */
   readonly signal: AbortSignal;
@@ -49,7 +49,7 @@ export function clientOf({ url, records, signal, repeated }: ClientOptions): Cli
   async function attempt(path: string, init: RequestInit): Promise<Answer | null> {
     try {
       const limit = AbortSignal.any([signal, AbortSignal.timeout(REQUEST_MILLIS)]);
-      const response = await fetch(`${url()}${path}`, { ...init, signal: limit });
+      const response = await fetch(`${await url()}${path}`, { ...init, signal: limit });
       const text = await response.text();
       const accepted = response.status === 202 && path.includes("/calls/");
       if (accepted || response.status === 429 || response.status >= 500) return null;
@@ -67,7 +67,8 @@ export function clientOf({ url, records, signal, repeated }: ClientOptions): Cli
     get: (path) => insist(path, {}),
     until: async (what, holds) => {
       while (!(await holds())) {
-        if (signal.aborted) throw new Error(`it never came to this: ${what}`);
+        if (signal.aborted)
+          throw new Error(`it never came to this: ${what}`, { cause: signal.reason });
         await wait(PAUSE_MILLIS);
       }
     },

@@ -36,6 +36,12 @@ export interface Kill {
   readonly upAt: number;
 }
 
+/** An attempt that failed or was lost, as the Worker's log has it: the next one comes when it is due. */
+export interface Retry {
+  readonly instance: string;
+  readonly dueAt: number;
+}
+
 /** A step that a history has shown as ended, while the run went on. */
 export interface Sighting {
   readonly instance: string;
@@ -59,6 +65,8 @@ export interface Evidence {
   /** In the order in which they came. */
   readonly records: readonly LedgerRecord[];
   readonly kills: readonly Kill[];
+  /** By the life of the server in whose log they are: the first life is 0. */
+  readonly retries: readonly (readonly Retry[])[];
   readonly sightings: readonly Sighting[];
   /** By instance, children included. */
   readonly ends: ReadonlyMap<string, End>;

@@ -2,15 +2,15 @@
  * How long after a restart instances went on: from the moment at which the Worker answered its first request to
  * the first effect of each instance that was in the middle of its work when the Worker was killed.
  *
- * Counted are shapes that always have work that is due at once. An instance one of whose steps was struck by
- * this kill and by the one before it is counted apart: Waymark takes such a step for one that may have killed its
- * object, and lets a second pass before the next attempt.
+ * Counted are shapes that always have work that is due at once. Where a step was struck by two kills, one after
+ * the other, Waymark takes it for one that may have killed its object, and lets a second pass before the next
+ * attempt: then nothing is due at once. The Worker's log says so, and such an instance is counted apart.
  */
-import type { Evidence, Kill, LedgerRecord } from "./evidence.ts";
+import type { Evidence, Kill, LedgerRecord, Retry } from "./evidence.ts";
 import type { Planned } from "./expectation.ts";
 
-/** An answer may have come, and its row not. */
-const UNCOMMITTED_MILLIS = 100;
+/** A life shorter than this says nothing of those that did not go on in it. */
+const SHORT_LIFE_MILLIS = 500;
 
 /** One instance that went on after one kill. */
 export interface Sample {
@@ -20,54 +20,63 @@ export interface Sample {
   /** The effect that came last before the kill, and the first one after it. */
   readonly last: string;
   readonly next: string;
-  /** 0 where the effect came before the Worker had answered anything; where the next kill came first, until then. */
+  /**
+   * 0 where the effect came before the Worker had answered anything. Where the next kill came before the
+   * effect, the time until then.
+   */
   readonly millis: number;
 }
 
-/** A life shorter than this says nothing of those that did not go on in it. */
-const SHORT_LIFE_MILLIS = 500;
-
 export interface GoingOn {
   readonly atOnce: readonly Sample[];
-  /** Those that were struck twice. */
-  readonly struckTwice: readonly Sample[];
+  /** Those whose next attempt was due later. */
+  readonly waited: readonly Sample[];
+}
+
+/** One life of the Worker after a kill. */
+interface Life {
+  readonly kill: Kill;
+  readonly number: number;
+  readonly endsAt: number;
+  readonly retries: readonly Retry[];
 }
 
 export function goingOn(planned: readonly Planned[], evidence: Evidence): GoingOn {
+  const { kills, retries } = evidence;
   const byInstance = Map.groupBy(evidence.records, ({ instance }) => instance);
   const atOnce: Sample[] = [];
-  const struckTwice: Sample[] = [];
-  for (const { id, busy } of planned) {
-    if (busy !== true) continue;
-    const records = byInstance.get(id) ?? [];
-    evidence.kills.forEach((kill, index) => {
-      const last = records.findLast(({ at }) => at <= kill.goneAt);
-      const next = records.find(({ at }) => at > kill.goneAt);
-      if (last === undefined || next === undefined) return; // it had not begun, or was over
-      const nextKill = evidence.kills[index + 1]?.killedAt ?? Number.POSITIVE_INFINITY;
-      const millis = Math.max(0, Math.min(next.at, nextKill) - kill.upAt);
-      if (next.at > nextKill && millis < SHORT_LIFE_MILLIS) return; // it had no time to go on
-      const twice = isStruckTwice(records, evidence.kills[index - 1], kill);
-      const sample = { instance: id, kill: index + 1, last: last.what, next: next.what, millis };
-      (twice ? struckTwice : atOnce).push(sample);
-    });
+  const waited: Sample[] = [];
+  for (const [index, kill] of kills.entries()) {
+    const endsAt = kills[index + 1]?.killedAt ?? Number.POSITIVE_INFINITY;
+    const life = { kill, number: index + 1, endsAt, retries: retries[index + 1] ?? [] };
+    for (const { id, busy } of planned) {
+      const sample = busy === true ? sampleOf(id, byInstance.get(id) ?? [], life) : null;
+      if (sample === null) continue;
+      (waits(sample, life) ? waited : atOnce).push(sample);
+    }
   }
-  return { atOnce, struckTwice };
+  return { atOnce, waited };
 }
 
-/** Whether a step was under way at both of two kills. */
-function isStruckTwice(
+/** Null where it had not begun at the kill or was over, and where there was no time to go on. */
+function sampleOf(
+  instance: string,
   records: readonly LedgerRecord[],
-  before: Kill | undefined,
-  { killedAt, goneAt }: Kill,
-): boolean {
-  if (before === undefined) return false;
-  const earlier = new Set(records.filter(({ at }) => at <= before.goneAt).map(({ what }) => what));
-  return records.some(
-    ({ what, at, endedAt }) =>
-      at > before.goneAt &&
-      at <= goneAt &&
-      earlier.has(what) &&
-      (endedAt === null || endedAt > killedAt - UNCOMMITTED_MILLIS),
-  );
+  { kill, number, endsAt }: Life,
+): Sample | null {
+  const last = records.findLast(({ at }) => at <= kill.goneAt);
+  const next = records.find(({ at }) => at > kill.goneAt);
+  if (last === undefined || next === undefined) return null;
+  const millis = Math.max(0, Math.min(next.at, endsAt) - kill.upAt);
+  if (next.at > endsAt && millis < SHORT_LIFE_MILLIS) return null;
+  return { instance, kill: number, last: last.what, next: next.what, millis };
 }
+
+/** Whether an attempt of it was due in that life before it went on, and only after the start. */
+const waits = ({ instance, millis }: Sample, { kill, retries }: Life): boolean =>
+  retries.some(
+    (retry) =>
+      retry.instance === instance &&
+      retry.dueAt > kill.upAt &&
+      retry.dueAt <= kill.upAt + millis + 1, // a due has whole milliseconds
+  );

@@ -21,6 +21,8 @@ export interface Ledger {
   readonly url: string;
   /** In the order in which they came; what is open is ended in place. */
   readonly records: readonly LedgerRecord[];
+  /** When it last had an effect that it had not had before. */
+  readonly newestAt: number;
   close(): void;
 }
 
@@ -30,6 +32,7 @@ export async function openLedger(draw: Draw): Promise<Ledger> {
   const records: Entry[] = [];
   const receipts = new Map<string, string>();
   const looks = new Map<string, number>();
+  let newestAt = instant();
   const server = createServer((request, response) => {
     const handled = request.method === "GET" ? look(request, response) : take(request, response);
     handled.catch(() => response.destroy()); // its Worker was killed in the middle
@@ -44,7 +47,10 @@ export async function openLedger(draw: Draw): Promise<Ledger> {
     const refuse = what.startsWith("undo/") ? null : query.get("refuse");
     const failure = refuse === null ? failureOf(draw, Number(query.get("flaky") ?? 0)) : null;
     const taken = refuse === null && failure?.taken !== false;
-    if (taken && !receipts.has(key)) receipts.set(key, `receipt-${receipts.size + 1}`);
+    if (taken && !receipts.has(key)) {
+      receipts.set(key, `receipt-${receipts.size + 1}`);
+      newestAt = at;
+    }
     const receipt = taken ? (receipts.get(key) ?? null) : null;
     const entry: Entry = {
       ...{ instance, what, key, value, at, taken, receipt },
@@ -91,6 +97,9 @@ export async function openLedger(draw: Draw): Promise<Ledger> {
   return {
     url: `http://127.0.0.1:${address.port}`,
     records,
+    get newestAt() {
+      return newestAt;
+    },
     close: () => {
       server.closeAllConnections();
       server.close();

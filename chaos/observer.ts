@@ -16,8 +16,8 @@ export interface Observer {
   /** Looks at random until it is told to stop. */
   look(): Promise<void>;
   stop(): void;
-  /** Waits for an instance to end, at most until that moment; null where there is none of that id. */
-  ended(id: string, until: number): Promise<End | null>;
+  /** Waits for an instance to end, as long as there is hope; null where there is none of that id. */
+  ended(id: string, hope: () => boolean): Promise<End | null>;
 }
 
 export function createObserver(client: Client, draw: Draw): Observer {
@@ -64,9 +64,9 @@ export function createObserver(client: Client, draw: Draw): Observer {
     stop: () => {
       stopped = true;
     },
-    ended: async (id, until) => {
+    ended: async (id, hope) => {
       let document = await read(id);
-      while (document !== null && !isTerminal(document.status) && instant() < until) {
+      while (document !== null && !isTerminal(document.status) && hope()) {
         await wait(PAUSE_MILLIS * 4);
         document = await read(id);
       }

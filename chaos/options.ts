@@ -12,7 +12,7 @@ export interface Options {
   readonly keep: boolean;
 }
 
-const DEFAULTS = { instances: 420, kills: 24, seconds: 115 } as const;
+const DEFAULTS = { instances: 280, kills: 24, seconds: 110 } as const;
 
 export const USAGE =
   `npm run chaos -- [--seed N] [--instances ${DEFAULTS.instances}] [--kills ${DEFAULTS.kills}] ` +

@@ -47,17 +47,17 @@ export function runNotes({ evidence, goingOn, repeatedRequests }: Run): readonly
   const failed = records.filter(({ ending }) => ending === "failed" || ending === "dropped").length;
   const cutOff = records.filter(({ ending }) => ending === "open").length;
   const restarts = kills.map(({ killedAt, upAt }) => upAt - killedAt);
-  const { atOnce, struckTwice } = goingOn;
+  const { atOnce, waited } = goingOn;
   return [
     `${count(records.length)} requests to the ledger for ${count(effectsOf(evidence))} effects; ` +
       `it failed ${count(failed)} of them on purpose, and for ${count(cutOff)} of them nobody was left to be answered`,
     `${count(repeatedRequests)} requests of the client were sent again until they were answered; ` +
       `${count(evidence.sightings.length)} steps were seen as ended on the way`,
     `from a kill to the Worker's first answer: ${millisText(restarts, 50)} (p50)`,
-    `${count(atOnce.length)} times an instance was in the middle of its work at a kill; ` +
-      `another ${count(struckTwice.length)} times one of its steps had been struck by the kill before ` +
-      `as well, and waited on purpose: ${millisText(millisOf(struckTwice), 50)} (p50), ` +
-      `${millisText(millisOf(struckTwice), 99)} (p99)`,
+    `${count(atOnce.length)} times an instance was in the middle of its work at a kill; another ` +
+      `${count(waited.length)} times the kill before had struck the same step, whose next attempt ` +
+      `then waits a second on purpose: went on after ${millisText(millisOf(waited), 50)} (p50), ` +
+      `${millisText(millisOf(waited), 99)} (p99)`,
     ...lateLines(atOnce),
   ];
 }

@@ -21,10 +21,13 @@ import { type Options, parseOptions, USAGE } from "./options.ts";
 import { faultLines, type Run, runNotes, runTable } from "./report.ts";
 import { planInstances } from "./shapes/index.ts";
 import { ACCOUNTS, moneyFaults, OPENING_CENTS, type Transfer } from "./shapes/money.ts";
+import { retriesIn } from "./worker-log.ts";
 import { openWorld, type World } from "./world.ts";
 
-/** After the last kill all must have ended within this; what has not is stuck. */
-const END_MILLIS = 60_000;
+/** What has not ended so long after the last kill and the last new effect of any instance is stuck. */
+const STUCK_MILLIS = 45_000;
+/** Nothing takes longer, whatever happens. */
+const LONGEST_MILLIS = 600_000;
 /** After all have ended nothing may happen any more. */
 const QUIET_MILLIS = 1_500;
 /** The least and the most, compared with each other, that the Worker is left alone between two kills. */
@@ -38,38 +41,39 @@ async function chaos(options: Options, folder: string): Promise<Run> {
   const ledger = await openLedger(failing);
   const startedAt = instant();
   const world = await openWorld(folder, ledger.url);
-  logFile = world.logFile;
+  logFile = () => world.logFile(world.kills.length);
   const startMillis = instant() - startedAt;
   const giveUp = new AbortController();
   let repeatedRequests = 0;
-  const client = clientOf({
-    url: world.url,
-    records: ledger.records,
-    signal: giveUp.signal,
-    repeated: () => repeatedRequests++,
-  });
+  const clientUntil = (signal: AbortSignal) =>
+    clientOf({
+      url: world.url,
+      records: ledger.records,
+      signal,
+      repeated: () => repeatedRequests++,
+    });
+  const client = clientUntil(AbortSignal.timeout(LONGEST_MILLIS));
   const observer = createObserver(client, looking);
   const planned = planInstances(options.instances, plan, ledger.url);
   const complaints: Complaint[] = [];
   await openAccounts(client);
+  const storyteller = clientUntil(giveUp.signal);
   const stories = planned.map(async (one) => {
     await wait(plan.fraction() * options.seconds * 1_000 * 0.95);
-    complaints.push(...(await live(one, client, observer)));
+    complaints.push(...(await live(one, storyteller, observer)));
   });
   const looks = observer.look();
   await killAll(world, options, killing, startMillis);
-  const until = instant() + END_MILLIS;
-  const limit = setTimeout(
-    () => giveUp.abort(new Error("it was not answered in time")),
-    END_MILLIS,
-  );
+  const killedAt = instant();
+  const hope = () => instant() < Math.max(killedAt, ledger.newestAt) + STUCK_MILLIS;
+  const watch = setInterval(() => hope() || giveUp.abort(new Error("nobody answered")), 500);
   await Promise.all(stories);
-  const ends = await collect(planned, observer, until);
-  clearTimeout(limit);
+  clearInterval(watch);
+  const ends = await collect(planned, observer, hope);
   observer.stop();
   await looks;
   await wait(QUIET_MILLIS);
-  if (!giveUp.signal.aborted) complaints.push(...(await checkMoney(planned, ends, client)));
+  complaints.push(...(await checkMoney(planned, ends, client)));
   const evidence = evidenceOf({ ledger, world, observer, ends, complaints });
   await world.stop();
   ledger.close();
@@ -88,6 +92,7 @@ interface Witnesses {
 const evidenceOf = ({ ledger, world, observer, ends, complaints }: Witnesses): Evidence => ({
   records: [...ledger.records],
   kills: [...world.kills],
+  retries: [0, ...world.kills].map((_, life) => retriesIn(world.logFile(life))),
   sightings: [...observer.sightings],
   ends,
   complaints,
@@ -138,11 +143,11 @@ async function killAll(
 async function collect(
   planned: readonly Planned[],
   observer: Observer,
-  until: number,
+  hope: () => boolean,
 ): Promise<ReadonlyMap<string, End>> {
   const ends = new Map<string, End>();
   const add = async (id: string) => {
-    const end = await observer.ended(id, until).catch(() => null);
+    const end = await observer.ended(id, hope);
     if (end !== null) ends.set(id, end);
     return end;
   };

@@ -22,7 +22,7 @@ const before = (key: number): readonly number[] => (key === 0 ? [] : [key - 1]);
 const counted = (count: number): readonly number[] => Array.from({ length: count }, (_, i) => i);
 
 export function chain(id: string, draw: Draw): Planned {
-  const input: ChainInput = { steps: draw.int(30, 120), flaky: draw.pick([0, 5, 15]) };
+  const input: ChainInput = { steps: draw.int(20, 80), flaky: draw.pick([0, 5, 15]) };
   return {
     ...{ id, shape: "chain", workflow: "Chain", input, busy: true },
     expect: ({ receipt }) => {
@@ -38,7 +38,7 @@ export function chain(id: string, draw: Draw): Planned {
 
 export function fanOut(id: string, draw: Draw): Planned {
   const input: FanOutInput = {
-    items: draw.int(20, 120),
+    items: draw.int(20, 80),
     concurrency: draw.pick([1, 3, 10]),
     flaky: draw.pick([0, 10]),
   };

@@ -67,6 +67,7 @@ export function evidence(other: Partial<Evidence> = {}): Evidence {
       request("c", 350),
     ],
     kills: [{ killedAt: 205, goneAt: 210, upAt: 290 }],
+    retries: [],
     sightings: [{ instance: "chain", step: "a", at: 190, result: '"receipt of a"' }],
     ends: new Map([["chain", end({})]]),
     complaints: [],

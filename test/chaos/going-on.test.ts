@@ -7,9 +7,9 @@ const millis = (samples: readonly { readonly millis: number }[]) =>
   samples.map((sample) => sample.millis);
 
 test("it is the time from the Worker's first answer to the first effect", () => {
-  const { atOnce, struckTwice } = goingOn([CHAIN], evidence());
+  const { atOnce, waited } = goingOn([CHAIN], evidence());
   expect(atOnce).toEqual([{ instance: "chain", kill: 1, last: "b", next: "b", millis: 10 }]);
-  expect(struckTwice).toEqual([]);
+  expect(waited).toEqual([]);
 });
 
 test("an effect that came before the first answer took no time", () => {
@@ -26,19 +26,17 @@ test("what had not begun, had ended, or waits for something by itself is not cou
   expect(goingOn([{ ...CHAIN, busy: false }], evidence()).atOnce).toEqual([]);
 });
 
-test("a step under way at two kills, one after the other, is counted apart", () => {
-  const open = { ending: "open" as const, endedAt: null };
-  const records = [
-    ...[request("a", 100), request("b", 200, open), request("b", 300, open)],
-    ...[request("b", 1_500), request("c", 1_600)],
-  ];
-  const kills = [
-    { killedAt: 205, goneAt: 210, upAt: 290 },
-    { killedAt: 305, goneAt: 310, upAt: 400 },
-  ];
-  const found = goingOn([CHAIN], evidence({ records, kills }));
-  expect(millis(found.atOnce)).toEqual([10]);
-  expect(millis(found.struckTwice)).toEqual([1_100]);
+test("an instance whose next attempt was due only later, as the log says, is counted apart", () => {
+  const kills = [{ killedAt: 205, goneAt: 210, upAt: 290 }];
+  const retry = (dueAt: number, instance = "chain") => ({ instance, dueAt });
+  const after = (...retries: { instance: string; dueAt: number }[]) => {
+    const { atOnce, waited } = goingOn([CHAIN], evidence({ kills, retries: [[], retries] }));
+    return [atOnce.length, waited.length];
+  };
+  expect(after(retry(299))).toEqual([0, 1]);
+  expect(after(retry(280))).toEqual([1, 0]); // it was due when the Worker was up
+  expect(after(retry(400))).toEqual([1, 0]); // a later failure
+  expect(after(retry(299, "other"))).toEqual([1, 0]);
 });
 
 test("an instance that stood still until the next kill is counted with that life, unless it was short", () => {
