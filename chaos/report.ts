@@ -14,6 +14,8 @@ const MOST_FAULTS = 40;
 /** Within this instances are to go on after a start. */
 const WANTED_MILLIS = 500;
 const MOST_LATE = 8;
+/** Requests that are told of each fault. */
+const MOST_RECORDS = 6;
 
 export interface Run {
   readonly planned: readonly Planned[];
@@ -76,16 +78,23 @@ function lateLines(samples: readonly Sample[]): readonly string[] {
     });
 }
 
-/** The faults in words, the first of each kind first. */
-export function faultLines(faults: readonly Fault[]): readonly string[] {
-  const lines = faults
-    .slice(0, MOST_FAULTS)
-    .map(
-      ({ kind, instance, what, text }) =>
-        `${kind.toUpperCase()} · ${instance}${what === null ? "" : ` · ${what}`}: ${text}`,
-    );
-  const more = faults.length - lines.length;
-  return more === 0 ? lines : [...lines, `and ${count(more)} more`];
+/** The faults in words, each with what the ledger has of it. */
+export function faultLines({ faults, evidence }: Pick<Run, "faults" | "evidence">) {
+  const lines = faults.slice(0, MOST_FAULTS).flatMap(({ kind, instance, what, text }) => {
+    const about = what === null ? instance : `${instance} · ${what}`;
+    return [`${kind.toUpperCase()} · ${about}: ${text}`, ...ledgerLines(evidence, instance, what)];
+  });
+  const more = faults.length - MOST_FAULTS;
+  return more <= 0 ? lines : [...lines, `and ${count(more)} more`];
+}
+
+function ledgerLines({ records }: Evidence, instance: string, what: string | null): string[] {
+  const startedAt = records[0]?.at ?? 0;
+  const found = records.filter((one) => one.instance === instance && one.what === what);
+  return found.slice(0, MOST_RECORDS).map(({ at, ending, taken, key }) => {
+    const effect = taken ? "with effect" : "without effect";
+    return `    ledger: after ${((at - startedAt) / 1_000).toFixed(3)} s, ${ending}, ${effect}, key ${key}`;
+  });
 }
 
 const count = (number: number): string => number.toLocaleString("en-US");

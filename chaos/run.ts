@@ -4,7 +4,7 @@
  * plain model says, with no effect missing and no step repeated after its commit. Exit code 1 where not; then
  * the state directory and the logs stay.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -210,6 +210,8 @@ async function main(): Promise<void> {
       process.exit(130); // the server ends with this process
     });
   }
+  process.env.TMPDIR = join(folder, "tmp"); // what a killed Wrangler leaves there goes with the run
+  mkdirSync(process.env.TMPDIR);
   const { seed, instances, kills, seconds } = options;
   process.exitCode = 1; // until it is known to be good
   console.log(
@@ -224,7 +226,7 @@ async function main(): Promise<void> {
     const good = run.faults.length === 0;
     if (good)
       console.log("Nothing is lost, nothing is stuck, nothing was repeated after its commit.");
-    else console.log(`\n${run.faults.length} faults:\n${faultLines(run.faults).join("\n")}`);
+    else console.log(`\n${run.faults.length} faults:\n${faultLines(run).join("\n")}`);
     if (good && !options.keep) {
       rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
       process.exit(0);
