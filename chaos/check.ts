@@ -80,7 +80,11 @@ function instanceFaults(planned: Planned, evidence: Evidence, traces: Traces): r
       traces.records.find((record) => record.what === what && record.taken)?.receipt ?? null,
     other: (other) => evidence.ends.get(other),
   };
-  const expected = planned.expect(seen);
+  const expected = expectationOf(planned, seen);
+  if (expected === null) {
+    const text = `its model cannot make sense of it: ${JSON.stringify(end.document)}`;
+    return [fault("wrong end", id, null, text)];
+  }
   return [
     ...endFaults(id, end, expected),
     ...effectFaults(id, expected.effects, traces.records),
@@ -90,6 +94,15 @@ function instanceFaults(planned: Planned, evidence: Evidence, traces: Traces): r
     ...causeFaults(id, traces.records, evidence.kills),
     ...(expected.faults ?? []).map((text) => fault("wrong end", id, null, text)),
   ];
+}
+
+/** Null where an instance has come to something that no model has thought of. */
+function expectationOf({ expect }: Planned, seen: Seen): Expectation | null {
+  try {
+    return expect(seen);
+  } catch {
+    return null;
+  }
 }
 
 function endFaults(id: string, { document }: End, expected: Expectation): readonly Fault[] {

@@ -206,8 +206,8 @@ async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "waymark-chaos-"));
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.once(signal, () => {
-      rmSync(folder, { recursive: true, force: true });
-      process.exit(130); // the server ends with this process
+      process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+      process.exit(130); // the server ends with this process, before its folder goes
     });
   }
   process.env.TMPDIR = join(folder, "tmp"); // what a killed Wrangler leaves there goes with the run

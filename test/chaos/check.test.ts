@@ -126,3 +126,13 @@ test("what went wrong in a story is a fault, with its text", () => {
     { kind: "story", instance: "chain", what: null, text: "was answered 404" },
   ]);
 });
+
+test("an instance that its model cannot make sense of is a fault, and not the end of the check", () => {
+  const puzzled = {
+    ...CHAIN,
+    expect: () => {
+      throw new Error("no such output");
+    },
+  };
+  expect(check([puzzled], evidence()).map(({ kind }) => kind)).toEqual(["wrong end"]);
+});
