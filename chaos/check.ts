@@ -76,6 +76,7 @@ function instanceFaults(planned: Planned, evidence: Evidence, traces: Traces): r
   const seen: Seen = {
     end,
     records: traces.records,
+    kills: evidence.kills,
     receipt: (what) =>
       traces.records.find((record) => record.what === what && record.taken)?.receipt ?? null,
     other: (other) => evidence.ends.get(other),

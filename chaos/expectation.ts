@@ -1,7 +1,7 @@
 /** What an instance must come to, by a plain model that shares no code with the engine. */
 import type { InstanceStatus } from "../src/core/documents.ts";
 import type { Client } from "./client.ts";
-import type { End, LedgerRecord } from "./evidence.ts";
+import type { End, Kill, LedgerRecord } from "./evidence.ts";
 
 /** An effect that must be in the ledger. */
 export interface ExpectedEffect {
@@ -40,6 +40,8 @@ export interface Seen {
   readonly end: End;
   /** Requests of this instance, in the order in which they came. */
   readonly records: readonly LedgerRecord[];
+  /** All kills of the run. */
+  readonly kills: readonly Kill[];
   /** The receipt of an effect; null where there is none. */
   receipt(what: string): string | null;
   /** How another instance ended, such as a child. */

@@ -6,13 +6,13 @@ export interface Options {
   readonly seed: number;
   readonly instances: number;
   readonly kills: number;
-  /** How long instances are started and the Worker is killed; then they have time to end. */
+  /** How long the Worker is up between its kills, all together; then all have time to end. */
   readonly seconds: number;
   /** State, logs and evidence stay, also where all is well. */
   readonly keep: boolean;
 }
 
-const DEFAULTS = { instances: 280, kills: 24, seconds: 110 } as const;
+const DEFAULTS = { instances: 280, kills: 22, seconds: 66 } as const;
 
 export const USAGE =
   `npm run chaos -- [--seed N] [--instances ${DEFAULTS.instances}] [--kills ${DEFAULTS.kills}] ` +

@@ -5,6 +5,7 @@ import type { Fault, FaultKind } from "./check.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Planned } from "./expectation.ts";
 import type { GoingOn, Sample } from "./going-on.ts";
+import { wornOutStep } from "./worn-out.ts";
 
 const TITLES = [
   ...["kills", "instances", "effects", "lost steps", "repeated commits", "stuck"],
@@ -55,6 +56,7 @@ export function runNotes({ evidence, goingOn, repeatedRequests }: Run): readonly
       `it failed ${count(failed)} of them on purpose, and for ${count(cutOff)} of them nobody was left to be answered`,
     `${count(repeatedRequests)} requests of the client were sent again until they were answered; ` +
       `${count(evidence.sightings.length)} steps were seen as ended on the way`,
+    ...wornOutLines(evidence),
     `from a kill to the Worker's first answer: ${millisText(restarts, 50)} (p50)`,
     `${count(atOnce.length)} times an instance was in the middle of its work at a kill; another ` +
       `${count(waited.length)} times the kill before had struck the same step, whose next attempt ` +
@@ -63,6 +65,13 @@ export function runNotes({ evidence, goingOn, repeatedRequests }: Run): readonly
     ...lateLines(atOnce),
   ];
 }
+
+/** Failures that are as they must be, and are told all the same. */
+const wornOutLines = ({ ends, kills }: Evidence): readonly string[] =>
+  [...ends].flatMap(([id, end]) => {
+    const step = wornOutStep({ end, kills });
+    return step === null ? [] : [`worn out: kills have used up all attempts at ${step} of ${id}`];
+  });
 
 const millisOf = (samples: readonly Sample[]): readonly number[] =>
   samples.map(({ millis }) => millis);

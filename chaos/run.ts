@@ -33,7 +33,7 @@ const QUIET_MILLIS = 1_500;
 /** The least and the most, compared with each other, that the Worker is left alone between two kills. */
 const SHORTEST = 0.1;
 /** So many of the kills come in the middle of a start's replays. */
-const EARLY = 0.25;
+const EARLY = 0.2;
 
 async function chaos(options: Options, folder: string): Promise<Run> {
   const [plan, killing, looking, failing] = [1, 2, 3, 4].map((n) => drawOf(options.seed * 8 + n));
@@ -57,13 +57,14 @@ async function chaos(options: Options, folder: string): Promise<Run> {
   const planned = planInstances(options.instances, plan, ledger.url);
   const complaints: Complaint[] = [];
   await openAccounts(client);
+  const lastsMillis = options.seconds * 1_000 + options.kills * startMillis;
   const storyteller = clientUntil(giveUp.signal);
   const stories = planned.map(async (one) => {
-    await wait(plan.fraction() * options.seconds * 1_000 * 0.95);
+    await wait(plan.fraction() * lastsMillis * 0.95);
     complaints.push(...(await live(one, storyteller, observer)));
   });
   const looks = observer.look();
-  await killAll(world, options, killing, startMillis);
+  await killAll(world, options, killing);
   const killedAt = instant();
   const hope = () => instant() < Math.max(killedAt, ledger.newestAt) + STUCK_MILLIS;
   const watch = setInterval(() => hope() || giveUp.abort(new Error("nobody answered")), 500);
@@ -121,19 +122,13 @@ async function live(
 }
 
 /** Kills the Worker so often, at moments that chance chooses within the time that there is. */
-async function killAll(
-  world: World,
-  { kills, seconds }: Options,
-  draw: Draw,
-  startMillis: number,
-): Promise<void> {
+async function killAll(world: World, { kills, seconds }: Options, draw: Draw): Promise<void> {
   const shares = Array.from({ length: kills + 1 }, () =>
     draw.chance(EARLY) ? draw.fraction() * SHORTEST : SHORTEST + draw.fraction(),
   );
   const sum = shares.reduce((total, share) => total + share, 0);
-  const upMillis = Math.max(seconds * 1_000 - kills * startMillis, seconds * 300);
   for (const [index, share] of shares.entries()) {
-    await wait((share / sum) * upMillis);
+    await wait((share / sum) * seconds * 1_000);
     if (index === kills) return;
     await world.crash();
     progress(`${index + 1} of ${kills} kills`);
@@ -215,7 +210,7 @@ async function main(): Promise<void> {
   const { seed, instances, kills, seconds } = options;
   process.exitCode = 1; // until it is known to be good
   console.log(
-    `${instances} instances, ${kills} kills in about ${seconds} s: ` +
+    `${instances} instances, ${kills} kills in ${seconds} s and their restarts: ` +
       `npm run chaos -- --seed ${seed} --instances ${instances} --kills ${kills} --seconds ${seconds}`,
   );
   try {

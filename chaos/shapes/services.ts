@@ -3,6 +3,7 @@ import { isTerminal } from "../../src/core/documents.ts";
 import type { Draw } from "../draw.ts";
 import type { ExpectedEffect, Planned, Seen } from "../expectation.ts";
 import { jobAddress } from "../ledger.ts";
+import { wornOutStep } from "../worn-out.ts";
 
 export function shipments(id: string, draw: Draw, ledger: string): Planned {
   const names = Array.from({ length: draw.int(2, 4) }, (_, index) => `parcel-${index}`);
@@ -67,8 +68,13 @@ export function services(id: string, draw: Draw, ledger: string): Planned {
   const input = { url: `${url}?job=${looks}`, work, everySeconds: 1 };
   return {
     ...{ id, shape: "durable-http", workflow: "CallService", input },
-    expect: ({ receipt, records }) => {
+    expect: (seen) => {
+      const { receipt, records } = seen;
       const { key } = records[0] ?? {};
+      if (wornOutStep(seen) !== null) {
+        const effects = [{ what: "job", after: [], value: work, optional: true }];
+        return { status: "Failed", error: "ACTIVITY_FAILED", effects, steps: [] };
+      }
       return {
         ...{ status: "Completed", steps: [] },
         output: {

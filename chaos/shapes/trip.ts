@@ -1,6 +1,7 @@
 /** The gallery's saga: three bookings, of which one may be refused; then what had begun is undone. */
 import type { Draw } from "../draw.ts";
 import type { ExpectedEffect, Planned, Seen } from "../expectation.ts";
+import { wornOutStep } from "../worn-out.ts";
 
 const LEGS = ["flight", "hotel", "car"] as const;
 type Leg = (typeof LEGS)[number];
@@ -10,8 +11,15 @@ export function trip(id: string, draw: Draw, ledger: string): Planned {
   const urlOf = (leg: Leg) => `${ledger}/${id}/${leg}${leg === refused ? "?refuse=409" : ""}`;
   const input = { trip: id, flight: urlOf("flight"), hotel: urlOf("hotel"), car: urlOf("car") };
   const common = { id, shape: "saga", workflow: "BookTrip", input };
-  if (refused === null) return { ...common, expect: (seen) => booked(seen, urlOf) };
-  return { ...common, expect: (seen) => undone(seen, refused) };
+  return {
+    ...common,
+    expect: (seen) => {
+      const wornOut = wornOutStep(seen);
+      const worn = LEGS.find((leg) => bookOf(leg) === wornOut);
+      if (worn !== undefined) return undone(seen, worn, { optional: true });
+      return refused === null ? booked(seen, urlOf) : undone(seen, refused, { refused: true });
+    },
+  };
 }
 
 const bookOf = (leg: Leg) => `Book:${leg}`;
@@ -31,16 +39,15 @@ function booked(seen: Seen, urlOf: (leg: Leg) => string) {
   };
 }
 
-/** Hotel and car are booked at the same time, so where one is refused the other may be on its way. */
-function undone(seen: Seen, refused: Leg) {
-  const legs: readonly Leg[] = refused === "flight" ? ["flight"] : LEGS;
+/** One leg has failed. Hotel and car are booked at the same time: the other one may be on its way. */
+function undone(seen: Seen, failed: Leg, how: Pick<ExpectedEffect, "refused" | "optional">) {
+  const legs: readonly Leg[] = failed === "flight" ? ["flight"] : LEGS;
   const books = legs.map(
     (leg): ExpectedEffect => ({
       what: leg,
       step: bookOf(leg),
       after: leg === "flight" ? [] : ["flight"],
-      refused: leg === refused,
-      optional: leg !== refused && leg !== "flight",
+      ...(leg === failed ? how : { optional: leg !== "flight" }),
     }),
   );
   const undos = legs.toReversed().map(
