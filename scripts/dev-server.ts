@@ -13,7 +13,7 @@ import { ROOT, WRANGLER, wranglerEnvironment } from "./wrangler.ts";
 
 const START_MILLIS = 60_000;
 const STOP_MILLIS = 5_000;
-const POLL_MILLIS = 50;
+const POLL_MILLIS = 10;
 const TAIL_LINES = 40;
 
 export interface DevServerOptions {

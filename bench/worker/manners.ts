@@ -7,8 +7,8 @@ const COMMON = { workflows: Object.values(workflows), logLevel: "error" } as con
 /** As anyone composes it. */
 export const usual = createWaymark(COMMON);
 
-/** What keeps a commit for each step, however short: nothing, as long as there is no short cut to be turned off. */
-const WITHOUT_SHORT_CUT = {};
+/** What keeps a commit for each step, however short. */
+const WITHOUT_SHORT_CUT = { turn: { stepsPerCommit: 0 } };
 
 /** With a commit for each step, however short. */
 export const eachCommit = createWaymark({ ...COMMON, ...WITHOUT_SHORT_CUT });
