@@ -61,6 +61,7 @@ import {
 } from "./message.ts";
 import { nextExecution, unheard, unheardUpdates } from "./next-round.ts";
 import { PastView } from "./past-view.ts";
+import { Prompt } from "./prompt.ts";
 import { Reporter, told } from "./reporter.ts";
 import { applyRewind, planRewind, stepsOf } from "./rewind.ts";
 import type { RewindRequest } from "./rewind-target.ts";
@@ -130,7 +131,10 @@ export class Engine {
   /** Its code where it is not in memory. */
   readonly past: PastView;
   #execution: Execution | null = null;
+  readonly #prompt: Prompt;
   #turn: Promise<void> | null = null;
+  /** The turn began before its alarm has fired: nothing but that alarm covers it. */
+  #early = false;
   /** A turn looks at the rows again before it ends: it need only be rung. */
   #turning = false;
   #spending: Budget | null = null;
@@ -174,6 +178,7 @@ export class Engine {
     this.#breather = new Breather(this.host);
     this.#leaving = new Leaving(this.host);
     this.#budget = { ...DEFAULT_TURN_BUDGET, ...options.turn };
+    this.#prompt = new Prompt(this.host, this.#budget.prompt);
   }
 
   /** The execution in memory, where there is one. */
@@ -275,25 +280,45 @@ export class Engine {
    * The alarm's work: runs a turn, or joins the one that runs. Never throws (W4).
    */
   wake(alarm: FiredAlarm): Promise<void> {
-    if (this.#turn !== null) return this.#turn;
+    if (alarm.scheduledAt !== undefined) this.host.alarmFired(alarm.scheduledAt);
+    if (this.#turn !== null) {
+      if (this.#early) this.#alarmAt = null; // it is the one that was set for this turn
+      this.#early = false;
+      return this.#turn;
+    }
     const uncovered = this.#alarmAt === null; // a request has deleted it as it fired, or it fires twice
     this.#alarmAt = null; // it has fired
+    return this.#beginTurn(alarm.retries, uncovered);
+  }
+
+  #beginTurn(retries: number, uncovered: boolean): Promise<void> {
     if (this.#wanted !== null && this.#wanted <= this.host.now()) this.#wanted = null;
-    if (alarm.scheduledAt !== undefined) this.host.alarmFired(alarm.scheduledAt);
-    this.#turn = this.#run(alarm.retries, uncovered)
+    this.#turn = this.#run(retries, uncovered)
       .catch((error: unknown) => {
         if (!this.#waitsForKey(error)) this.#recover(error);
       })
       .finally(() => {
         this.#turn = null;
+        this.#early = false;
       });
     return this.#turn;
   }
 
-  /** Makes the instance look at its rows: rings the running turn, or sets the alarm. */
+  /** Makes the instance look at its rows: rings the running turn, or sets the alarm, and begins one if it is due. */
   poke(at: number): void {
-    if (this.#turning) this.#doorbell.ring();
-    else this.#setAlarm(at);
+    if (this.#turning) {
+      this.#doorbell.ring();
+      if (this.#early && this.#alarmAt === null) this.#setAlarm(at); // a request had deleted it
+      return;
+    }
+    this.#setAlarm(at);
+    if (at <= this.host.now()) this.#prompt.begin(() => this.#beginEarly());
+  }
+
+  #beginEarly(): void {
+    if (this.#turn !== null || this.#alarmAt == null) return; // it has begun, or is not due any more
+    this.#early = true;
+    void this.#beginTurn(0, false);
   }
 
   /** A new execution has been written: drops the memory of the one before. */

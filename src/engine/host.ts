@@ -79,6 +79,8 @@ export interface TurnBudget {
    * has left the object. With 0 each step has a commit of its own.
    */
   readonly stepsPerCommit: number;
+  /** Whether a turn begins in the event that made it due, once its alarm is durable, or waits for the alarm. */
+  readonly prompt: boolean;
 }
 
 export const DEFAULT_TURN_BUDGET: TurnBudget = {
@@ -86,6 +88,7 @@ export const DEFAULT_TURN_BUDGET: TurnBudget = {
   steps: 1_000,
   checkpoints: 300,
   stepsPerCommit: 64,
+  prompt: true,
 };
 
 /** How long a turn may work before it lets requests in; a pause costs about a millisecond. */

@@ -58,9 +58,12 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
   const { driver } = execution;
   for (;;) {
     await host.drain();
-    if (execution.burst.end()) await host.drain(); // what it wrote is durable before it is told of
+    // What a burst wrote is durable before it is told of; what the end of the code writes goes with it.
+    const unsaved = execution.burst.end();
+    if (unsaved && driver.end === undefined) await host.drain();
     if (!alive()) return { kind: "gone" };
-    report(execution);
+    execution.reporter.workflowLogs(driver.takeLogs());
+    if (!unsaved || driver.end === undefined) execution.reporter.flush();
     const shown = execution.caughtUp && turn.keepStatus();
     if (execution.held) {
       const end = await hold(turn);
@@ -149,12 +152,6 @@ async function hold(turn: TurnOptions): Promise<TurnEnd | null> {
   courier.send(now);
   await look(turn, now);
   return null;
-}
-
-/** Lets out the logs of what the last drain made durable. */
-function report({ driver, reporter }: Execution): void {
-  reporter.workflowLogs(driver.takeLogs());
-  reporter.flush();
 }
 
 function overgrownError(): WaymarkError {

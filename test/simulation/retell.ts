@@ -78,6 +78,7 @@ export async function retell(
     tellers.set(identity, teller);
     promise.catch(() => {});
     const cancel = () => {
+      if (ended !== undefined) return;
       if (tellers.has(identity)) leave(identity);
       tellers.get(identity)?.reject({ code: "CANCELLED" });
       if (tellers.delete(identity)) cancelled.add(identity);
@@ -159,7 +160,8 @@ export async function retell(
     random: () => randomFrom(draw()),
     uuid: () => uuidFrom(draw()),
   };
-  run(ctx, parse(history.input)).then(
+  // Its end is known some jobs later than to itself.
+  new Promise((resolve) => resolve(run(ctx, parse(history.input)))).then(
     (output) => (ended = { output }),
     (error) => (ended = { problem: String(error) }),
   );

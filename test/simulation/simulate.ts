@@ -69,20 +69,23 @@ const SECTION_SALT = 0x2545f4a0;
 const SECRET_SALT = 0x2c1b3c6d;
 const SHORT_SALT = 0x61c88647;
 
-/** How very short steps run. */
+/** How very short steps run, and when turns begin. */
 export interface ShortCuts {
   /** Of them that share a commit; 0 where each has its own. */
   readonly stepsPerCommit: number;
   readonly gate: "steps" | "effects";
+  /** Whether turns begin before their alarm. */
+  readonly prompt: boolean;
 }
 
 /** As it was before there was a short cut, and as the seeds that found something then must run. */
-export const NO_SHORT_CUTS: ShortCuts = { stepsPerCommit: 0, gate: "steps" };
+export const NO_SHORT_CUTS: ShortCuts = { stepsPerCommit: 0, gate: "steps", prompt: false };
 
 /** Not drawn, so that it changes nothing else. */
 function shortCutsOf(seed: number): ShortCuts {
   if (seed % 4 < 2) return NO_SHORT_CUTS;
-  return { stepsPerCommit: 1 + (seed % 9), gate: seed % 4 === 2 ? "effects" : "steps" };
+  const gate = seed % 4 === 2 ? "effects" : "steps";
+  return { stepsPerCommit: 1 + (seed % 9), gate, prompt: seed % 8 > 3 };
 }
 
 export async function simulate(seed: number, cuts = shortCutsOf(seed)): Promise<SeedReport> {
@@ -192,7 +195,7 @@ class Simulation {
     random: Random,
     { cellBytes, codec, cuts }: SimulationOptions,
   ) {
-    const { stepsPerCommit, gate } = cuts;
+    const { stepsPerCommit, gate, prompt } = cuts;
     this.#results = new invariants.StoredResults(gate);
     this.#coded = codec !== undefined;
     this.#scenario = scenario;
@@ -204,7 +207,7 @@ class Simulation {
       ...(cellBytes === undefined ? {} : { cellBytes }),
       ...(codec === undefined ? {} : { codec }),
       activities: MOCKS,
-      turn: { ...scenario.turn, stepsPerCommit },
+      turn: { ...scenario.turn, stepsPerCommit, prompt },
       gate,
       faults,
       choose: (count) => random.below(count),
@@ -417,6 +420,7 @@ class Simulation {
     const suspended = event.kind === "log" && event.event.event === "instance.suspended";
     if (bereft || suspended) this.#delayed.add(event.object);
     const row = event.kind === "commit" ? instanceRow(object) : undefined;
+    if (row?.status === "Suspended") this.#delayed.add(event.object);
     if (row?.rewind != null) this.#rewound.add(event.object).add(row.executionId);
     this.#losses.see(event, object);
     this.problems.push(

@@ -159,7 +159,7 @@ describe("an alarm whose object was lost", () => {
 describe("an alarm", () => {
   test("fires as much later as the plan says, each time", async () => {
     const { millis } = await ran(nap, { alarmDelay: () => 90_000 });
-    expect(millis).toBe(HOUR_MILLIS + 2 * 90_000);
+    expect(millis).toBe(HOUR_MILLIS + 90_000); // the first turn does not wait for its alarm
   });
 
   test("that runs once more does nothing twice, and is not doubled again", async () => {
@@ -202,7 +202,11 @@ describe("a machine's clock", () => {
   test("that is ahead or behind decides when a sleep ends, and no alarm is set twice for it", async () => {
     for (const clockError of [30_000, -30_000]) {
       const { instance, happened } = await ran(nap, { clockError: () => clockError });
-      const [started, woken, ...more] = happened("alarm").map(({ at }) => at);
+      const started = happened("commit")[0]?.at;
+      // Where the clock is behind, the alarm of the start comes as well, and joins the first turn.
+      const [woken, ...more] = happened("alarm")
+        .map(({ at }) => at)
+        .filter((at) => at > (started ?? 0) + 60_000);
       expect(instance.document().status).toBe("Completed");
       expect(more).toEqual([]); // one that came early by the machine's clock is not set again
       // It says until when by its own clock, and the platform rings by the right one.
