@@ -573,18 +573,6 @@ const MUTATIONS: readonly Mutation[] = [
     find: "if (host.gate()) this.reporter.flush();",
     replace: "",
   },
-  {
-    fault: "leave a turn uncovered that began before its alarm, where a request has deleted that",
-    file: "engine/engine.ts",
-    find: "if (this.#early && this.#alarmAt === null) this.#setAlarm(at);",
-    replace: "",
-  },
-  {
-    fault: "begin a turn before its alarm is stored",
-    file: "engine/prompt.ts",
-    find: "this.#host.committed().then(",
-    replace: "Promise.resolve().then(",
-  },
 ];
 
 const ROOT = join(import.meta.dirname, "../..");
