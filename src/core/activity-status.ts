@@ -29,8 +29,16 @@ export function initialStatus(stage: string, at: number): ActivityStatus {
     lastProcessedId: INITIAL_ID,
     processingStatus: "New",
     processingStage: stage,
-    lastUpdated: new Date(at).toISOString(),
+    lastUpdated: isoOf(at),
   };
+}
+
+let last = { at: 0, text: new Date(0).toISOString() };
+
+/** Many statuses are of the same millisecond. */
+function isoOf(at: number): string {
+  if (last.at !== at) last = { at, text: new Date(at).toISOString() };
+  return last.text;
 }
 
 /**

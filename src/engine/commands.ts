@@ -45,7 +45,7 @@ import {
 } from "./fork-source.ts";
 import type { Answered, Message, MessageAnswer } from "./message.ts";
 import { type NewExecution, newInstance } from "./new-instance.ts";
-import { documentOf, presentRow } from "./present.ts";
+import { documentOf, documentOfNew, presentRow } from "./present.ts";
 import { receive } from "./receive.ts";
 import { historyItem } from "./view.ts";
 
@@ -101,7 +101,7 @@ export class Commands {
       else this.#engine.forsake(existing, replaced(existing));
       this.#engine.instance.write(row);
       this.#engine.begin(row);
-      return { created: true, document: this.#document(row) };
+      return { created: true, document: documentOfNew(this.#engine, row) };
     });
   }
 

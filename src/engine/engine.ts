@@ -33,6 +33,7 @@ import { OutboxStore, type OutgoingRow } from "../store/outbox-store.ts";
 import { PartStore } from "../store/part-store.ts";
 import { RewindStore } from "../store/rewind-store.ts";
 import type { InstanceRow } from "../store/rows.ts";
+import { Tables } from "../store/schema.ts";
 import type { Sql } from "../store/sql.ts";
 import { StepStore } from "../store/step-store.ts";
 import { TombstoneStore } from "../store/tombstone-store.ts";
@@ -156,13 +157,14 @@ export class Engine {
   constructor(options: EngineOptions) {
     this.host = correctedHost(options.host);
     this.registry = options.registry;
-    const parts = new PartStore(options.sql, options.cellBytes);
-    this.instance = new InstanceStore(options.sql, parts);
+    const tables = new Tables(options.sql);
+    const parts = new PartStore(options.sql, options.cellBytes, tables);
+    this.instance = new InstanceStore(options.sql, parts, tables);
     this.steps = new StepStore(options.sql, parts);
-    this.keys = new KeyStore(options.sql);
-    this.tombstone = new TombstoneStore(options.sql);
-    this.outbox = new OutboxStore(options.sql, parts);
-    this.inbox = new InboxStore(options.sql);
+    this.keys = new KeyStore(options.sql, LIMITS.idempotencyKeys, tables);
+    this.tombstone = new TombstoneStore(options.sql, tables);
+    this.outbox = new OutboxStore(options.sql, parts, tables);
+    this.inbox = new InboxStore(options.sql, tables);
     this.rewinds = new RewindStore(options.sql, parts);
     this.forks = new ForkStore(options.sql, parts);
     this.#courier = new Courier({
@@ -620,6 +622,7 @@ export class Engine {
         if (execution === this.#execution && !execution.held) this.poke(host.now());
       },
       resumed: !first && this.#fresh !== row.executionId,
+      blank: first && row.rewinds === 0 && row.fork === null,
       careful,
       memoryLost: !begunHere,
       leaving: this.#leaving,
@@ -778,7 +781,7 @@ export class Engine {
   }
 
   #reporter(row: InstanceRow): Reporter {
-    return new Reporter((event) => this.host.log(event), row);
+    return new Reporter(this.host, row);
   }
 
   #afterCommit(reporter: Reporter): void {

@@ -23,6 +23,7 @@ import { InboxStore } from "../store/inbox-store.ts";
 import { KeyStore } from "../store/key-store.ts";
 import { OutboxStore, type OutgoingRow } from "../store/outbox-store.ts";
 import { PartStore } from "../store/part-store.ts";
+import { Tables } from "../store/schema.ts";
 import type { Sql } from "../store/sql.ts";
 import { Breather } from "./breather.ts";
 import { Budget } from "./budget.ts";
@@ -82,11 +83,12 @@ export class EntityEngine {
     this.host = correctedHost(options.host);
     this.entities = options.entities;
     this.#registry = options.registry;
-    const parts = new PartStore(options.sql, options.cellBytes);
-    this.store = new EntityStore(options.sql, parts);
-    this.keys = new KeyStore(options.sql, LIMITS.entityKeys);
-    this.inbox = new InboxStore(options.sql);
-    this.outbox = new OutboxStore(options.sql, parts);
+    const tables = new Tables(options.sql);
+    const parts = new PartStore(options.sql, options.cellBytes, tables);
+    this.store = new EntityStore(options.sql, parts, tables);
+    this.keys = new KeyStore(options.sql, LIMITS.entityKeys, tables);
+    this.inbox = new InboxStore(options.sql, tables);
+    this.outbox = new OutboxStore(options.sql, parts, tables);
     this.#breather = new Breather(this.host);
     this.#budget = { ...DEFAULT_TURN_BUDGET, ...options.turn };
     this.#courier = new Courier({

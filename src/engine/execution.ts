@@ -56,6 +56,8 @@ export interface ExecutionOptions {
   readonly strayed: (execution: Execution) => void;
   /** The code has run before: its first lines are a replay. */
   readonly resumed: boolean;
+  /** Nothing of it can have ended. */
+  readonly blank: boolean;
   /** The object may have been killed by what was running: see design section 6. */
   readonly careful: boolean;
   /** Attempts of the rows cannot still be running here: this memory is new. */
@@ -110,7 +112,7 @@ export class Execution {
     this.#options = options;
     this.row = row;
     this.burst = new Burst(options.stepsPerCommit, options.careful);
-    const ended = steps.ended();
+    const ended = options.blank ? [] : steps.ended();
     const updates: StepRow[] = [];
     for (const step of ended) {
       if (step.kind === "update") updates.push(step);
@@ -140,7 +142,7 @@ export class Execution {
         record: ({ identity }) => this.#recordAtOnce(identity),
       },
     });
-    this.reporter = new Reporter((event) => host.log(event), row);
+    this.reporter = new Reporter(host, row);
     this.#growth = new Growth(ended, (fields) => this.reporter.instance("history.large", fields));
     this.#recorder = new Recorder(steps, this.driver, this.#growth);
     const { driver, desk } = { driver: this.driver, desk: options.desk };

@@ -61,6 +61,8 @@ export interface Host {
    */
   copyFrom(id: string, request: CopyRequest): Promise<CopyAnswer>;
   log(event: LogEvent): void;
+  /** Whether events of that name are written anywhere; all are, where it is left out. */
+  readonly hears?: (event: string) => boolean;
 }
 
 /**

@@ -12,6 +12,11 @@ export function presentRow(engine: Engine, id: string): InstanceRow {
   throw new WaymarkError("INSTANCE_NOT_FOUND", `there is no instance "${id}"`);
 }
 
+/** An instance whose row was just written, and nothing beside it. */
+export function documentOfNew({ registry }: Engine, row: InstanceRow): InstanceDocument {
+  return instanceDocument(row, null, registry.find(row.workflow, row.version), null);
+}
+
 export function documentOf(engine: Engine, row: InstanceRow): InstanceDocument {
   const { steps, registry, execution } = engine;
   return instanceDocument(row, steps, registry.find(row.workflow, row.version), execution);

@@ -57,8 +57,8 @@ export class Recorder {
       sensitive: step.sensitive,
       inline: step.inline,
     };
-    let id = step.row?.id;
-    if (id === undefined) id = this.#steps.insert({ ...newRow(step, at), ...written });
+    let id: number | null | undefined = step.row?.id;
+    if (id === undefined) id = this.#steps.insertEnded({ ...newRow(step, at), ...written });
     else this.#steps.end({ ...written, id });
     // What is delivered is what a replay will read, to the last bit (W6): JSON knows no -0, for one.
     const stored = outcome.ok

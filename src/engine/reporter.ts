@@ -11,15 +11,16 @@ import type { StepIdentity } from "../core/names.ts";
 import { shownFailure } from "../core/sensitive.ts";
 import type { InstanceRow } from "../store/rows.ts";
 import type { Attempt } from "./attempt.ts";
+import type { Host } from "./host.ts";
 import type { BufferedEvent } from "./recorder.ts";
 
 export class Reporter {
-  readonly #log: (event: LogEvent) => void;
+  readonly #host: Pick<Host, "log" | "hears">;
   readonly #names: Pick<LogEvent, "instance" | "execution" | "workflow">;
   #waiting: LogEvent[] = [];
 
-  constructor(log: (event: LogEvent) => void, row: InstanceRow) {
-    this.#log = log;
+  constructor(host: Pick<Host, "log" | "hears">, row: InstanceRow) {
+    this.#host = host;
     this.#names = { instance: row.id, execution: row.executionId, workflow: row.workflow };
   }
 
@@ -94,7 +95,7 @@ export class Reporter {
   /** A line that cannot be written must not take the turn down (W4). */
   #tell(event: LogEvent): void {
     try {
-      this.#log(event);
+      this.#host.log(event);
     } catch {
       // There is nowhere left to say so.
     }
@@ -102,11 +103,13 @@ export class Reporter {
 
   /** What depends on no commit is told at once, so that a crash does not swallow it; but not before what came first. */
   #inOrder(event: string, fields: LogFields): void {
+    if (this.#host.hears?.(event) === false) return;
     if (this.#waiting.length === 0) this.#tell(this.#event(event, fields));
     else this.#add(event, fields);
   }
 
   #add(event: string, fields: LogFields): void {
+    if (this.#host.hears?.(event) === false) return; // it would be made for nobody
     this.#waiting.push(this.#event(event, fields));
   }
 

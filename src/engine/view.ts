@@ -29,20 +29,25 @@ import type { Execution } from "./execution.ts";
 import { forkOf, isCopying } from "./fork.ts";
 import type { OpenStep } from "./open-step.ts";
 
-/** The instance document. `execution` is given where the instance is in memory. */
+/**
+ * The instance document. `execution` is given where the instance is in memory.
+ *
+ * @param steps null where nothing can be recorded yet
+ */
 export function instanceDocument(
   row: InstanceRow,
-  steps: StepStore,
+  steps: StepStore | null,
   workflow: AnyWorkflow | undefined,
   execution: Execution | null,
 ): InstanceDocument {
   const copying = isCopying(row); // its rows are no history yet
-  const open = isTerminal(row.status) || copying ? [] : steps.open().filter(isOpen);
+  const rests = steps === null || isTerminal(row.status) || copying;
+  const open = rests ? [] : steps.open().filter(isOpen);
   const stages = workflow?.stages ?? [];
-  const activity = copying ? undefined : lastActivity(steps, stages);
+  const activity = steps === null || copying ? undefined : lastActivity(steps, stages);
   const live = execution === null ? undefined : newestLive(execution, stages);
   const reached = live !== undefined && live.ask.ordinal >= (activity?.asked ?? 0) ? live : null;
-  const touched = Math.max(row.updatedAt, steps.last()?.at ?? 0);
+  const touched = Math.max(row.updatedAt, steps?.last()?.at ?? 0);
   const hides = row.sensitive === 1 || workflow?.options.sensitive === true;
   return {
     id: row.id,

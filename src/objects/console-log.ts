@@ -17,11 +17,15 @@ const LEVELS: { readonly [event: string]: LogLevel } = {
   "engine.failed": "error",
 };
 
+const levelOf = (event: string): LogLevel => LEVELS[event] ?? "info";
+
+/** Whether events of that name are important enough. */
+export const isHeard = (event: string, from: LogLevel): boolean =>
+  ORDER.indexOf(levelOf(event)) >= ORDER.indexOf(from);
+
 /** One flat JSON object on one line. */
 export function writeLog(event: LogEvent, from: LogLevel): void {
-  const level = LEVELS[event.event] ?? "info";
-  if (ORDER.indexOf(level) < ORDER.indexOf(from)) return;
-  console[level](lineOf(event));
+  if (isHeard(event.event, from)) console[levelOf(event.event)](lineOf(event));
 }
 
 function lineOf(event: LogEvent): string {

@@ -5,7 +5,7 @@ import type { CopyRequest } from "../engine/fork-source.ts";
 import type { Host, Nap } from "../engine/host.ts";
 import { type MessageAnswer, refused } from "../engine/message.ts";
 import { type ActivitiesRpc, runRemotely } from "./attempt-channel.ts";
-import { type LogLevel, writeLog } from "./console-log.ts";
+import { isHeard, type LogLevel, writeLog } from "./console-log.ts";
 import { type PackedCopy, unpackCopy } from "./packed-copy.ts";
 import { type PackedMessage, packMessage } from "./packed-message.ts";
 
@@ -59,6 +59,7 @@ export function objectHost(state: DurableObjectState, env: Cloudflare.Env, level
     },
     follow: (promise) => promise,
     log: (event: LogEvent) => writeLog(event, level),
+    hears: (event) => isHeard(event, level),
   };
 }
 

@@ -6,9 +6,9 @@ import type { ParentReference } from "../core/child.ts";
 import type { Encoded } from "../core/payload.ts";
 import { byteLength } from "../core/stored-text.ts";
 import { type Cell, cellBytes, PartStore } from "./part-store.ts";
+import { Tables } from "./schema.ts";
 import type { Sql } from "./sql.ts";
 
-const HAS_ENTITY = "SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = 'entity'";
 const CREATE_ENTITY = `CREATE TABLE IF NOT EXISTS entity (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   name TEXT NOT NULL,
@@ -134,18 +134,18 @@ interface Queue {
 export class EntityStore {
   readonly #sql: Sql;
   readonly #parts: PartStore;
-  #exists = false;
+  readonly #tables: Tables;
   #row: EntityRow | undefined;
   #queue: Queue | undefined;
 
-  constructor(sql: Sql, parts: PartStore = new PartStore(sql)) {
+  constructor(sql: Sql, parts: PartStore = new PartStore(sql), tables = new Tables(sql)) {
     this.#sql = sql;
     this.#parts = parts;
+    this.#tables = tables;
   }
 
   get exists(): boolean {
-    this.#exists ||= this.#sql.all(HAS_ENTITY).length > 0;
-    return this.#exists;
+    return this.#tables.has("entity");
   }
 
   read(): EntityRow | undefined {
@@ -161,7 +161,7 @@ export class EntityStore {
   create(row: Pick<EntityRow, "name" | "key" | "sender" | "at">): EntityRow {
     this.#sql.run(CREATE_ENTITY);
     this.#sql.run(CREATE_OPERATION);
-    this.#exists = true;
+    this.#tables.made("entity");
     this.#sql.run(INSERT_ENTITY, row.name, row.key, row.sender, row.at);
     this.#row = { ...row, present: false, createdAt: null, lock: null };
     return this.#row;
@@ -304,7 +304,6 @@ export class EntityStore {
   /** The storage was erased. */
   dropped(): void {
     this.reset();
-    this.#exists = false;
-    this.#parts.found(false);
+    this.#tables.forget();
   }
 }

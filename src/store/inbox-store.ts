@@ -3,7 +3,7 @@
  * messages and sends each until it is answered before it sends the next, so its last number tells of all.
  */
 import { LIMITS } from "../core/limits.ts";
-import { createInboxTable, hasInbox } from "./schema.ts";
+import { createInboxTable, Tables } from "./schema.ts";
 import type { Sql } from "./sql.ts";
 
 const SELECT_LAST = "SELECT number, refusal FROM inbox WHERE sender = ?";
@@ -20,16 +20,20 @@ export interface Noted {
 
 export class InboxStore {
   readonly #sql: Sql;
-  #exists = false;
+  readonly #tables: Tables;
   #sweptAt = 0;
 
-  constructor(sql: Sql) {
+  constructor(sql: Sql, tables = new Tables(sql)) {
     this.#sql = sql;
+    this.#tables = tables;
+  }
+
+  get #exists(): boolean {
+    return this.#tables.has("inbox");
   }
 
   /** What became of this message of that execution, if it came before; of one before the last nobody asks. */
   find(sender: string, number: number): Noted | undefined {
-    this.#exists ||= hasInbox(this.#sql);
     if (!this.#exists) return undefined;
     const [row] = this.#sql.all<Noted & { number: number }>(SELECT_LAST, sender);
     if (row === undefined || number > row.number) return undefined;
@@ -39,9 +43,8 @@ export class InboxStore {
 
   /** Notes what became of it. */
   note(sender: string, number: number, { refusal }: Noted, at: number): void {
-    this.#exists ||= hasInbox(this.#sql);
     if (!this.#exists) createInboxTable(this.#sql);
-    this.#exists = true;
+    this.#tables.made("inbox");
     if (at - this.#sweptAt > SWEEP_MILLIS) {
       this.#sql.run(DELETE_OLD, at - LIMITS.inboxMillis);
       this.#sweptAt = at;
@@ -52,6 +55,6 @@ export class InboxStore {
 
   /** The storage was erased. */
   dropped(): void {
-    this.#exists = false;
+    this.#tables.forget();
   }
 }

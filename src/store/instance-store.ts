@@ -8,7 +8,7 @@ import { isCoded } from "./cipher.ts";
 import { atHand, DistantCells } from "./distant-cells.ts";
 import { PartStore } from "./part-store.ts";
 import type { InstanceRow } from "./rows.ts";
-import { createInstanceTables, dropInstanceTables, instanceTables } from "./schema.ts";
+import { createInstanceTables, dropInstanceTables, Tables } from "./schema.ts";
 import type { Sql } from "./sql.ts";
 
 const SELECT_INSTANCE = `SELECT id, execution_id AS executionId, workflow, version, status,
@@ -84,10 +84,11 @@ export class InstanceStore {
   readonly #sql: Sql;
   readonly #parts: PartStore;
   readonly #distant: DistantCells<"input" | "output">;
-  #exists = false;
+  readonly #tables: Tables;
 
-  constructor(sql: Sql, parts: PartStore = new PartStore(sql)) {
+  constructor(sql: Sql, parts: PartStore = new PartStore(sql), tables = new Tables(sql)) {
     this.#sql = sql;
+    this.#tables = tables;
     this.#parts = parts;
     this.#distant = new DistantCells(sql, parts, (column) => `instance.${column}`, {
       input: "SELECT input AS cell FROM instance WHERE one = ?",
@@ -97,12 +98,7 @@ export class InstanceStore {
 
   /** Whether this object holds an instance. */
   get exists(): boolean {
-    if (!this.#exists) {
-      const { instance, part } = instanceTables(this.#sql);
-      this.#exists = instance;
-      this.#parts.found(part);
-    }
-    return this.#exists;
+    return this.#tables.has("instance");
   }
 
   /** The row; what is large of it is read when it is needed, as it is then. */
@@ -172,6 +168,7 @@ export class InstanceStore {
     const input = textOf(row.input); // it may be of the row that goes
     const output = row.output === null ? null : textOf(row.output);
     if (!this.exists) createInstanceTables(this.#sql);
+    this.#tables.made("instance");
     this.#forget();
     this.#sql.run(
       REPLACE_INSTANCE,
@@ -207,7 +204,7 @@ export class InstanceStore {
     if (!withParts) this.#forget();
     dropInstanceTables(this.#sql);
     if (withParts) this.#parts.drop();
-    this.#exists = false;
+    this.#tables.gone("instance");
   }
 
   setRunning(at: number): void {

@@ -2,7 +2,7 @@
 import type { Idempotency } from "../core/documents.ts";
 import { WaymarkError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
-import { createKeyTable, hasKeys } from "./schema.ts";
+import { createKeyTable, Tables } from "./schema.ts";
 import type { Sql } from "./sql.ts";
 
 const SELECT_KEY = "SELECT fingerprint, answer FROM idempotency WHERE key = ? AND at > ?";
@@ -23,12 +23,17 @@ const POINTER = /^\{"(?:update|pending)":/;
 export class KeyStore {
   readonly #sql: Sql;
   readonly #most: number;
-  #exists = false;
+  readonly #tables: Tables;
 
   /** @param most keys that are kept */
-  constructor(sql: Sql, most: number = LIMITS.idempotencyKeys) {
+  constructor(sql: Sql, most: number = LIMITS.idempotencyKeys, tables = new Tables(sql)) {
     this.#sql = sql;
     this.#most = most;
+    this.#tables = tables;
+  }
+
+  get #exists(): boolean {
+    return this.#tables.has("idempotency");
   }
 
   /**
@@ -37,7 +42,6 @@ export class KeyStore {
    * @throws WaymarkError `IDEMPOTENCY_KEY_REUSED` where the key stood for another request
    */
   find({ key, fingerprint }: Idempotency, now: number): string | undefined {
-    this.#exists ||= hasKeys(this.#sql);
     if (!this.#exists) return undefined;
     const since = now - LIMITS.idempotencyKeyMillis;
     const [row] = this.#sql.all<{ fingerprint: string; answer: string }>(SELECT_KEY, key, since);
@@ -57,7 +61,6 @@ export class KeyStore {
    * @throws WaymarkError `IDEMPOTENCY_KEYS_FULL`
    */
   checkRoom(now: number): void {
-    this.#exists ||= hasKeys(this.#sql);
     if (!this.#exists || this.#count() < this.#most) return;
     this.#sql.run(DELETE_OLD, now - LIMITS.idempotencyKeyMillis);
     if (this.#count() < this.#most) return;
@@ -80,7 +83,7 @@ export class KeyStore {
   /** Keeps the answer to a request. */
   keep({ key, fingerprint }: Idempotency, answer: string, now: number): void {
     if (!this.#exists) createKeyTable(this.#sql);
-    this.#exists = true;
+    this.#tables.made("idempotency");
     // A digest of what is short can be guessed.
     const sealed = this.#sql.cipher.seal(fingerprint, FINGERPRINT);
     this.#sql.run(INSERT_KEY, key, sealed, this.#sealed(answer), now);
@@ -93,7 +96,6 @@ export class KeyStore {
 
   /** The answers that begin with a text, which must be that of a pointer. */
   beginningWith(text: string): { readonly key: string; readonly answer: string }[] {
-    this.#exists ||= hasKeys(this.#sql);
     return this.#exists ? this.#sql.all(SELECT_BEGINNING, text) : [];
   }
 
@@ -104,13 +106,12 @@ export class KeyStore {
 
   /** Replaces all answers by another: what they told of is purged. */
   answerAll(answer: string): void {
-    this.#exists ||= hasKeys(this.#sql);
     if (this.#exists) this.#sql.run(ANSWER_ALL, answer);
   }
 
   /** The storage was erased. */
   dropped(): void {
-    this.#exists = false;
+    this.#tables.forget();
   }
 
   #count(): number {

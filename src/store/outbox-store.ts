@@ -5,7 +5,7 @@
 import type { StepIdentity } from "../core/names.ts";
 import type { Encoded } from "../core/payload.ts";
 import { type Cell, PartStore } from "./part-store.ts";
-import { createOutboxTable, hasOutbox } from "./schema.ts";
+import { createOutboxTable, Tables } from "./schema.ts";
 import type { Sql } from "./sql.ts";
 
 const SELECT_PENDING = `SELECT number, target, execution_id AS executionId, step, attempt, due FROM outbox
@@ -47,17 +47,17 @@ export interface OutgoingContent {
 export class OutboxStore {
   readonly #sql: Sql;
   readonly #parts: PartStore;
-  #exists = false;
+  readonly #tables: Tables;
 
-  constructor(sql: Sql, parts: PartStore = new PartStore(sql)) {
+  constructor(sql: Sql, parts: PartStore = new PartStore(sql), tables = new Tables(sql)) {
     this.#sql = sql;
     this.#parts = parts;
+    this.#tables = tables;
   }
 
   /** Whether the instance has ever sent anything. */
   get exists(): boolean {
-    this.#exists ||= hasOutbox(this.#sql);
-    return this.#exists;
+    return this.#tables.has("outbox");
   }
 
   pending(): OutgoingRow[] {
@@ -93,7 +93,7 @@ export class OutboxStore {
   /** Keeps a message; returns its number, which is greater than any before. */
   add(row: Omit<OutgoingRow, "number" | "attempt"> & OutgoingContent): number {
     if (!this.exists) createOutboxTable(this.#sql);
-    this.#exists = true;
+    this.#tables.made("outbox");
     const { target, executionId, step, content, due } = row;
     const payload = row.payload === null ? null : this.#parts.write(row.payload, "outbox.payload");
     const [added] = this.#sql.all<{ number: number }>(
@@ -125,7 +125,7 @@ export class OutboxStore {
 
   /** The storage was erased. */
   dropped(): void {
-    this.#exists = false;
+    this.#tables.forget();
   }
 }
 

@@ -10,7 +10,7 @@ import { LIMITS } from "../core/limits.ts";
 import type { Encoded } from "../core/payload.ts";
 import { byteLength } from "../core/stored-text.ts";
 import { codedBytes, isCoded, isCodedCell } from "./cipher.ts";
-import { createPartTable, dropPartTable, hasParts } from "./schema.ts";
+import { createPartTable, dropPartTable, Tables } from "./schema.ts";
 import type { Sql } from "./sql.ts";
 
 /** What a row holds of a text: the text, or what a codec has made of it, or where its parts are. */
@@ -41,23 +41,18 @@ interface Split {
 export class PartStore {
   readonly #sql: Sql;
   readonly #cellBytes: number;
-  #exists: boolean | undefined;
+  readonly #tables: Tables;
 
   /** @param cellBytes UTF-8 bytes of the longest text that is not split; tests take fewer */
-  constructor(sql: Sql, cellBytes: number = LIMITS.cellBytes) {
+  constructor(sql: Sql, cellBytes: number = LIMITS.cellBytes, tables = new Tables(sql)) {
     this.#sql = sql;
+    this.#tables = tables;
     this.#cellBytes = cellBytes;
   }
 
-  /** Whether any text was ever split here. Asked of storage once, and not at all where it was told. */
+  /** Whether any text was ever split here. */
   get exists(): boolean {
-    this.#exists ??= hasParts(this.#sql);
-    return this.#exists;
-  }
-
-  /** Told by who has looked through the tables for other reasons. */
-  found(exists: boolean): void {
-    this.#exists = exists;
+    return this.#tables.has("part");
   }
 
   /**
@@ -75,8 +70,8 @@ export class PartStore {
     const length = byteLength(text);
     if (length <= this.#cellBytes) return text;
     const bytes = isCoded(text) ? codedBytes(text) : length;
-    if (this.#exists !== true) createPartTable(this.#sql);
-    this.#exists = true;
+    if (!this.exists) createPartTable(this.#sql);
+    this.#tables.made("part");
     // Nothing else is written in between, so their ids follow one another.
     const ids = partsOf(text, 2 * this.#cellBytes).map((part) => this.#insert(part));
     return `parts:${bytes}:${ids.at(0)}:${ids.at(-1)}`;
@@ -114,7 +109,7 @@ export class PartStore {
   /** Removes all parts, with the table: all rows that own any are gone. */
   drop(): void {
     if (this.exists) dropPartTable(this.#sql);
-    this.#exists = false;
+    this.#tables.gone("part");
   }
 }
 

@@ -106,41 +106,48 @@ const INBOX_TABLE = `CREATE TABLE IF NOT EXISTS inbox (
   at INTEGER NOT NULL
 ) WITHOUT ROWID`;
 
+/** A table that not every object has. */
+export type TableName =
+  | "instance"
+  | "part"
+  | "idempotency"
+  | "tombstone"
+  | "outbox"
+  | "inbox"
+  | "entity";
+
 /**
- * Whether this object holds an instance, and parts of its texts: one look at both. Reading it must not
- * create one.
+ * Which tables an object has. Looked up once for all of its stores, which say what they make and drop: each look
+ * is a statement, and a new object makes dozens of them otherwise. Looking must not create one.
  */
-export function instanceTables(sql: Sql): { readonly instance: boolean; readonly part: boolean } {
-  const query =
-    "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('instance', 'part')";
-  const names = sql.all<{ name: string }>(query).map(({ name }) => name);
-  return { instance: names.includes("instance"), part: names.includes("part") };
+export class Tables {
+  readonly #sql: Sql;
+  #names: Set<string> | undefined;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  has(name: TableName): boolean {
+    this.#names ??= new Set(this.#sql.all<{ name: string }>(SELECT_TABLES).map(({ name }) => name));
+    return this.#names.has(name);
+  }
+
+  made(name: TableName): void {
+    this.#names?.add(name);
+  }
+
+  gone(name: TableName): void {
+    this.#names?.delete(name);
+  }
+
+  /** The storage was erased. */
+  forget(): void {
+    this.#names = undefined;
+  }
 }
 
-export function hasParts(sql: Sql): boolean {
-  return tableExists(sql, "part");
-}
-
-export function hasKeys(sql: Sql): boolean {
-  return tableExists(sql, "idempotency");
-}
-
-export function hasTombstone(sql: Sql): boolean {
-  return tableExists(sql, "tombstone");
-}
-
-export function hasOutbox(sql: Sql): boolean {
-  return tableExists(sql, "outbox");
-}
-
-export function hasInbox(sql: Sql): boolean {
-  return tableExists(sql, "inbox");
-}
-
-function tableExists(sql: Sql, name: string): boolean {
-  const query = "SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = ?";
-  return sql.all(query, name).length > 0;
-}
+const SELECT_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'";
 
 export function createInstanceTables(sql: Sql): void {
   sql.run(INSTANCE_TABLE);

@@ -55,6 +55,10 @@ const INSERT = `INSERT INTO step (seq, step, kind, state, asked, attempt, due, i
   last_processed_id, progress, child, started_at, at, sensitive, inline)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`;
 
+/** A step that ended well in its first turn, and has nothing else to tell: of most rows this is all. */
+const INSERT_DONE = `INSERT INTO step (seq, step, kind, state, asked, inline, attempt, input, result, started_at, at)
+  VALUES (?, ?, ?, 'done', ?, ?, ?, ?, ?, ?, ?)`;
+
 const UPDATE_END = `UPDATE step SET seq = ?, state = ?, attempt = ?, due = NULL, result = ?,
   failure = ?, last_processed_id = ?, at = ?, sensitive = MAX(sensitive, ?) WHERE id = ?`;
 const UPDATE_ATTEMPT = `UPDATE step SET state = ?, attempt = ?, due = ?,
@@ -168,6 +172,17 @@ const BUFFERED_ROW = {
   startedAt: null,
 } as const;
 
+/** Memory may hold it, whatever characters it is of. */
+const isShort = (text: string): boolean => text.length * 3 <= LIMITS.textAtHandBytes;
+
+const isPlain = (row: NewStepRow): boolean =>
+  row.state === "done" &&
+  row.failure === null &&
+  row.lastProcessedId === null &&
+  row.child === null &&
+  !row.sensitive &&
+  isShort(row.result ?? "");
+
 export class StepStore {
   readonly #sql: Sql;
   readonly #parts: PartStore;
@@ -207,8 +222,8 @@ export class StepStore {
   }
 
   /** A text that a row has, as memory is to keep it: a large one is read again when it is needed. */
-  kept(id: number, text: Encoded, column: "input" | "result" = "result"): StoredText {
-    if (text.length * 3 <= LIMITS.textAtHandBytes) return text;
+  kept(id: number | null, text: Encoded, column: "input" | "result" = "result"): StoredText {
+    if (id === null || isShort(text)) return text;
     const bytes = byteLength(text);
     return bytes <= LIMITS.textAtHandBytes ? text : this.#distant.of(id, column, bytes);
   }
@@ -287,6 +302,25 @@ export class StepStore {
       row.inline ? 1 : 0,
     );
     return inserted?.id ?? 0;
+  }
+
+  /** Writes the row of a step that has just ended; returns its id, which nobody needs where all of it is short. */
+  insertEnded(row: NewStepRow): number | null {
+    if (!isPlain(row)) return this.insert(row);
+    this.#sql.run(
+      INSERT_DONE,
+      row.seq,
+      row.step,
+      row.kind,
+      row.asked,
+      row.inline ? 1 : 0,
+      row.attempt,
+      this.#cell(row.input, "input"),
+      this.#cell(row.result, "result"),
+      row.startedAt,
+      row.at,
+    );
+    return null;
   }
 
   /** What an event was sent as is moved between columns, and sealed as a result in each. */

@@ -4,6 +4,8 @@ import { encode } from "../../src/core/payload.ts";
 import { PLAIN } from "../../src/store/cipher.ts";
 import { NodeSql } from "../../src/store/node-sql.ts";
 import { PartStore, partIds } from "../../src/store/part-store.ts";
+import { Tables } from "../../src/store/schema.ts";
+import type { Sql } from "../../src/store/sql.ts";
 import { partsOf, tablesOf } from "./tables.ts";
 
 let sql: NodeSql;
@@ -127,7 +129,7 @@ describe("their table", () => {
 
   test("is not looked for where it is known that there is none", () => {
     const asked: string[] = [];
-    const watched = new PartStore({
+    const sql: Sql = {
       cipher: PLAIN,
       all: (statement) => {
         asked.push(statement);
@@ -137,8 +139,11 @@ describe("their table", () => {
       transaction: () => {
         throw new Error("none is needed");
       },
-    });
-    watched.found(false);
+    };
+    const tables = new Tables(sql);
+    expect(tables.has("instance")).toBe(false); // one look is for all of them
+    asked.length = 0;
+    const watched = new PartStore(sql, LIMITS.cellBytes, tables);
     expect(watched.exists).toBe(false);
     watched.write("[1]", "step.result");
     watched.read("[1]", "step.result");

@@ -5,7 +5,7 @@ import { InstanceStore } from "../../src/store/instance-store.ts";
 import { NodeSql } from "../../src/store/node-sql.ts";
 import { PartStore } from "../../src/store/part-store.ts";
 import type { NewStepRow } from "../../src/store/rows.ts";
-import { createInstanceTables } from "../../src/store/schema.ts";
+import { createInstanceTables, Tables } from "../../src/store/schema.ts";
 import type { SqlValue } from "../../src/store/sql.ts";
 import { StepStore } from "../../src/store/step-store.ts";
 import { partsOf, stepRow, tablesOf } from "./tables.ts";
@@ -404,9 +404,10 @@ test("rows without a large text cost no statement more than they are", () => {
     },
     transaction: sql.transaction.bind(sql),
   };
-  const parts = new PartStore(watched);
+  const tables = new Tables(watched);
+  const parts = new PartStore(watched, LIMITS.cellBytes, tables);
   const steps = new StepStore(watched, parts);
-  new InstanceStore(watched, parts).read(); // an engine reads it before all else
+  new InstanceStore(watched, parts, tables).read(); // an engine reads it before all else
   statements.length = 0;
   const id = steps.insert(stepRow({ seq: 1, state: "done", result: "[2]" }));
   steps.ended();
