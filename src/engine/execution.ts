@@ -233,6 +233,16 @@ export class Execution {
     return this.row.heldAt !== null;
   }
 
+  /** Whether something that runs may be what has killed the object before. */
+  get careful(): boolean {
+    return this.#options.careful;
+  }
+
+  /** Whether somebody wants it to end, which its code has not heard. */
+  get isToEnd(): boolean {
+    return this.#cancelRequests.length > 0;
+  }
+
   /** Records what attempts brought; those to be repeated cost the turn as much as a step. */
   record(budget: Budget): boolean {
     const { again, ended } = this.runner.record();

@@ -3,7 +3,7 @@
  *
  * - W5: one turn at a time; near timers and timeouts are waited for in memory while activities run.
  * - W6: completions are delivered one at a time, and the microtask queue is drained in between. The
- *   turn awaits only between the mailbox and the driver (rule e).
+ *   turn awaits only between the mailbox and the driver (rule e). Where the code is at rest, it was drained.
  * - W9: what a step does leaves only after the rows before it are durable: a drain is also a commit,
  *   and steps start after one.
  */
@@ -123,7 +123,22 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
       if (due - now > NEAR_MILLIS) return { kind: "waiting", due };
     }
     await look(turn, now);
+    if (alive()) passOn(execution, budget);
   }
+}
+
+/**
+ * What has arrived while the code was at rest reaches it without another drain: the one that follows makes it
+ * durable, before it is told of and before anything that comes of it leaves (W9).
+ */
+function passOn(execution: Execution, budget: Budget): void {
+  const { driver } = execution;
+  if (!execution.runner.arrived || !execution.caughtUp || execution.held || execution.strayed)
+    return;
+  if (execution.isToEnd || driver.divergence !== undefined || driver.end !== undefined) return;
+  if (execution.careful) return; // the code may kill the object: what it was given must be stored by then
+  execution.record(budget);
+  if (!execution.overgrown && driver.deliverNext()) budget.spendStep();
 }
 
 /** Waits until there may be something to do. */
