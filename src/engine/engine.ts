@@ -310,7 +310,9 @@ export class Engine {
   poke(at: number): void {
     if (this.#turning) {
       this.#doorbell.ring();
-      if (this.#early && this.#alarmAt === null) this.#setAlarm(at); // a request had deleted it
+      // A handler covers its turn, unless it has set a later alarm; an early turn has none before its alarm has come.
+      const later = this.#alarmAt === null ? this.#early : (this.#alarmAt ?? at) > at;
+      if (later) this.#setAlarm(at);
       return;
     }
     this.#setAlarm(at);
