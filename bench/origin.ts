@@ -1,6 +1,6 @@
 /** A server on loopback that activities fetch from, and that tells when they do. */
-import { once } from "node:events";
 import { createServer } from "node:http";
+import { listenOnLoopback } from "../scripts/loopback.ts";
 
 const VISIT_MILLIS = 30_000;
 const BODY = JSON.stringify({ rate: 1.0843, of: "EUR" });
@@ -21,12 +21,9 @@ export async function startOrigin(): Promise<Origin> {
     response.setHeader("content-type", "application/json");
     response.end(BODY);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port is free");
+  const { url, close } = await listenOnLoopback(server);
   return {
-    url: (path) => `http://127.0.0.1:${address.port}${path}`,
+    url: (path) => `${url}${path}`,
     visit: (path, waitMillis = VISIT_MILLIS) =>
       new Promise((resolve, reject) => {
         const late = () => reject(new Error(`nobody asked for ${path} in ${waitMillis} ms`));
@@ -36,9 +33,6 @@ export async function startOrigin(): Promise<Origin> {
           resolve(at);
         });
       }),
-    close: () => {
-      server.close();
-      server.closeAllConnections();
-    },
+    close,
   };
 }

@@ -7,10 +7,10 @@
  * - `refuse`: a status with which it is refused each time, but for what undoes it.
  * - `job`: answered 202; `GET` of its `Location` says so that many times more before it gives the receipt.
  */
-import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 import { setTimeout as wait } from "node:timers/promises";
+import { listenOnLoopback } from "../scripts/loopback.ts";
 import type { Draw } from "./draw.ts";
 import { type Ending, instant, type LedgerRecord } from "./evidence.ts";
 
@@ -90,20 +90,14 @@ export async function openLedger(draw: Draw): Promise<Ledger> {
     answer(response, 202, { looked });
   }
 
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("the ledger has no port");
+  const { url, close } = await listenOnLoopback(server);
   return {
-    url: `http://127.0.0.1:${address.port}`,
+    url,
     records,
     get newestAt() {
       return newestAt;
     },
-    close: () => {
-      server.closeAllConnections();
-      server.close();
-    },
+    close,
   };
 }
 

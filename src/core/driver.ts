@@ -289,11 +289,6 @@ export class Driver {
     return this.#now;
   }
 
-  /** The `seq` of the last delivered completion; 0 before the first. */
-  get delivered(): number {
-    return this.#seq;
-  }
-
   get replaying(): boolean {
     return this.#replaying;
   }

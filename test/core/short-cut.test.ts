@@ -69,22 +69,32 @@ async function driven(
   return { driver, recorded, begun, atOnce };
 }
 
-/** Steps beside code that counts promise jobs: in which of them does each result come? */
-const timed = (steps: number, log: string[]) => async (ctx: WorkflowContext) => {
-  let job = 0;
-  let over = false;
-  const counting = async () => {
-    while (!over && job < 10_000) {
-      job++;
+/** Counts promise jobs beside other code, from when it is made until it is stopped. */
+class Jobs {
+  count = 0;
+  #over = false;
+  readonly #counted = this.#run();
+
+  async #run(): Promise<void> {
+    while (!this.#over && this.count < 10_000) {
+      this.count++;
       await null;
     }
-  };
-  const counted = counting();
-  for (let step = 0; step < steps; step++) {
-    log.push(`${await ctx.call(a, undefined)} in job ${job}`);
   }
-  over = true;
-  await counted;
+
+  stop(): Promise<void> {
+    this.#over = true;
+    return this.#counted;
+  }
+}
+
+/** Steps beside code that counts promise jobs: in which of them does each result come? */
+const timed = (steps: number, log: string[]) => async (ctx: WorkflowContext) => {
+  const jobs = new Jobs();
+  for (let step = 0; step < steps; step++) {
+    log.push(`${await ctx.call(a, undefined)} in job ${jobs.count}`);
+  }
+  await jobs.stop();
   return log;
 };
 
@@ -130,18 +140,10 @@ describe("a step takes the short cut", () => {
 test("a race and a map settle after so many jobs: a change would be one of the format of histories", async () => {
   const told: string[] = [];
   const through = async (ctx: WorkflowContext) => {
-    let job = 0;
-    let over = false;
-    const counting = async () => {
-      while (!over && job < 1_000) {
-        job++;
-        await null;
-      }
-    };
-    const counted = counting();
+    const jobs = new Jobs();
     const tell = (what: string) => {
-      told.push(`${what} in job ${job}`);
-      job = 0;
+      told.push(`${what} in job ${jobs.count}`);
+      jobs.count = 0;
     };
     await ctx.call(a, undefined);
     tell("a call");
@@ -154,8 +156,7 @@ test("a race and a map settle after so many jobs: a change would be one of the f
       key: () => "b",
     });
     tell("a map by a function");
-    over = true;
-    await counted;
+    await jobs.stop();
     return "told";
   };
   const { atOnce, recorded } = await driven(through);
@@ -200,7 +201,7 @@ describe("a step goes the long way", () => {
       Promise.all([ctx.call(a, undefined), ctx.call(b, undefined)]);
     const { atOnce, driver } = await driven(changed, { history: recorded });
     expect(atOnce.end).toBeUndefined();
-    expect(driver.delivered).toBe(1); // after a drain
+    expect(driver.now).toBe(1); // that of the result, which came after a drain
     expect(driver.divergence).toBeUndefined();
   });
 });

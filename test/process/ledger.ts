@@ -2,9 +2,9 @@
  * The outside world of a crash test: an HTTP server that keeps every effect it was told of, and takes a job,
  * which ends when the test says so.
  */
-import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
+import { listenOnLoopback } from "../../scripts/loopback.ts";
 
 export interface Effect {
   readonly what: string;
@@ -33,21 +33,15 @@ export async function openLedger(): Promise<Ledger> {
     else if (ended) response.end("the job is done");
     else response.writeHead(202, { location: "/jobs/1", "retry-after": "1" }).end();
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("the ledger has no port");
+  const { url, close } = await listenOnLoopback(server);
   return {
-    url: `http://127.0.0.1:${address.port}`,
+    url,
     effects,
     of: (what) => effects.filter((effect) => effect.what === what),
     endJob: () => {
       jobEnded = true;
     },
-    close: () => {
-      server.closeAllConnections();
-      server.close();
-    },
+    close,
   };
 }
 

@@ -1,7 +1,6 @@
 /** An endpoint of chat completions on the loopback address, which answers as a test wants and keeps what it was asked. */
-import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders } from "node:http";
-import type { AddressInfo } from "node:net";
+import { listenOnLoopback } from "../../scripts/loopback.ts";
 
 export interface Asked {
   readonly headers: IncomingHttpHeaders;
@@ -32,16 +31,11 @@ export async function chatServer(answer: (count: number, asked: Asked) => Answer
     response.writeHead(status, headers);
     response.end(typeof body === "string" ? body : JSON.stringify(body));
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
+  const { url, close } = await listenOnLoopback(server);
   return {
     asked,
-    url: `http://127.0.0.1:${port}/v1/chat`,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
-    },
+    url: `${url}/v1/chat`,
+    [Symbol.asyncDispose]: async () => close(),
   };
 }
 
