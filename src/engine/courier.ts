@@ -113,22 +113,29 @@ export class Courier {
     this.#queues = null;
   }
 
+  /**
+   * Rings where it comes to an end. Where storage fails it does not: whoever is woken would find the same message due,
+   * and send it again without a pause, for as long as the dead object's code is let run.
+   */
   async #deliver(row: OutgoingRow): Promise<void> {
-    const { doorbell } = this.#options;
     try {
-      const content = this.#content(row);
-      if (content === null) {
-        this.#again(row);
-        return;
-      }
-      const answer = await this.#ask(row, content);
-      const again = answer === null || (!answer.ok && answer.retryable && !this.#isOvertaken(row));
-      if (again) this.#again(row);
-      else this.#done(row, content, answer);
+      await this.#attempt(row);
     } finally {
       this.#underway.delete(row.target);
-      doorbell.ring();
     }
+    this.#options.doorbell.ring();
+  }
+
+  async #attempt(row: OutgoingRow): Promise<void> {
+    const content = this.#content(row);
+    if (content === null) {
+      this.#again(row);
+      return;
+    }
+    const answer = await this.#ask(row, content);
+    const again = answer === null || (!answer.ok && answer.retryable && !this.#isOvertaken(row));
+    if (again) this.#again(row);
+    else this.#done(row, content, answer);
   }
 
   /** Null where it cannot be read for want of a key: it waits as one that nobody answers. */
