@@ -507,7 +507,8 @@ export class Engine {
     this.#keepStatus(execution);
     const { row, reporter, driver } = execution;
     budget.spendStep();
-    const begins = !budget.spent(now);
+    // What has killed the object may be the next execution's: that one must be stored before its code runs.
+    const begins = !execution.careful && !budget.spent(now);
     const written = nextExecution(row, next, this.registry, { now, begins });
     execution.leave();
     closeChildren(this, row);
