@@ -20,6 +20,8 @@ export function isCareful(
 ): boolean {
   if (wake.disturbed) return true;
   if (open.some((step) => step.state === "running")) return true;
+  // It was to begin at once, in the memory that wrote that: what it wrote next may be lost as well.
+  if (row.due !== null && row.due <= row.updatedAt) return true;
   const dues = open.filter((step) => step.state === "open").map((step) => step.due);
   const due = earliest([row.due, ...dues]) ?? Number.POSITIVE_INFINITY;
   // Nothing is due yet, or it is long past: a turn was under way when memory was lost.

@@ -78,3 +78,20 @@ test.each([0, 1, AT_ONCE - 1, AT_ONCE, AT_ONCE + 1])(
     }
   },
 );
+
+test.each([0, 1, AT_ONCE - 1, AT_ONCE, AT_ONCE + 1])(
+  "one behind the first %i short steps of an instance runs twice more than its policy says, at most",
+  async (before) => {
+    for (const restarted of [false, true]) {
+      const { attempts, document } = await poisoned(
+        async (ctx, poison) => {
+          for (let step = 1; step <= before; step++) await ctx.call(noop, step);
+          await poison();
+        },
+        { processLost: () => restarted },
+      );
+      expect(document).toMatchObject(blamed);
+      expect(attempts.length).toBeLessThanOrEqual(3 + 2);
+    }
+  },
+);
