@@ -376,8 +376,9 @@ export class Engine {
     this.steps.dropped();
     this.keys.answerAll(PURGED);
     this.tombstone.write({ executionId: row.executionId, at: this.host.now() });
-    // A turn that runs sets the alarm as it ends: with a later one set, a crash would not bring it back.
-    if (!this.#turning) this.#decay();
+    // A turn that runs sets the alarm as it ends: with a later one set, a crash would not bring it back. Nothing brings
+    // back an early one whose alarm the end has deleted.
+    if (!this.#turning || this.#early) this.#decay();
   }
 
   /** Sees to it that a tombstone goes when nobody can send for its instance any more. */

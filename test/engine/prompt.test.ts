@@ -87,3 +87,16 @@ test("a resume in a turn whose alarm a suspension has deleted sets one: a crash 
   await object.run();
   expect(object.commands.get(ID).status).toBe("Completed");
 });
+
+test("a purge in a turn that began early leaves an alarm for its tombstone, though a crash follows", async () => {
+  object = started(lasting, undefined, { faults: late });
+  await object.run(object.clock.now() + 1_000);
+  expect(object.ringing).toBe(false);
+  await Promise.all([
+    object.deliver((commands) => commands.purge(ID, { force: true })).then(() => object.crash()),
+    object.run(object.clock.now() + 1_000),
+  ]);
+  expect(object.alarm).not.toBeNull();
+  await object.run();
+  expect(object.sql.all("SELECT name FROM sqlite_schema")).toEqual([]);
+});
