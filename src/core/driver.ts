@@ -408,25 +408,22 @@ export class Driver {
     const { identity } = ask;
     const next = this.#queue[this.#head];
     if (next?.inline && next.step === identity) {
-      const deliver = () => {
-        if (this.#waitsFor(identity) && this.#queue[this.#head] === next) this.deliverNext();
-      };
+      const isNext = () => this.#waitsFor(identity) && this.#queue[this.#head] === next;
       inRounds(
         () => true,
-        () => this.#guarded(deliver),
+        () => this.#guarded(() => isNext() && this.deliverNext()),
       );
       return;
     }
     const { shortCut } = this.#options;
     if (shortCut === undefined || next != null || this.#waiting.size > 1) return;
-    const begin = () => this.#waitsFor(identity) && shortCut.begin(ask);
-    const record = () => {
-      const idle = this.#waitsFor(identity) && this.#queue[this.#head] == null;
-      if (idle && shortCut.record(ask)) this.deliverNext();
-    };
     inRounds(
-      () => this.#guarded(begin) ?? false,
-      () => this.#guarded(record),
+      () => this.#guarded(() => this.#waitsFor(identity) && shortCut.begin(ask)) ?? false,
+      () =>
+        this.#guarded(() => {
+          const waits = this.#waitsFor(identity) && this.#queue[this.#head] == null;
+          if (shortCut.record(ask, waits)) this.deliverNext();
+        }),
     );
   }
 

@@ -15,8 +15,13 @@ export const SHORT_CUT_ROUNDS = 16;
 export interface ShortCut {
   /** Starts the step, in the round after its ask. Returns whether it has. */
   begin(ask: Ask): boolean;
-  /** Records what it came to, where that is there. Returns whether the code is to have it at once. */
-  record(ask: Ask): boolean;
+  /**
+   * In the last round of each step that has begun: records what it came to, where that is there.
+   *
+   * @param waits whether the code still waits for it, and for nothing else; else nothing is to be recorded
+   * @returns whether the code is to have it at once
+   */
+  record(ask: Ask, waits: boolean): boolean;
 }
 
 const settled = Promise.resolve();

@@ -139,7 +139,7 @@ export class Execution {
       },
       shortCut: {
         begin: (ask) => this.#beginAtOnce(ask),
-        record: ({ identity }) => this.#recordAtOnce(identity),
+        record: ({ identity }, waits) => waits && this.#recordAtOnce(identity),
       },
     });
     this.reporter = new Reporter(host, row);

@@ -89,7 +89,7 @@ export const DEFAULT_TURN_BUDGET: TurnBudget = {
   millis: 300_000,
   steps: 1_000,
   checkpoints: 300,
-  stepsPerCommit: 64,
+  stepsPerCommit: 256,
   prompt: true,
 };
 

@@ -48,8 +48,8 @@ async function driven(
         void began(ask);
         return true;
       },
-      record: ({ identity }) => {
-        if (!there.has(identity)) return false;
+      record: ({ identity }, waits) => {
+        if (!waits || !there.has(identity)) return false;
         const seq = history.length + recorded.length + 1;
         const outcome = { ok: true as const, result: encode(identity, "the result") };
         const completion = { seq, step: identity, kind: "activity", at: seq, outcome } as const;

@@ -552,8 +552,9 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "deliver what took the short cut in another round on a replay",
     file: "core/driver.ts",
-    find: "inRounds(\n        () => true,\n        () => this.#guarded(deliver),\n      );",
-    replace: "void Promise.resolve().then(() => this.#guarded(deliver));",
+    find: "inRounds(\n        () => true,\n        () => this.#guarded(() => isNext() && this.deliverNext()),\n      );",
+    replace:
+      "void Promise.resolve().then(() => this.#guarded(() => isNext() && this.deliverNext()));",
   },
   {
     fault: "deliver what took the short cut after a drain on a replay",
@@ -564,8 +565,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "let a step take the short cut though another was asked for meanwhile",
     file: "core/driver.ts",
-    find: "const idle = this.#waitsFor(identity) && this.#queue[this.#head] == null;",
-    replace: "const idle = this.#waiting.has(identity) && this.#queue[this.#head] == null;",
+    find: "const waits = this.#waitsFor(identity) && this.#queue[this.#head] == null;",
+    replace: "const waits = this.#waiting.has(identity) && this.#queue[this.#head] == null;",
   },
   {
     fault: "begin a step in a burst before what came before it is stored",
