@@ -49,7 +49,8 @@ const READERS = { bytes: (value: unknown) => value };
  *   `PAYLOAD_TOO_LARGE` above {@link LIMITS.payloadBytes}.
  */
 export function encode(value: unknown, what: string, most: number = LIMITS.payloadBytes): Encoded {
-  if (value === undefined) return ENCODED_UNDEFINED;
+  const short = textOfShort(value);
+  if (short !== undefined) return short;
   const views = check(value, what);
   const text = views ? stringify(value, WRITERS) : stringify(value);
   if (text.length * 3 <= LIMITS.payloadBytes) return text; // counted only where a doubt is left
@@ -64,9 +65,43 @@ export function encode(value: unknown, what: string, most: number = LIMITS.paylo
   return text;
 }
 
+/** Characters of a text that is surely no longer than a payload may be, whatever it is of. */
+const SHORT_LENGTH = 1_000;
+
+/** What devalue escapes, and JSON leaves as it is. */
+const ESCAPED = /[<\u2028\u2029]/;
+
+/**
+ * The stored form of a short value with nothing in it, of which most are; undefined where it is any other. It is what devalue
+ * makes of the value, without a walk through it.
+ */
+function textOfShort(value: unknown): Encoded | undefined {
+  switch (typeof value) {
+    case "undefined":
+      return ENCODED_UNDEFINED;
+    case "boolean":
+      return value ? "[true]" : "[false]";
+    case "number":
+      return Number.isFinite(value) && !Object.is(value, -0) ? `[${value}]` : undefined;
+    case "string":
+      if (value.length > SHORT_LENGTH || ESCAPED.test(value)) return undefined;
+      return `[${JSON.stringify(value)}]`;
+    default:
+      return value === null ? "[null]" : undefined;
+  }
+}
+
+/** Begins what has nothing in it: neither an object, nor a type that JSON does not know. */
+const SIMPLE = /^\[[^[{]/;
+
 /** The value of a stored text: a fresh copy at every call. */
 export function decode(text: Encoded): unknown {
+  if (text === ENCODED_UNDEFINED) return undefined;
   try {
+    if (text.length <= SHORT_LENGTH && SIMPLE.test(text)) {
+      const values = JSON.parse(text) as unknown[];
+      if (values.length === 1) return values[0];
+    }
     return parse(text, READERS);
   } catch (cause) {
     throw new WaymarkError("PAYLOAD_CORRUPT", "a stored value cannot be read", { cause });

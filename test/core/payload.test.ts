@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { parse, stringify } from "devalue";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../src/core/limits.ts";
@@ -43,6 +44,34 @@ describe("a stored value comes back as it was", () => {
         expect(isDeepStrictEqual(roundTrip(value), value)).toBe(true);
       }),
       { numRuns: 1_000, seed: 20_261_124 },
+    );
+  });
+
+  test("stored as devalue stores it, though simple values take a shorter way", () => {
+    const simple = fc.oneof(
+      fc.constantFrom(undefined, null, true, false, -0, Number.NaN, Number.POSITIVE_INFINITY),
+      fc.double(),
+      fc.integer(),
+      fc.string({ unit: "binary", maxLength: 1_100 }),
+      fc.constantFrom(
+        "</script>",
+        "\ud83d",
+        "\ude00\ud83d",
+        "\u2028",
+        "\u2029",
+        "-1",
+        "\0",
+        '"',
+        "\\u",
+      ),
+    );
+    fc.assert(
+      fc.property(simple, (value) => {
+        const text = stringify(value);
+        expect(encode(value, "the value")).toBe(text);
+        expect(decode(text)).toBe(parse(text));
+      }),
+      { numRuns: 2_000, seed: 20_261_126 },
     );
   });
 
