@@ -29,16 +29,8 @@ export function initialStatus(stage: string, at: number): ActivityStatus {
     lastProcessedId: INITIAL_ID,
     processingStatus: "New",
     processingStage: stage,
-    lastUpdated: isoOf(at),
+    lastUpdated: new Date(at).toISOString(),
   };
-}
-
-let last = { at: 0, text: new Date(0).toISOString() };
-
-/** Many statuses are of the same millisecond. */
-function isoOf(at: number): string {
-  if (last.at !== at) last = { at, text: new Date(at).toISOString() };
-  return last.text;
 }
 
 /**

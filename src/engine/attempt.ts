@@ -23,7 +23,10 @@ export interface AttemptStart {
   readonly name: string;
   /** From 1. */
   readonly number: number;
-  readonly status: ActivityStatus;
+  /** The status that a staged activity is given; null for others. */
+  readonly stageStatus: ActivityStatus | null;
+  /** Where it goes on from; `"initialId"` before the first record. */
+  readonly lastProcessedId: string;
   readonly startedAt: number;
   /** When it times out, in milliseconds since 1970. */
   readonly deadline: number | null;
@@ -45,7 +48,8 @@ export interface AttemptOwner {
 export class Attempt {
   readonly start: AttemptStart;
   readonly #owner: AttemptOwner;
-  #status: ActivityStatus;
+  /** Made when first asked for: most activities never look, and a time as text costs more than a short step. */
+  #status: ActivityStatus | undefined;
   #controller: AbortController | undefined;
   #stoppedBy: WaymarkError | undefined;
   /** Its function has ended, or waits for ever in a checkpoint: it does no more harm. */
@@ -54,17 +58,21 @@ export class Attempt {
   constructor(start: AttemptStart, owner: AttemptOwner) {
     this.start = start;
     this.#owner = owner;
-    this.#status = start.status;
   }
 
   /** How far it came. */
   get status(): ActivityStatus {
+    this.#status ??= firstStatus(this.start);
     return this.#status;
+  }
+
+  get lastProcessedId(): string {
+    return (this.#status ?? this.start).lastProcessedId;
   }
 
   /** Whether a checkpoint has taken it on from where it began. */
   get gotFurther(): boolean {
-    return this.#status.lastProcessedId !== this.start.status.lastProcessedId;
+    return this.lastProcessedId !== this.start.lastProcessedId;
   }
 
   /** Takes the status a stage ended with. */
@@ -90,7 +98,7 @@ export class Attempt {
     return {
       env,
       get status() {
-        return attempt.#status;
+        return attempt.status;
       },
       get signal() {
         return attempt.#signal();
@@ -123,7 +131,7 @@ export class Attempt {
     this.#status = {
       lastProcessedId: id,
       processingStatus: "InProgress",
-      processingStage: this.start.status.processingStage,
+      processingStage: this.status.processingStage,
       lastUpdated: new Date(this.#owner.now()).toISOString(),
     };
     const answer = await this.#owner.checkpoint(this, noted);
@@ -140,16 +148,9 @@ export class Attempt {
   }
 }
 
-/** The status an attempt begins with. */
-export function attemptStatus(
-  stageStatus: ActivityStatus | null,
-  name: string,
-  lastProcessedId: string | null,
-  at: number,
-): ActivityStatus {
-  const status = stageStatus ?? initialStatus(name, at);
-  if (lastProcessedId === null) return { ...status, processingStatus: "InProgress" };
-  return { ...status, processingStatus: "InProgress", lastProcessedId };
+function firstStatus({ stageStatus, name, startedAt, lastProcessedId }: AttemptStart) {
+  const status = stageStatus ?? initialStatus(name, startedAt);
+  return { ...status, processingStatus: "InProgress", lastProcessedId } as const;
 }
 
 function checkProcessedId(id: string | number, name: string): string {

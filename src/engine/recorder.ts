@@ -189,7 +189,7 @@ const childText = ({ child }: OpenStep): string | null =>
 function processedId(step: OpenStep): string | null {
   const { request } = step.ask;
   const given = "stageStatus" in request ? request.stageStatus?.lastProcessedId : undefined;
-  const id = step.attempt?.status.lastProcessedId ?? step.row?.lastProcessedId ?? given ?? null;
+  const id = step.attempt?.lastProcessedId ?? step.row?.lastProcessedId ?? given ?? null;
   return id === INITIAL_ID ? null : id;
 }
 

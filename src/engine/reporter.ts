@@ -41,9 +41,9 @@ export class Reporter {
   }
 
   attemptStarted(attempt: Attempt): void {
-    const { step, number, status } = attempt.start;
-    const resumed = status.lastProcessedId !== INITIAL_ID;
-    const from = resumed ? { lastProcessedId: status.lastProcessedId } : {};
+    const { step, number, lastProcessedId } = attempt.start;
+    const resumed = lastProcessedId !== INITIAL_ID;
+    const from = resumed ? { lastProcessedId } : {};
     this.#inOrder(resumed ? "attempt.resumed" : "attempt.started", {
       step,
       attempt: number,

@@ -3,7 +3,7 @@
  * stops those that are over. Activity code never runs on the workflow's stack (rule a): what comes
  * back waits in `#arrivals` until the turn records it.
  */
-import { type ActivityStatus, parseActivityStatus } from "../core/activity-status.ts";
+import { type ActivityStatus, INITIAL_ID, parseActivityStatus } from "../core/activity-status.ts";
 import type { UndoneStep } from "../core/compensation.ts";
 import { durationMillis } from "../core/duration.ts";
 import { WaymarkError } from "../core/errors.ts";
@@ -20,7 +20,7 @@ import { decode, type Encoded, encode } from "../core/payload.ts";
 import { nextAttemptAt } from "../core/retry.ts";
 import { asSensitive } from "../core/sensitive.ts";
 import type { StepRequest, UndoneInput } from "../core/step.ts";
-import { Attempt, type AttemptOutcome, type AttemptOwner, attemptStatus } from "./attempt.ts";
+import { Attempt, type AttemptOutcome, type AttemptOwner } from "./attempt.ts";
 import type { Breather } from "./breather.ts";
 import type { Doorbell } from "./doorbell.ts";
 import { type Host, LOST_MILLIS } from "./host.ts";
@@ -144,7 +144,8 @@ export class Runner implements AttemptOwner {
       step: identity,
       name,
       number: step.failed + 1,
-      status: attemptStatus(stageStatus, name, step.row?.lastProcessedId ?? null, now),
+      stageStatus,
+      lastProcessedId: step.row?.lastProcessedId ?? stageStatus?.lastProcessedId ?? INITIAL_ID,
       startedAt: now,
       deadline: timeout === undefined ? null : now + durationMillis(timeout),
       instanceId,
@@ -170,7 +171,7 @@ export class Runner implements AttemptOwner {
     if (step === undefined) return "stop";
     const { recorder, host, breather } = this.#options;
     const before = step.row?.lastProcessedId;
-    recorder.checkpoint(step, attempt.status.lastProcessedId, progress, host.now());
+    recorder.checkpoint(step, attempt.lastProcessedId, progress, host.now());
     const stop = this.#options.spendCheckpoint();
     if (step.alone && step.row?.lastProcessedId !== before) this.#clear(step);
     await host.committed();
