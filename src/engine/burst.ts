@@ -1,22 +1,44 @@
+import type { StepStore } from "../store/step-store.ts";
+
 /**
- * How many very short steps may share a commit (W2). A step that takes the short cut is durable only with the next
+ * Promise jobs after which a burst in which nothing has happened counts as over: more than most code takes from one step to
+ * the next. Where it takes more, a row is written by itself, and nothing else changes.
+ */
+const QUIET_JOBS = 16;
+
+const settled = Promise.resolve();
+
+export interface BurstOptions {
+  /** Steps that may share a commit; 0 where none may. */
+  readonly limit: number;
+  /** Whether what runs may be what has killed the object. */
+  readonly careful: boolean;
+  /** Where their rows are written. */
+  readonly rows: Pick<StepStore, "gather" | "settle" | "puttingOff">;
+  /** Rows could not be written of which the code knows already: nothing that it has done since may leave. */
+  readonly failed: (error: unknown) => void;
+}
+
+/**
+ * Very short steps that share a commit (W2), and their number. A step that takes the short cut is durable only with the next
  * drain, and a crash repeats all that came after the last one: so their number is bounded, and an execution whose
  * memory was lost at an unexpected moment commits each step until it is past those that may have killed it.
+ *
+ * Their rows are written together as well, before the burst of promise jobs is over, and so before any commit (W9). The first is
+ * written by itself: it closes the output gate, behind which all that leaves waits for the commit that has the others.
  */
 export class Burst {
-  readonly #limit: number;
+  readonly #options: BurstOptions;
   #left: number;
   #careful: number;
   #written = false;
+  /** Grows with all that happens in it. */
+  #happened = 0;
 
-  /**
-   * @param limit steps that may share a commit; 0 where none may
-   * @param careful whether what runs may be what has killed the object
-   */
-  constructor(limit: number, careful: boolean) {
-    this.#limit = limit;
-    this.#left = limit;
-    this.#careful = careful ? limit : 0;
+  constructor(options: BurstOptions) {
+    this.#options = options;
+    this.#left = options.limit;
+    this.#careful = options.careful ? options.limit : 0;
   }
 
   /** Counts a step that could take the short cut. Returns whether it may. */
@@ -30,16 +52,50 @@ export class Burst {
     return true;
   }
 
-  /** Notes that a step was recorded in the burst. */
-  wrote(): void {
-    this.#written = true;
+  /** A step has begun: {@link record} or {@link settle} follows in the burst, and rows wait for that. */
+  begun(): void {
+    this.#happened++;
+  }
+
+  /** Records a step in the burst. */
+  record(write: () => void): void {
+    try {
+      if (this.#written) this.#options.rows.gather(write);
+      else write();
+    } finally {
+      this.#written = true;
+      this.#settleSoon();
+    }
+  }
+
+  /** Writes the rows that wait for others. */
+  settle(): void {
+    this.#happened++;
+    try {
+      this.#options.rows.settle();
+    } catch (error) {
+      this.#options.failed(error);
+    }
+  }
+
+  /** Nobody is told that a burst is over: it is, where nothing has happened for some promise jobs. */
+  #settleSoon(): void {
+    const happened = ++this.#happened;
+    if (!this.#options.rows.puttingOff) return;
+    let left = QUIET_JOBS;
+    const look = (): void => {
+      if (this.#happened !== happened) return;
+      if (left-- > 0) settled.then(look);
+      else this.settle();
+    };
+    settled.then(look);
   }
 
   /** The burst is over. Returns whether it wrote anything, which is not durable yet. */
   end(): boolean {
     const written = this.#written;
     this.#written = false;
-    this.#left = this.#limit;
+    this.#left = this.#options.limit;
     return written;
   }
 }

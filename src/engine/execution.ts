@@ -111,7 +111,12 @@ export class Execution {
     const { host, steps, row, doorbell, breather, leaving, spendCheckpoint } = options;
     this.#options = options;
     this.row = row;
-    this.burst = new Burst(options.stepsPerCommit, options.careful);
+    this.burst = new Burst({
+      limit: options.stepsPerCommit,
+      careful: options.careful,
+      rows: steps,
+      failed: (error) => host.abort(error),
+    });
     const ended = options.blank ? [] : steps.ended();
     const updates: StepRow[] = [];
     for (const step of ended) {
@@ -139,7 +144,7 @@ export class Execution {
       },
       shortCut: {
         begin: (ask) => this.#beginAtOnce(ask),
-        record: ({ identity }, waits) => waits && this.#recordAtOnce(identity),
+        record: ({ identity }, waits) => this.#recordAtOnce(identity, waits),
       },
     });
     this.reporter = new Reporter(host, row);
@@ -245,6 +250,13 @@ export class Execution {
 
   /** Records what attempts brought; those to be repeated cost the turn as much as a step. */
   record(budget: Budget): boolean {
+    const { steps } = this.#options;
+    const recorded = steps.gather(() => this.#recordArrived(budget));
+    steps.settle();
+    return recorded;
+  }
+
+  #recordArrived(budget: Budget): boolean {
     const { again, ended } = this.runner.record();
     for (const _ of again) budget.spendStep();
     return this.#settle(again, ended);
@@ -275,6 +287,7 @@ export class Execution {
     this.reporter.workflowLogs(this.driver.takeLogs());
     if (host.gate()) this.reporter.flush();
     this.runner.start(step);
+    this.burst.begun();
     return true;
   }
 
@@ -287,18 +300,24 @@ export class Execution {
   }
 
   /** Records a step that was begun at once, where its result is there. Returns whether it is to be delivered. */
-  #recordAtOnce(identity: StepIdentity): boolean {
+  #recordAtOnce(identity: StepIdentity, waits: boolean): boolean {
     const step = this.#open.get(identity);
     const budget = this.#options.spending();
-    if (step === undefined || budget === null || this.held) return false;
-    if (step.row !== null || !this.runner.hasOnly(step)) return false;
+    if (step === undefined || budget === null || !waits || !this.#isThere(step)) {
+      this.burst.settle();
+      return false;
+    }
     step.inline = true;
-    this.record(budget);
+    this.burst.record(() => this.#recordArrived(budget));
     step.inline = false;
-    this.burst.wrote();
     if (this.#open.has(identity)) return false; // it is tried again
     budget.spendStep();
     return !this.overgrown || this.driver.compensates;
+  }
+
+  /** Whether a step's first attempt is over, and nothing else has come meanwhile. */
+  #isThere(step: OpenStep): boolean {
+    return !this.held && step.row === null && this.runner.hasOnly(step);
   }
 
   #schedule(step: OpenStep): void {

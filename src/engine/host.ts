@@ -33,6 +33,8 @@ export interface Host {
   getAlarm(): Promise<number | null>;
   /** Sets the one alarm; null removes it. Part of the same commit as the writes around it. */
   setAlarm(at: number | null): void;
+  /** Loses the memory, with what was written and is not durable: nothing that was done since then leaves. */
+  abort(error: unknown): void;
   /** Removes all that is stored, the alarm too, so that nothing of the object is left. */
   erase(): void;
   /** Waits in memory, within a turn. */
@@ -89,7 +91,7 @@ export const DEFAULT_TURN_BUDGET: TurnBudget = {
   millis: 300_000,
   steps: 1_000,
   checkpoints: 300,
-  stepsPerCommit: 256,
+  stepsPerCommit: 512,
   prompt: true,
 };
 

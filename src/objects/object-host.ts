@@ -31,6 +31,7 @@ export function objectHost(state: DurableObjectState, env: Cloudflare.Env, level
       if (at === null) void storage.deleteAlarm();
       else void storage.setAlarm(Math.min(at, LATEST_ALARM));
     },
+    abort: (error) => state.abort(String(error)),
     erase: () => {
       // Not awaited either: it takes its effect at once, and the next commit is the proof.
       void storage.deleteAll();

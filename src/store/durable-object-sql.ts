@@ -19,6 +19,7 @@ export class DurableObjectSql implements Sql {
   rowsWritten = 0;
 
   readonly cipher: Cipher;
+  #putOff: (() => void) | null = null;
 
   constructor(storage: ObjectStorage, cipher: Cipher = PLAIN) {
     this.#storage = storage;
@@ -26,6 +27,7 @@ export class DurableObjectSql implements Sql {
   }
 
   all<Row>(statement: string, ...bindings: SqlValue[]): Row[] {
+    this.settle();
     const cursor = this.#storage.sql.exec(statement, ...bindings);
     const rows = cursor.toArray() as Row[];
     this.rowsWritten += cursor.rowsWritten;
@@ -33,10 +35,24 @@ export class DurableObjectSql implements Sql {
   }
 
   run(statement: string, ...bindings: SqlValue[]): void {
+    this.settle();
     this.rowsWritten += this.#storage.sql.exec(statement, ...bindings).rowsWritten;
   }
 
+  later(write: () => void): void {
+    this.settle();
+    this.#putOff = write;
+  }
+
+  settle(): void {
+    const write = this.#putOff;
+    if (write === null) return;
+    this.#putOff = null;
+    write();
+  }
+
   transaction<Result>(body: () => Result extends PromiseLike<unknown> ? never : Result): Result {
+    this.settle();
     return this.#storage.transactionSync(body) as Result;
   }
 }

@@ -15,6 +15,7 @@ export class NodeSql implements Sql {
   #reshaped = false;
   #depth = 0;
   #changes = 0;
+  #putOff: (() => void) | null = null;
   /** That of the code which is deployed. */
   cipher = PLAIN;
 
@@ -24,16 +25,37 @@ export class NodeSql implements Sql {
   }
 
   all<Row>(statement: string, ...bindings: SqlValue[]): Row[] {
+    this.settle();
     this.#begin(statement);
     return this.#prepare(statement).all(...bindings) as Row[];
   }
 
   run(statement: string, ...bindings: SqlValue[]): void {
+    this.settle();
     this.#begin(statement);
     this.#prepare(statement).run(...bindings);
   }
 
+  later(write: () => void): void {
+    this.settle();
+    this.#putOff = write;
+    this.#changes++;
+  }
+
+  settle(): void {
+    const write = this.#putOff;
+    if (write === null) return;
+    this.#putOff = null;
+    write();
+  }
+
+  /** Whether a write is put off. */
+  get putsOff(): boolean {
+    return this.#putOff !== null;
+  }
+
   transaction<Result>(body: () => Result extends PromiseLike<unknown> ? never : Result): Result {
+    this.settle();
     this.#begin("WRITE");
     const savepoint = `level_${++this.#depth}`;
     this.#database.exec(`SAVEPOINT ${savepoint}`);
@@ -57,11 +79,12 @@ export class NodeSql implements Sql {
 
   /** Whether anything is written and not yet committed. */
   get dirty(): boolean {
-    return this.#open;
+    return this.#open || this.putsOff;
   }
 
   /** Commits what was written. */
   flush(): void {
+    this.settle();
     if (this.#open) this.#database.exec("COMMIT");
     this.#open = false;
     this.#reshaped = false;
@@ -69,6 +92,7 @@ export class NodeSql implements Sql {
 
   /** Loses what was written since the last flush. */
   rollback(): void {
+    this.#putOff = null;
     if (this.#open) this.#database.exec("ROLLBACK");
     this.#open = false;
     this.#changes++;

@@ -14,6 +14,13 @@ export interface Sql {
   all<Row>(statement: string, ...bindings: SqlValue[]): Row[];
   /** Runs one statement for its effect. */
   run(statement: string, ...bindings: SqlValue[]): void;
+  /**
+   * Puts a write off until the next statement, whichever that is, or until {@link settle}. Whoever does so sees to it that
+   * one of them comes before the next wait: a commit does not look for what was put off.
+   */
+  later(write: () => void): void;
+  /** Runs what was put off. */
+  settle(): void;
   /** All of it or nothing. The body cannot be async: no I/O is awaited in a transaction (W9). */
   transaction<Result>(body: () => Result extends PromiseLike<unknown> ? never : Result): Result;
 }

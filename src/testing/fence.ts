@@ -30,6 +30,15 @@ export function fenceSql(sql: Sql, life: Mortal, onWrite: () => void): Sql {
       onWrite();
       sql.run(statement, ...bindings);
     },
+    later: (write) => {
+      guard();
+      onWrite();
+      sql.later(write);
+    },
+    settle: () => {
+      guard();
+      sql.settle();
+    },
     transaction: (body) => {
       guard();
       onWrite();

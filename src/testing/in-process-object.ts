@@ -350,6 +350,9 @@ export class InProcessObject {
         this.#alarm.set(at);
         this.#commitSoon(life);
       },
+      abort: () => {
+        if (!life.dead) this.crash();
+      },
       erase: () => {
         if (life.dead) return;
         this.sql.erase();
@@ -395,7 +398,9 @@ export class InProcessObject {
     if (life.dead) return never();
     life.settling++;
     await this.scheduler.turn();
-    if (life.dead || this.#strikes({ kind: "await" }) || !this.commit()) return never();
+    if (life.dead) return never();
+    if (this.sql.putsOff) throw new Error("a write was put off beyond its burst: see Sql.later");
+    if (this.#strikes({ kind: "await" }) || !this.commit()) return never();
     life.settling--;
   }
 

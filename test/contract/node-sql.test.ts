@@ -22,3 +22,20 @@ test("NodeSql is dirty from the first write to the flush, and never from reading
   expect(sql.all("SELECT * FROM item")).toEqual([]);
   sql.close();
 });
+
+test("NodeSql commits what was put off, and loses it with the rest", () => {
+  const sql = new NodeSql();
+  sql.run("CREATE TABLE item (id INTEGER PRIMARY KEY)");
+  sql.flush();
+  const putOff = () => sql.later(() => sql.run("INSERT INTO item DEFAULT VALUES"));
+  putOff();
+  expect([sql.dirty, sql.putsOff]).toEqual([true, true]);
+  sql.rollback();
+  expect([sql.dirty, sql.putsOff]).toEqual([false, false]);
+  expect(sql.all("SELECT * FROM item")).toEqual([]);
+  putOff();
+  sql.flush();
+  sql.rollback();
+  expect(sql.all("SELECT * FROM item")).toHaveLength(1);
+  sql.close();
+});

@@ -116,6 +116,37 @@ export function sqlContract(name: string, make: () => SqlUnderTest | Promise<Sql
       expect({ ...sql.all<object>("SELECT * FROM other")[0] }).toEqual({ a: 1, b: 2 });
     });
 
+    describe("a write that is put off", () => {
+      test("comes before the next statement, whichever that is", () => {
+        for (const next of [
+          () => sql.all("SELECT 1"),
+          () => insert("behind"),
+          () => sql.transaction(() => insert("within")),
+          () => sql.settle(),
+          () => sql.later(() => {}),
+        ]) {
+          sql.run("DELETE FROM item");
+          sql.later(() => insert("put off"));
+          next();
+          expect(names()[0]).toBe("put off");
+        }
+      });
+
+      test("comes once", () => {
+        sql.later(() => insert("a"));
+        sql.settle();
+        sql.settle();
+        expect(names()).toEqual(["a"]);
+      });
+
+      test("that fails is not tried again", () => {
+        sql.later(() => sql.run("INSERT INTO nowhere VALUES (1)"));
+        expect(() => sql.settle()).toThrow();
+        insert("a");
+        expect(names()).toEqual(["a"]);
+      });
+    });
+
     describe("a transaction", () => {
       test("keeps all of its writes and returns what its body returns", () => {
         const result = sql.transaction(() => {

@@ -1,5 +1,5 @@
 /** Very short steps that share a commit: what a crash repeats, and what it never does. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { activity } from "../../src/core/activity.ts";
 import { workflow } from "../../src/core/workflow.ts";
 import { DEFAULT_TURN_BUDGET } from "../../src/engine/host.ts";
@@ -42,6 +42,30 @@ describe("a chain of short steps", () => {
     const [long, short] = rows.map(({ count }) => count);
     expect((long ?? 0) + (short ?? 0)).toBe(1_000);
     expect(long).toBe(Math.floor(1_000 / (AT_ONCE + 1)));
+  });
+
+  test("writes its rows together", async () => {
+    const object = started(chain, 100, gated);
+    const run = vi.spyOn(object.sql, "run");
+    await object.run();
+    const inserts = run.mock.calls.filter(([statement]) =>
+      statement.startsWith("INSERT INTO step"),
+    );
+    expect(inserts).toHaveLength(2); // the first, and all that came after it
+    expect(object.sql.all("SELECT id FROM step WHERE id = seq AND inline = 1")).toHaveLength(100);
+  });
+
+  test("has written them when its code goes on for long without a step", async () => {
+    const written: unknown[] = [];
+    const lingering = workflow("Lingering", async (ctx) => {
+      for (let step = 1; step <= 5; step++) await ctx.call(noop, step);
+      for (let job = 0; job < 100; job++) await null;
+      written.push(object.sql.putsOff);
+    });
+    const object = started(lingering, undefined, gated);
+    await object.run();
+    expect(written).toEqual([false]);
+    expect(object.sql.all("SELECT id FROM step")).toHaveLength(5);
   });
 
   test("has a commit for each where that is asked for", async () => {

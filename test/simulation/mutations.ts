@@ -569,6 +569,18 @@ const MUTATIONS: readonly Mutation[] = [
     replace: "const waits = this.#waiting.has(identity) && this.#queue[this.#head] == null;",
   },
   {
+    fault: "forget the rows of a burst whose code asks for no other step",
+    file: "engine/burst.ts",
+    find: "else this.settle();",
+    replace: "else this.#happened++;",
+  },
+  {
+    fault: "forget the rows of a burst before a step that takes its time",
+    file: "engine/execution.ts",
+    find: "this.burst.settle();",
+    replace: "",
+  },
+  {
     fault: "begin a step in a burst before what came before it is stored",
     file: "engine/execution.ts",
     find: "if (host.gate()) this.reporter.flush();",

@@ -27,7 +27,7 @@ const EVENTS = [
 type Sharing = Readonly<{ stepsPerCommit: number; gate: "steps" | "effects" }>;
 
 const sharing = fc.record<Sharing>({
-  stepsPerCommit: fc.constantFrom(0, 2, 256),
+  stepsPerCommit: fc.constantFrom(0, 2, 512),
   gate: fc.constantFrom("steps", "effects"),
 });
 

@@ -136,6 +136,8 @@ describe("their table", () => {
         return [];
       },
       run: (statement) => void asked.push(statement),
+      later: () => {},
+      settle: () => {},
       transaction: () => {
         throw new Error("none is needed");
       },

@@ -1,12 +1,15 @@
+import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 import { LIMITS } from "../../src/core/limits.ts";
-import { bytesOf, textOf } from "../../src/core/stored-text.ts";
+import { encode } from "../../src/core/payload.ts";
+import { bytesOf, type StoredText, textOf } from "../../src/core/stored-text.ts";
+import { Cipher } from "../../src/store/cipher.ts";
 import { InstanceStore } from "../../src/store/instance-store.ts";
 import { NodeSql } from "../../src/store/node-sql.ts";
 import { PartStore } from "../../src/store/part-store.ts";
 import type { NewStepRow } from "../../src/store/rows.ts";
 import { createInstanceTables, Tables } from "../../src/store/schema.ts";
-import type { SqlValue } from "../../src/store/sql.ts";
+import type { Sql, SqlValue } from "../../src/store/sql.ts";
 import { StepStore } from "../../src/store/step-store.ts";
 import { partsOf, stepRow, tablesOf } from "./tables.ts";
 
@@ -390,6 +393,127 @@ describe("large texts", () => {
   });
 });
 
+describe("rows that end together", () => {
+  const done = (row: Partial<NewStepRow>) =>
+    stepRow({ state: "done", attempt: 1, startedAt: 5, inline: true, ...row });
+  const text = (stored: StoredText | null) => stored && textOf(stored);
+  const all = () =>
+    store
+      .page(0, 10_000)
+      .map((row) => ({ ...row, input: text(row.input), result: text(row.result) }));
+  /** The statements that write rows, with how many texts and numbers each of them binds. */
+  function watched(cipher = sql.cipher) {
+    const inserts: number[] = [];
+    const run = (statement: string, ...bindings: SqlValue[]) => {
+      sql.run(statement, ...bindings);
+      if (statement.startsWith("INSERT INTO step")) inserts.push(bindings.length);
+    };
+    const port: Sql = {
+      cipher,
+      all: sql.all.bind(sql),
+      run,
+      later: sql.later.bind(sql),
+      settle: sql.settle.bind(sql),
+      transaction: sql.transaction.bind(sql),
+    };
+    return { inserts, steps: new StepStore(port) };
+  }
+
+  test("are what they would have been one by one, whatever is in them", () => {
+    const payload = fc.oneof(
+      fc.string({ unit: "binary" }).map((value) => encode(value, "the value")),
+      fc.constantFrom(
+        "-1",
+        "[true]",
+        "[1]",
+        '["\\"\\\\u0000"]',
+        "[1e300]",
+        '["'.padEnd(2_000, "é"),
+      ),
+    );
+    const identity = fc.oneof(
+      fc.string({ unit: "grapheme" }).filter((key) => key.isWellFormed()),
+      fc.constantFrom("A\0B", '"', "\\", "[1]", "1", "null", "\u2028", "\u{1f600}", "%_*"),
+    );
+    const row = fc.record({
+      step: identity,
+      kind: fc.constantFrom("activity" as const, "run" as const, "timer" as const),
+      asked: fc.nat(),
+      attempt: fc.nat(100),
+      input: fc.option(payload),
+      result: fc.option(payload),
+      startedAt: fc.option(fc.nat()),
+      at: fc.integer({ min: 0, max: 8.64e15 }),
+      inline: fc.boolean(),
+      failure: fc.constantFrom(null, null, null, null, "{}"), // one that is written by itself
+    });
+    fc.assert(
+      fc.property(fc.array(row, { maxLength: 12 }), (rows) => {
+        const written = rows.map((row, index) => done({ ...row, seq: index + 1 }));
+        store.deleteAll();
+        for (const row of written) store.insertEnded(row);
+        const expected = all();
+        store.deleteAll();
+        store.gather(() => {
+          for (const row of written) store.insertEnded(row);
+        });
+        store.settle();
+        expect(all()).toEqual(expected);
+      }),
+      { numRuns: 300, seed: 20_261_126 },
+    );
+  });
+
+  test("are written in one statement, and one alone in its own", () => {
+    const { inserts, steps } = watched();
+    const end = (seq: number) =>
+      steps.gather(() => steps.insertEnded(done({ seq, result: "[1]" })));
+    for (let seq = 1; seq <= 5; seq++) end(seq);
+    expect([inserts.length, steps.puttingOff]).toEqual([0, true]);
+    steps.settle();
+    expect([inserts, steps.puttingOff]).toEqual([[1], false]);
+    end(6);
+    steps.settle();
+    expect(inserts).toEqual([1, 10]);
+    expect(all().map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  test("are read as if they were written, and keep their order beside others", () => {
+    const { steps } = watched();
+    steps.gather(() => steps.insertEnded(done({ seq: 1 })));
+    expect(steps.lastSeq()).toBe(1);
+    steps.gather(() => steps.insertEnded(done({ seq: 2 })));
+    steps.insert(stepRow({ step: "open" }));
+    steps.gather(() => steps.insertEnded(done({ seq: 3 })));
+    steps.insertEnded(done({ seq: 4, failure: "{}", state: "failed" }));
+    expect(all().map(({ seq }) => seq)).toEqual([1, 2, null, 3, 4]);
+  });
+
+  test("wait no longer than memory has room", () => {
+    const { inserts, steps } = watched();
+    const input = encode("x".repeat(10_000), "the input");
+    for (let seq = 1; seq <= 40; seq++) {
+      steps.gather(() => steps.insertEnded(done({ seq, input })));
+    }
+    expect(inserts.length).toBeGreaterThan(0);
+    for (let seq = 41; seq <= 2_000; seq++) {
+      steps.gather(() => steps.insertEnded(done({ seq, result: "[1]" })));
+    }
+    expect(inserts.length).toBeGreaterThan(3);
+    steps.settle();
+    expect(all()).toHaveLength(2_000);
+  });
+
+  test("are written one by one where a codec makes their texts, which may be any", () => {
+    const codec = { encode: (text: string) => `\ud83d${text}`, decode: (text: string) => text };
+    const { inserts, steps } = watched(new Cipher(codec, {} as Cloudflare.Env, "object"));
+    for (let seq = 1; seq <= 3; seq++) {
+      steps.gather(() => steps.insertEnded(done({ seq, result: "[1]" })));
+    }
+    expect(inserts).toEqual([10, 10, 10]);
+  });
+});
+
 test("rows without a large text cost no statement more than they are", () => {
   const statements: string[] = [];
   const watched = {
@@ -402,6 +526,8 @@ test("rows without a large text cost no statement more than they are", () => {
       statements.push(statement);
       sql.run(statement, ...bindings);
     },
+    later: sql.later.bind(sql),
+    settle: sql.settle.bind(sql),
     transaction: sql.transaction.bind(sql),
   };
   const tables = new Tables(watched);

@@ -32,7 +32,7 @@ describe("storage", () => {
   const count = (sql: Pick<NodeSql, "all">) => sql.all("SELECT text FROM notes").length;
 
   test("reads are no writes; inserts, updates that return rows and transactions are", () => {
-    const { fenced, writes } = fencedTable();
+    const { sql, fenced, writes } = fencedTable();
     expect(count(fenced)).toBe(0);
     expect(writes()).toBe(0);
     fenced.run("INSERT INTO notes VALUES (?)", "a");
@@ -41,6 +41,9 @@ describe("storage", () => {
     expect(writes()).toBe(2);
     expect(fenced.transaction(() => count(fenced))).toBe(1);
     expect(writes()).toBe(3);
+    fenced.later(() => sql.run("INSERT INTO notes VALUES (?)", "c"));
+    expect(writes()).toBe(4);
+    expect(count(fenced)).toBe(2);
   });
 
   test("is out of reach of the dead: they neither read nor write", () => {
@@ -50,6 +53,8 @@ describe("storage", () => {
     expect(() => fenced.all("SELECT text FROM notes")).toThrow(lost);
     expect(() => fenced.run("INSERT INTO notes VALUES (?)", "a")).toThrow(lost);
     expect(() => fenced.transaction(() => 1)).toThrow(lost);
+    expect(() => fenced.later(() => {})).toThrow(lost);
+    expect(() => fenced.settle()).toThrow(lost);
     expect(writes()).toBe(0);
     expect(count(sql)).toBe(0);
   });

@@ -25,6 +25,22 @@ test("a chain of short steps has a row for each, and few that another one did no
   expect(long).toBeLessThan(10);
 });
 
+test("what is written together is what would have been written one by one", async () => {
+  const keys = [
+    "plain",
+    'a "quoted" \\ key',
+    "nothing \0 ends it",
+    "\u2028<\u{1f600}>",
+    "[1]",
+    "null",
+  ];
+  await start("Keyed", "keyed", keys);
+  expect(await get("keyed", 10)).toMatchObject({ status: "Completed" });
+  const items = await history("keyed");
+  expect(items.map(({ step }) => step)).toEqual(keys.map((key) => `Noted:${key}`));
+  expect(items.map(({ input, result }) => [input, result])).toEqual(keys.map((key) => [key, key]));
+});
+
 test("what came before a step that reached the outside is stored by then, and never repeated", async () => {
   await start("Reaching", "reached", "answered");
   expect(await get("reached", 15)).toMatchObject({ status: "Completed", output: 5 });
