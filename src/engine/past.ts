@@ -44,6 +44,7 @@ export class Past {
   readonly #pause: () => Promise<void>;
   readonly #row: InstanceRow;
   readonly #workflow: AnyWorkflow;
+  #asRecorded: Promise<Replay> | undefined;
 
   /** @param pause resolves when every promise job that can run has run; it throws to give up */
   constructor(
@@ -94,9 +95,29 @@ export class Past {
     return kept.filter((step) => !isStillSo(step, handled.get(step.step)));
   }
 
+  /** What the code makes of all that is recorded. */
+  asRecorded(): Promise<Replay> {
+    this.#asRecorded ??= this.replay(new Set());
+    return this.#asRecorded;
+  }
+
+  /**
+   * Whether the code asks for a step only after what is taken back, though the step had ended before: since an earlier
+   * rewind, or a deployment, something later leads to it.
+   */
+  async #isAskedAfter({ step }: StepRow, taken: number): Promise<boolean> {
+    const { asked } = await this.asRecorded();
+    let latest = 0;
+    for (const [identity, { ask }] of asked) {
+      latest = Math.max(latest, ask.after); // what is delivered late has a lower one
+      if (identity === step) return latest >= taken;
+    }
+    return false;
+  }
+
   /** Where nothing is taken back. */
   async whole(): Promise<Left> {
-    const { driver, asked } = await this.replay(new Set());
+    const { driver, asked } = await this.asRecorded();
     if (driver.divergence !== undefined) throw driver.divergence;
     const cancelled = new Set(driver.takeCancelled());
     const unanswered = this.#unanswered(driver, new Set());
@@ -129,7 +150,9 @@ export class Past {
         const cancelled = new Set(driver.takeCancelled());
         return { undone: [...gone], asked, cancelled, unanswered, held: driver.lock };
       }
-      if (misfit === undefined || !mayFollow(misfit, seq)) throw driver.divergence;
+      if (misfit === undefined) throw driver.divergence;
+      const follows = mayFollow(misfit, seq) || (await this.#isAskedAfter(misfit, seq));
+      if (!follows) throw driver.divergence;
       for (const step of this.all) {
         if (step === misfit || isLaterNamesake(step, misfit)) gone.add(step);
       }

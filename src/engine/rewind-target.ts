@@ -30,7 +30,7 @@ export async function findTarget(past: Past, request: RewindRequest): Promise<Ta
  * a function is of functions. All undos that failed are made again with the one that is named.
  */
 async function compensationOf(past: Past, to: StepIdentity): Promise<Target | null> {
-  const { asked } = await past.replay(new Set());
+  const { asked } = await past.asRecorded();
   if (asked.get(to)?.compensates !== true) return null;
   const first = past.ended.find(({ step }) => step === to);
   if (first === undefined) return null;
@@ -83,7 +83,7 @@ function firstTakenBack(
  */
 async function failedOf(past: Past, error: string | null): Promise<Target | null> {
   const { ended } = past;
-  const { driver, asked } = await past.replay(new Set());
+  const { driver, asked } = await past.asRecorded();
   const failsAgain = driver.divergence !== undefined || driver.end?.ok === false;
   const culprit =
     (error === null ? undefined : culpritOf(decodeFailure(error), ended)) ??

@@ -425,6 +425,31 @@ describe("a rewind to a step", () => {
     expect(instance.history().filter(({ kind }) => kind === "event")).toHaveLength(3);
   });
 
+  test("undoes a step that follows from it since the last rewind, where another one comes to bear its name", async () => {
+    const racing = workflow("Racing", async (ctx) => {
+      const wait = (key: string, millis: number) => ctx.sleep(millis, { key });
+      const first = async () => {
+        await Promise.race([wait("a", 1000), wait("b", 2000)]);
+        return ctx.call(reserve, "x");
+      };
+      const second = async () => {
+        await wait("c", 3000);
+        return ctx.call(reserve, "y");
+      };
+      return Promise.all([first(), second()]);
+    });
+    const { cluster, called } = shop(racing);
+    const instance = await cluster.start(racing);
+    await cluster.run();
+    instance.rewind({ to: "sleep:a" });
+    await cluster.run();
+    expect(called).toEqual(["reserve x", "reserve y"]);
+    instance.rewind({ to: "sleep:b" });
+    await cluster.advance("1 minute");
+    expect(instance.document().status).toBe("Completed");
+    expect(instance.output()).toEqual(["reserve x", "reserve y"]);
+  });
+
   test("draws other numbers than before", async () => {
     const drawing = workflow("Drawing", async (ctx) => {
       await ctx.call(reserve, "x");
