@@ -134,6 +134,9 @@ export class Past {
     for (const step of keeps === undefined ? this.ended : []) {
       if (step.kind === "update" && (step.seq ?? 0) > seq) gone.add(step);
     }
+    const whole = await this.asRecorded();
+    const fits = whole.driver.divergence === undefined;
+    const before = placesOf(fits && keeps === undefined ? whole.asked : new Map());
     for (;;) {
       const { driver, asked, misfit } = await this.replay(gone);
       if (driver.divergence === undefined) {
@@ -142,6 +145,14 @@ export class Past {
         const changed = left.filter((step) => differs(step, asked.get(step.step)));
         for (const step of changed) gone.add(step);
         if (changed.length > 0) continue;
+        // Nothing but its place tells one function of `run` from another one under its number.
+        const places = placesOf(asked);
+        const moved = left.filter(({ step, kind }) => {
+          const [now, then] = [places.get(step), before.get(step)];
+          return kind === "run" && now !== undefined && then !== undefined && now !== then;
+        });
+        for (const step of moved) this.#takeFrom(step, gone);
+        if (moved.length > 0) continue;
         // Nor does one count that is asked for, and cancelled before its result comes to the code.
         const unheard = new Set(driver.undelivered.map(({ step }) => step));
         const stays = ({ step }: StepRow) => asked.has(step) && !unheard.has(step);
@@ -153,10 +164,13 @@ export class Past {
       if (misfit === undefined) throw driver.divergence;
       const follows = mayFollow(misfit, seq) || (await this.#isAskedAfter(misfit, seq));
       if (!follows) throw driver.divergence;
-      for (const step of this.all) {
-        if (step === misfit || isLaterNamesake(step, misfit)) gone.add(step);
-      }
+      this.#takeFrom(misfit, gone);
     }
+  }
+
+  /** Takes a step back, and those that come after it under its name. */
+  #takeFrom(first: StepRow, gone: Set<StepRow>): void {
+    for (const step of this.all) if (step === first || isLaterNamesake(step, first)) gone.add(step);
   }
 }
 
@@ -174,6 +188,25 @@ function isStillSo({ state, result, failure }: StepRow, handled: Handled | undef
 /** Whether a step may have seen what is taken back: it had not ended before. */
 const mayFollow = ({ seq, kind, state }: StepRow, taken: number): boolean =>
   (seq === null || seq >= taken) && kind !== "rewind" && kind !== "cancel" && state !== "orphaned";
+
+/** After which delivery the code asks for each step without a key, and with which others of its name. */
+function placesOf(
+  asked: ReadonlyMap<StepIdentity, ReplayedAsk>,
+): ReadonlyMap<StepIdentity, string> {
+  const together = new Map<string, StepIdentity[]>();
+  for (const [step, { ask }] of asked) {
+    if (/[:/]/.test(step)) continue; // it has a key, or its name from another step
+    const place = `${ask.after} ${nameOf(step)}`;
+    const steps = together.get(place);
+    if (steps === undefined) together.set(place, [step]);
+    else steps.push(step);
+  }
+  const placed = [...together].flatMap(([place, steps]) => {
+    const all = `${place}: ${steps.join()}`;
+    return steps.map((step) => [step, all] as const);
+  });
+  return new Map(placed);
+}
 
 /** Whether a step without a key comes after another one of its name. */
 function isLaterNamesake(step: StepRow, other: StepRow): boolean {

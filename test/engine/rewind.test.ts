@@ -425,6 +425,29 @@ describe("a rewind to a step", () => {
     expect(instance.history().filter(({ kind }) => kind === "event")).toHaveLength(3);
   });
 
+  test.each([
+    { when: "before it", waits: ["a"] },
+    { when: "together with it", waits: ["a", "b"] },
+  ])("gives no branch the result of another one that had asked $when", async ({ waits }) => {
+    const pricing = workflow("Pricing", async (ctx) => {
+      const wait = new Map([
+        ["a", ctx.sleep("1 second", { key: "a" })],
+        ["b", ctx.sleep("2 seconds", { key: "b" })],
+      ]);
+      const price = async (shop: string, keys: string[]) => {
+        await Promise.all(keys.map((key) => wait.get(key)));
+        return ctx.run("price", () => `of ${shop}`);
+      };
+      return Promise.all([price("one", waits), price("other", ["b"])]);
+    });
+    const cluster = clustered([pricing]);
+    const instance = await cluster.start(pricing);
+    await cluster.run();
+    instance.rewind({ to: "sleep:a" });
+    await cluster.run();
+    expect(instance.output()).toEqual(["of one", "of other"]);
+  });
+
   test("undoes a step that follows from it since the last rewind, where another one comes to bear its name", async () => {
     const racing = workflow("Racing", async (ctx) => {
       const wait = (key: string, millis: number) => ctx.sleep(millis, { key });
