@@ -1,6 +1,6 @@
 /** One step from the request that creates it to the answer that it is done, one after the other. */
 import { CONTENDERS, runJob } from "./contender.ts";
-import type { Drive } from "./job.ts";
+import { insideMillis } from "./inside.ts";
 import { mean, percentile } from "./statistics.ts";
 import { millis, timed, type Workload } from "./workload.ts";
 
@@ -24,13 +24,12 @@ export const create: Workload = {
       const id = `${tag}-${instance}`;
       latencies.push(await timed(() => runJob(CONTENDERS[contender], send, id, JOB)));
     }
-    const inside = { job: JOB, instances: INSTANCES, concurrency: 1, prefix: `${tag}-inside` };
-    const drive: Drive = { contender, ...inside };
+    const driven = { job: JOB, instances: INSTANCES, prefix: `${tag}-inside` };
     return {
       p50: percentile(latencies, 50),
       p99: percentile(latencies, 99),
       mean: mean(latencies),
-      inside: (await timed(() => send("/drive", drive))) / INSTANCES,
+      inside: await insideMillis(send, contender, driven),
     };
   },
 };
