@@ -369,11 +369,7 @@ export class Driver {
     const asked = { identity, ordinal: ++this.#ordinal, after: this.#seq, input, request };
     const sensitive = options.sensitive === true;
     if (sensitive) this.#sensitive.add(identity);
-    const ask: Ask = {
-      ...asked,
-      ...(undoable ? { undoable } : {}),
-      ...(sensitive ? { sensitive } : {}),
-    };
+    const ask: Ask = undoable || sensitive ? { ...asked, undoable, sensitive } : asked;
     this.#asked.push(ask);
     if (undoable) {
       const begun = this.#options.recorded(identity) !== undefined;

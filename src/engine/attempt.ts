@@ -32,7 +32,6 @@ export interface AttemptStart {
   readonly deadline: number | null;
   readonly instanceId: string;
   readonly executionId: string;
-  readonly idempotencyKey: string;
 }
 
 /** What an attempt asks of its execution. */
@@ -42,6 +41,8 @@ export interface AttemptOwner {
   /** It waits for ever in a checkpoint, and does no more harm. */
   parked(attempt: Attempt): void;
   log(attempt: Attempt, message: string, fields: LogFields): void;
+  /** Of a step, over all its attempts. */
+  keyOf(step: string): string;
   now(): number;
 }
 
@@ -105,7 +106,9 @@ export class Attempt {
       },
       checkpoint: (lastProcessedId, progress) => this.#checkpoint(lastProcessedId, progress),
       attempt: start.number,
-      idempotencyKey: start.idempotencyKey,
+      get idempotencyKey() {
+        return attempt.#owner.keyOf(start.step);
+      },
       instanceId: start.instanceId,
       executionId: start.executionId,
       step: start.step,

@@ -250,6 +250,7 @@ export class Execution {
 
   /** Records what attempts brought; those to be repeated cost the turn as much as a step. */
   record(budget: Budget): boolean {
+    if (this.runner.arrivals < 2) return this.#recordArrived(budget);
     const { steps } = this.#options;
     const recorded = steps.gather(() => this.#recordArrived(budget));
     steps.settle();

@@ -58,7 +58,7 @@ export class Recorder {
       inline: step.inline,
     };
     let id: number | null | undefined = step.row?.id;
-    if (id === undefined) id = this.#steps.insertEnded({ ...newRow(step, at), ...written });
+    if (id === undefined) id = this.#steps.insertEnded(Object.assign(newRow(step, at), written));
     else this.#steps.end({ ...written, id });
     // What is delivered is what a replay will read, to the last bit (W6): JSON knows no -0, for one.
     const stored = outcome.ok

@@ -82,6 +82,11 @@ export class Runner implements AttemptOwner {
     return this.#arrivals.length > 0;
   }
 
+  /** Attempts that are over, and not recorded. */
+  get arrivals(): number {
+    return this.#arrivals.length;
+  }
+
   /** Whether that step's attempt is the only one that runs, and is over. */
   hasOnly(step: OpenStep): boolean {
     return this.#live.size === 1 && this.#arrivals.length === 1 && this.#arrivals[0]?.step === step;
@@ -127,10 +132,10 @@ export class Runner implements AttemptOwner {
   }
 
   #undone({ step, read }: UndoneInput): UndoneStep {
-    return { ...read(), idempotencyKey: this.#keyOf(step) };
+    return { ...read(), idempotencyKey: this.keyOf(step) };
   }
 
-  #keyOf(step: StepIdentity): string {
+  keyOf(step: StepIdentity): string {
     const { executionId, recordedBy, redo } = this.#options;
     return `${recordedBy.get(step) ?? executionId}:${encodeURIComponent(step)}:${redo(step)}`;
   }
@@ -150,7 +155,6 @@ export class Runner implements AttemptOwner {
       deadline: timeout === undefined ? null : now + durationMillis(timeout),
       instanceId,
       executionId,
-      idempotencyKey: this.#keyOf(identity),
     };
   }
 

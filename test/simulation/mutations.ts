@@ -31,9 +31,9 @@ const MUTATIONS: readonly Mutation[] = [
   {
     fault: "forget to store a failure that the workflow catches",
     file: "engine/recorder.ts",
-    find: "if (id === undefined) id = this.#steps.insertEnded({ ...newRow(step, at), ...written });",
+    find: "if (id === undefined) id = this.#steps.insertEnded(Object.assign(newRow(step, at), written));",
     replace:
-      "if (!outcome.ok) id = --this.#seq;\n    else if (id === undefined) id = this.#steps.insertEnded({ ...newRow(step, at), ...written });",
+      "if (!outcome.ok) id = --this.#seq;\n    else if (id === undefined) id = this.#steps.insertEnded(Object.assign(newRow(step, at), written));",
   },
   {
     fault: "set the alarm of the next turn late",
