@@ -181,8 +181,11 @@ const BUFFERED_ROW = {
 /** Memory may hold it, whatever characters it is of. */
 const isShort = (text: string): boolean => text.length * 3 <= LIMITS.textAtHandBytes;
 
-/** What may wait to be written together: rows, and characters of their texts. */
-const MOST_GATHERED = { rows: 512, length: 262_144 } as const;
+/**
+ * What may wait to be written together: rows, characters of their texts, and those of one row. JSON takes twice the room for
+ * some, and what is bound may be no longer than a row: see {@link LIMITS.cellBytes}.
+ */
+const MOST_GATHERED = { rows: 512, length: 262_144, rowLength: 65_536 } as const;
 
 /** Rows that wait for each other. They follow each other in the order of delivery, and are alike in the rest. */
 interface Gathered {
@@ -333,11 +336,13 @@ export class StepStore {
     const result = this.#cell(row.result, "result");
     const { seq, step, kind, asked, attempt, startedAt, at } = row;
     const inline = row.inline ? 1 : 0;
+    const own = step.length + (input?.length ?? 0) + (result?.length ?? 0);
     // JSON carries the text of a step as it is; what a codec makes may be any.
-    if (this.#gathers && seq !== null && !isCoded(input ?? result ?? "")) {
+    const coded = isCoded(input ?? "") || isCoded(result ?? "");
+    if (this.#gathers && seq !== null && own <= MOST_GATHERED.rowLength && !coded) {
       const gathered = this.#gatheredBefore(seq, kind, inline, attempt);
       gathered.rows.push([step, asked, input, result, startedAt, at]);
-      gathered.length += step.length + (input?.length ?? 0) + (result?.length ?? 0);
+      gathered.length += own;
       const { rows, length } = MOST_GATHERED;
       if (gathered.rows.length >= rows || gathered.length > length) this.#sql.settle();
       return null;

@@ -505,13 +505,40 @@ describe("rows that end together", () => {
     expect(all()).toHaveLength(2_000);
   });
 
+  test("bind no longer a text than storage takes, whatever JSON makes of it", () => {
+    const longest = { bytes: 0 };
+    const port: Sql = {
+      cipher: sql.cipher,
+      all: sql.all.bind(sql),
+      run: (statement: string, ...bindings: SqlValue[]) => {
+        const bound = bindings.map((value) => Buffer.byteLength(String(value)));
+        longest.bytes = Math.max(longest.bytes, ...bound);
+        sql.run(statement, ...bindings);
+      },
+      later: sql.later.bind(sql),
+      settle: sql.settle.bind(sql),
+      transaction: sql.transaction.bind(sql),
+    };
+    const steps = new StepStore(port);
+    const lengths = [130_000, 479_000, 32_000, 32_000, 32_000, 32_000, 32_000, 32_000];
+    const inputs = lengths.map((length) => encode('"'.repeat(length), "the input"));
+    inputs.forEach((input, index) => {
+      steps.gather(() => steps.insertEnded(done({ seq: index + 1, input })));
+    });
+    steps.settle();
+    expect(all().map(({ input }) => input)).toEqual(inputs);
+    expect(longest.bytes).toBeLessThan(2_000_000); // what a cell may hold
+  });
+
   test("are written one by one where a codec makes their texts, which may be any", () => {
     const codec = { encode: (text: string) => `\ud83d${text}`, decode: (text: string) => text };
     const { inserts, steps } = watched(new Cipher(codec, {} as Cloudflare.Env, "object"));
     for (let seq = 1; seq <= 3; seq++) {
       steps.gather(() => steps.insertEnded(done({ seq, result: "[1]" })));
     }
-    expect(inserts).toEqual(["one", "one", "one"]);
+    const split = encode("x".repeat(LIMITS.cellBytes), "the input");
+    steps.gather(() => steps.insertEnded(done({ seq: 4, input: split, result: "[1]" })));
+    expect(inserts).toEqual(["one", "one", "one", "one"]);
   });
 });
 
