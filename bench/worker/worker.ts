@@ -74,6 +74,7 @@ export default {
 
 /** The request as it is without the beginning of its path; undefined where it does not begin so. */
 function below(path: string, request: Request): Request | undefined {
+  if (!request.url.includes(`${path}/`)) return undefined; // as most: no other request pays for it
   const url = new URL(request.url);
   if (!url.pathname.startsWith(`${path}/`)) return undefined;
   url.pathname = url.pathname.slice(path.length);

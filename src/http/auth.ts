@@ -67,8 +67,9 @@ export async function authorize(request: Request, config: AuthConfig): Promise<v
  */
 function refuseForeignPage(request: Request): void {
   const origin = request.headers.get("Origin");
+  if (origin === null) return;
   const { host } = new URL(request.url);
-  if (origin === null || (URL.canParse(origin) && new URL(origin).host === host)) return;
+  if (URL.canParse(origin) && new URL(origin).host === host) return;
   throw new WaymarkError("UNAUTHENTICATED", "a page of another origin may not ask without a token");
 }
 
