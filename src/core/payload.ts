@@ -92,7 +92,7 @@ function textOfShort(value: unknown): Encoded | undefined {
 }
 
 /** Begins what has nothing in it: neither an object, nor a type that JSON does not know. */
-const SIMPLE = /^\[[^[{]/;
+const SIMPLE = /^\[[^\s[{]/;
 
 /** The value of a stored text: a fresh copy at every call. */
 export function decode(text: Encoded): unknown {

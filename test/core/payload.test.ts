@@ -300,7 +300,7 @@ test("undefined has a stored text of its own", () => {
   expect(decode(ENCODED_UNDEFINED)).toBeUndefined();
 });
 
-test.each(["", "{", "[]", '[["Unknown",1]]', "[[5]]", '{"a":1}'])(
+test.each(["", "{", "[]", '[["Unknown",1]]', "[[5]]", "[ [5]]", '[ {"a":5}]', '{"a":1}'])(
   "the stored text %j, which nobody wrote, is an error with a code",
   (text) => {
     expect(thrownBy(() => decode(text))).toMatchObject({ code: "PAYLOAD_CORRUPT" });
