@@ -25,13 +25,16 @@ export interface BurstOptions {
  * memory was lost at an unexpected moment commits each step until it is past those that may have killed it.
  *
  * Their rows are written together as well, before the burst of promise jobs is over, and so before any commit (W9). The first is
- * written by itself: it closes the output gate, behind which all that leaves waits for the commit that has the others.
+ * written by itself: it closes the output gate, behind which all that leaves waits for the commit that has the others. So is the
+ * next one after a silence: code that awaits what no step brings goes on in a later burst, whose commit is another one.
  */
 export class Burst {
   readonly #options: BurstOptions;
   #left: number;
   #careful: number;
   #written = false;
+  /** A row was written by itself, and the promise jobs go on since: no commit can have begun. */
+  #gated = false;
   /** Grows with all that happens in it. */
   #happened = 0;
 
@@ -60,10 +63,11 @@ export class Burst {
   /** Records a step in the burst. */
   record(write: () => void): void {
     try {
-      if (this.#written) this.#options.rows.gather(write);
+      if (this.#gated) this.#options.rows.gather(write);
       else write();
     } finally {
       this.#written = true;
+      this.#gated = true;
       this.#settleSoon();
     }
   }
@@ -71,6 +75,7 @@ export class Burst {
   /** Writes the rows that wait for others. */
   settle(): void {
     this.#happened++;
+    this.#gated = false;
     try {
       this.#options.rows.settle();
     } catch (error) {
@@ -81,7 +86,6 @@ export class Burst {
   /** Nobody is told that a burst is over: it is, where nothing has happened for some promise jobs. */
   #settleSoon(): void {
     const happened = ++this.#happened;
-    if (!this.#options.rows.puttingOff) return;
     let left = QUIET_JOBS;
     const look = (): void => {
       if (this.#happened !== happened) return;
@@ -95,6 +99,7 @@ export class Burst {
   end(): boolean {
     const written = this.#written;
     this.#written = false;
+    this.#gated = false;
     this.#left = this.#options.limit;
     return written;
   }

@@ -59,6 +59,18 @@ test("rows are written when nothing has happened for some promise jobs", async (
   expect(happened.at(-1)).toBe("wrote two three");
 });
 
+test("after a silence the next row is written by itself: a commit may have begun meanwhile", async () => {
+  const burst = burstOf();
+  burst.record(() => void happened.push("one"));
+  await jobs(40);
+  burst.record(() => void happened.push("two"));
+  recordLater(burst, "three");
+  await jobs(40);
+  burst.record(() => void happened.push("four"));
+  expect(happened).toEqual(["one", "two", "gathered", "wrote three", "four"]);
+  expect(burst.end()).toBe(true);
+});
+
 test("while a step runs they wait for its end, however long that takes", async () => {
   const burst = burstOf();
   burst.record(() => {});
