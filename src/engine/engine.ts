@@ -460,7 +460,6 @@ export class Engine {
       }
     } finally {
       this.#spending = null;
-      this.#doorbell.rest();
       this.#turning = false; // in the same breath as the close: who comes now sets the alarm
     }
   }

@@ -177,7 +177,6 @@ export class EntityEngine {
         if (this.#breather.due) await this.#breather.breathe();
       }
     } finally {
-      this.#doorbell.rest();
       this.#turning = false; // in the same breath as the alarm is set: who comes now sets it
     }
   }

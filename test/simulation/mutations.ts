@@ -575,12 +575,6 @@ const MUTATIONS: readonly Mutation[] = [
     replace: "else this.#happened++;",
   },
   {
-    fault: "forget the rows of a burst before a step that takes its time",
-    file: "engine/execution.ts",
-    find: "this.burst.settle();",
-    replace: "",
-  },
-  {
     fault: "begin a step in a burst before what came before it is stored",
     file: "engine/execution.ts",
     find: "if (host.gate()) this.reporter.flush();",
