@@ -1,5 +1,6 @@
 /** The storage port on a Durable Object's SQLite. */
 import { type Cipher, PLAIN } from "./cipher.ts";
+import { PutOff } from "./put-off.ts";
 import type { Sql, SqlValue } from "./sql.ts";
 
 /** What this adapter needs of `ctx.storage`. */
@@ -19,7 +20,7 @@ export class DurableObjectSql implements Sql {
   rowsWritten = 0;
 
   readonly cipher: Cipher;
-  #putOff: (() => void) | null = null;
+  readonly #putOff = new PutOff();
 
   constructor(storage: ObjectStorage, cipher: Cipher = PLAIN) {
     this.#storage = storage;
@@ -27,7 +28,7 @@ export class DurableObjectSql implements Sql {
   }
 
   all<Row>(statement: string, ...bindings: SqlValue[]): Row[] {
-    this.settle();
+    this.#putOff.settle();
     const cursor = this.#storage.sql.exec(statement, ...bindings);
     const rows = cursor.toArray() as Row[];
     this.rowsWritten += cursor.rowsWritten;
@@ -35,24 +36,20 @@ export class DurableObjectSql implements Sql {
   }
 
   run(statement: string, ...bindings: SqlValue[]): void {
-    this.settle();
+    this.#putOff.settle();
     this.rowsWritten += this.#storage.sql.exec(statement, ...bindings).rowsWritten;
   }
 
   later(write: () => void): void {
-    this.settle();
-    this.#putOff = write;
+    this.#putOff.later(write);
   }
 
   settle(): void {
-    const write = this.#putOff;
-    if (write === null) return;
-    this.#putOff = null;
-    write();
+    this.#putOff.settle();
   }
 
   transaction<Result>(body: () => Result extends PromiseLike<unknown> ? never : Result): Result {
-    this.settle();
+    this.#putOff.settle();
     return this.#storage.transactionSync(body) as Result;
   }
 }

@@ -5,6 +5,7 @@
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { PLAIN } from "./cipher.ts";
+import { PutOff } from "./put-off.ts";
 import type { Sql, SqlValue } from "./sql.ts";
 
 export class NodeSql implements Sql {
@@ -15,7 +16,7 @@ export class NodeSql implements Sql {
   #reshaped = false;
   #depth = 0;
   #changes = 0;
-  #putOff: (() => void) | null = null;
+  readonly #putOff = new PutOff();
   /** That of the code which is deployed. */
   cipher = PLAIN;
 
@@ -37,21 +38,17 @@ export class NodeSql implements Sql {
   }
 
   later(write: () => void): void {
-    this.settle();
-    this.#putOff = write;
+    this.#putOff.later(write);
     this.#changes++;
   }
 
   settle(): void {
-    const write = this.#putOff;
-    if (write === null) return;
-    this.#putOff = null;
-    write();
+    this.#putOff.settle();
   }
 
   /** Whether a write is put off. */
   get putsOff(): boolean {
-    return this.#putOff !== null;
+    return this.#putOff.waits;
   }
 
   transaction<Result>(body: () => Result extends PromiseLike<unknown> ? never : Result): Result {
@@ -92,7 +89,7 @@ export class NodeSql implements Sql {
 
   /** Loses what was written since the last flush. */
   rollback(): void {
-    this.#putOff = null;
+    this.#putOff.drop();
     if (this.#open) this.#database.exec("ROLLBACK");
     this.#open = false;
     this.#changes++;
