@@ -1,4 +1,4 @@
-import type { StepStore } from "../store/step-store.ts";
+import type { DoneRows } from "../store/done-rows.ts";
 
 /**
  * Promise jobs after which a burst in which nothing has happened counts as over: more than most code takes from one step to
@@ -14,7 +14,7 @@ export interface BurstOptions {
   /** Whether what runs may be what has killed the object. */
   readonly careful: boolean;
   /** Where their rows are written. */
-  readonly rows: Pick<StepStore, "gather" | "settle" | "puttingOff">;
+  readonly rows: Pick<DoneRows, "gather" | "settle">;
   /** Rows could not be written of which the code knows already: nothing that it has done since may leave. */
   readonly failed: (error: unknown) => void;
 }

@@ -114,7 +114,7 @@ export class Execution {
     this.burst = new Burst({
       limit: options.stepsPerCommit,
       careful: options.careful,
-      rows: steps,
+      rows: steps.done,
       failed: (error) => host.abort(error),
     });
     const ended = options.blank ? [] : steps.ended();
@@ -251,9 +251,9 @@ export class Execution {
   /** Records what attempts brought; those to be repeated cost the turn as much as a step. */
   record(budget: Budget): boolean {
     if (this.runner.arrivals < 2) return this.#recordArrived(budget);
-    const { steps } = this.#options;
-    const recorded = steps.gather(() => this.#recordArrived(budget));
-    steps.settle();
+    const { done } = this.#options.steps;
+    const recorded = done.gather(() => this.#recordArrived(budget));
+    done.settle();
     return recorded;
   }
 
@@ -296,7 +296,7 @@ export class Execution {
   get #isBusy(): boolean {
     if (!this.#caughtUp || this.held || this.#strayed || this.driver.compensating) return true;
     if (this.row.status !== "Running" || this.row.due !== null) return true; // that comes first
-    if (this.#open.size > 0 || this.runner.running > 0 || this.runner.arrived) return true;
+    if (this.#open.size > 0 || this.runner.running > 0 || this.runner.arrivals > 0) return true;
     return this.#cancelRequests.length > 0 || this.updates.open > 0 || this.overgrown;
   }
 

@@ -78,10 +78,6 @@ export class Runner implements AttemptOwner {
     return false;
   }
 
-  get arrived(): boolean {
-    return this.#arrivals.length > 0;
-  }
-
   /** Attempts that are over, and not recorded. */
   get arrivals(): number {
     return this.#arrivals.length;

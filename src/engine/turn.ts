@@ -115,7 +115,7 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
     if (refused) continue; // it is durable, and told of, before anything else leaves
     const more = await execution.launch(now, alive);
     if (!alive()) return { kind: "gone" };
-    if (more || execution.runner.arrived) continue;
+    if (more || execution.runner.arrivals > 0) continue;
     courier.send(now);
     if (!execution.busy && !courier.busy) {
       if (execution.stalled) return { kind: "suspended", error: stalledError() };
@@ -133,7 +133,7 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
  */
 function passOn(execution: Execution, budget: Budget): void {
   const { driver } = execution;
-  if (!execution.runner.arrived || !execution.caughtUp || execution.held || execution.strayed)
+  if (execution.runner.arrivals === 0 || !execution.caughtUp || execution.held || execution.strayed)
     return;
   if (execution.isToEnd || driver.divergence !== undefined || driver.end !== undefined) return;
   if (execution.careful) return; // the code may kill the object: what it was given must be stored by then

@@ -9,13 +9,13 @@ import type { StepIdentity } from "../core/names.ts";
 import type { Encoded } from "../core/payload.ts";
 import { CANCEL_REQUEST } from "../core/step.ts";
 import { byteLength, bytesOf, type StoredText } from "../core/stored-text.ts";
-import { isCoded } from "./cipher.ts";
 import { atHand, DistantCells } from "./distant-cells.ts";
+import { DoneRows } from "./done-rows.ts";
 import { LockStore } from "./lock-store.ts";
 import { cellBytes, isSplit, PartStore } from "./part-store.ts";
 import type { NewStepRow, StepRow, StepSummary } from "./rows.ts";
 import { createOpenIndex } from "./schema.ts";
-import type { Sql, SqlValue } from "./sql.ts";
+import type { Sql } from "./sql.ts";
 import { UpdateStore } from "./update-store.ts";
 
 const COLUMNS = `id, seq, step, kind, state, asked, attempt, due,
@@ -55,15 +55,6 @@ const HIDE_EVENTS = `UPDATE step SET sensitive = 1 WHERE seq IS NULL AND kind = 
 const INSERT = `INSERT INTO step (seq, step, kind, state, asked, attempt, due, input, result, failure,
   last_processed_id, progress, child, started_at, at, sensitive, inline)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`;
-
-/** A step that ended well in its first turn, and has nothing else to tell: of most rows this is all. */
-const INSERT_DONE = `INSERT INTO step (seq, step, kind, state, asked, inline, attempt, input, result, started_at, at)
-  VALUES (?, ?, ?, 'done', ?, ?, ?, ?, ?, ?, ?)`;
-
-/** Several of them that follow each other, as an array of arrays: each costs a seventh of a statement of its own. */
-const INSERT_SEVERAL_DONE = `INSERT INTO step (seq, step, kind, state, asked, inline, attempt, input, result, started_at, at)
-  SELECT ? + key, value->>0, ?, 'done', value->>1, ?, ?, value->>2, value->>3, value->>4, value->>5
-  FROM json_each(?)`;
 
 const UPDATE_END = `UPDATE step SET seq = ?, state = ?, attempt = ?, due = NULL, result = ?,
   failure = ?, last_processed_id = ?, at = ?, sensitive = MAX(sensitive, ?) WHERE id = ?`;
@@ -181,23 +172,7 @@ const BUFFERED_ROW = {
 /** Memory may hold it, whatever characters it is of. */
 const isShort = (text: string): boolean => text.length * 3 <= LIMITS.textAtHandBytes;
 
-/**
- * What may wait to be written together: rows, characters of their texts, and those of one row. JSON takes twice the room for
- * some, and what is bound may be no longer than a row: see {@link LIMITS.cellBytes}.
- */
-const MOST_GATHERED = { rows: 512, length: 262_144, rowLength: 65_536 } as const;
-
-/** Rows that wait for each other. They follow each other in the order of delivery, and are alike in the rest. */
-interface Gathered {
-  readonly seq: number;
-  readonly kind: string;
-  readonly inline: number;
-  readonly attempt: number;
-  /** Of each: step, asked, input, result, startedAt, at. */
-  readonly rows: SqlValue[][];
-  length: number;
-}
-
+/** It has nothing to tell but what {@link DoneRows} writes. */
 const isPlain = (row: NewStepRow): boolean =>
   row.state === "done" &&
   row.failure === null &&
@@ -212,10 +187,9 @@ export class StepStore {
   readonly #distant: DistantCells<keyof typeof CELLS>;
   readonly updates: UpdateStore;
   readonly locks: LockStore;
+  readonly done: DoneRows;
   #indexed = false;
   #buffered: Buffered | undefined;
-  #gathers = false;
-  #gathered: Gathered | null = null;
 
   constructor(sql: Sql, parts: PartStore = new PartStore(sql)) {
     this.#sql = sql;
@@ -223,6 +197,7 @@ export class StepStore {
     this.#distant = new DistantCells(sql, parts, (column) => `step.${column}`, CELLS);
     this.updates = new UpdateStore(sql, parts);
     this.locks = new LockStore(sql, parts);
+    this.done = new DoneRows(sql);
   }
 
   /** Steps that have ended, in the order of delivery. */
@@ -332,75 +307,8 @@ export class StepStore {
   /** Writes the row of a step that has just ended; returns its id, which nobody needs where all of it is short. */
   insertEnded(row: NewStepRow): number | null {
     if (!isPlain(row)) return this.insert(row);
-    const input = this.#cell(row.input, "input");
-    const result = this.#cell(row.result, "result");
-    const { seq, step, kind, asked, attempt, startedAt, at } = row;
-    const inline = row.inline ? 1 : 0;
-    const own = step.length + (input?.length ?? 0) + (result?.length ?? 0);
-    // JSON carries the text of a step as it is; what a codec makes may be any.
-    const coded = isCoded(input ?? "") || isCoded(result ?? "");
-    if (this.#gathers && seq !== null && own <= MOST_GATHERED.rowLength && !coded) {
-      const gathered = this.#gatheredBefore(seq, kind, inline, attempt);
-      gathered.rows.push([step, asked, input, result, startedAt, at]);
-      gathered.length += own;
-      const { rows, length } = MOST_GATHERED;
-      if (gathered.rows.length >= rows || gathered.length > length) this.#sql.settle();
-      return null;
-    }
-    const end = [attempt, input, result, startedAt, at] as const;
-    this.#sql.run(INSERT_DONE, seq, step, kind, asked, inline, ...end);
+    this.done.insert(row, this.#cell(row.input, "input"), this.#cell(row.result, "result"));
     return null;
-  }
-
-  /** Those that a row may wait for; of others it is the first, and they are written before it. */
-  #gatheredBefore(seq: number, kind: string, inline: number, attempt: number): Gathered {
-    const before = this.#gathered;
-    const follows =
-      before !== null &&
-      before.seq + before.rows.length === seq &&
-      before.kind === kind &&
-      before.inline === inline &&
-      before.attempt === attempt;
-    if (follows) return before;
-    this.#sql.later(() => this.#insertGathered());
-    this.#gathered = { seq, kind, inline, attempt, rows: [], length: 0 };
-    return this.#gathered;
-  }
-
-  #insertGathered(): void {
-    if (this.#gathered === null) return;
-    const { seq, kind, inline, attempt, rows } = this.#gathered;
-    this.#gathered = null;
-    const [first, second] = rows;
-    if (second !== undefined) {
-      this.#sql.run(INSERT_SEVERAL_DONE, seq, kind, inline, attempt, JSON.stringify(rows));
-    } else if (first !== undefined) {
-      const [step = null, asked = null, ...end] = first;
-      this.#sql.run(INSERT_DONE, seq, step, kind, asked, inline, attempt, ...end);
-    }
-  }
-
-  /**
-   * Rows of steps that end in there wait for each other: they are written in one statement, in their order, with
-   * {@link settle} or before any other statement.
-   */
-  gather<Value>(run: () => Value): Value {
-    this.#gathers = true;
-    try {
-      return run();
-    } finally {
-      this.#gathers = false;
-    }
-  }
-
-  /** Writes the rows that wait for each other. */
-  settle(): void {
-    if (this.puttingOff) this.#sql.settle();
-  }
-
-  /** Whether rows wait to be written. */
-  get puttingOff(): boolean {
-    return this.#gathered !== null;
   }
 
   /** What an event was sent as is moved between columns, and sealed as a result in each. */

@@ -14,9 +14,6 @@ const rows: BurstOptions["rows"] = {
     if (waiting.length > 0) happened.push(`wrote ${waiting.join(" ")}`);
     waiting = [];
   },
-  get puttingOff() {
-    return waiting.length > 0;
-  },
 };
 
 const burstOf = (options: Partial<BurstOptions> = {}) =>
@@ -86,7 +83,7 @@ test("what could not be written is told at once", async () => {
   const settle = () => {
     throw new Error("the disk is full");
   };
-  const burst = burstOf({ rows: { ...rows, settle, puttingOff: true } });
+  const burst = burstOf({ rows: { ...rows, settle } });
   burst.record(() => {});
   await jobs(30);
   expect(happened).toEqual(["failed"]);

@@ -9,9 +9,9 @@ import { NodeSql } from "../../src/store/node-sql.ts";
 import { PartStore } from "../../src/store/part-store.ts";
 import type { NewStepRow } from "../../src/store/rows.ts";
 import { createInstanceTables, Tables } from "../../src/store/schema.ts";
-import type { Sql, SqlValue } from "../../src/store/sql.ts";
+import type { SqlValue } from "../../src/store/sql.ts";
 import { StepStore } from "../../src/store/step-store.ts";
-import { partsOf, stepRow, tablesOf } from "./tables.ts";
+import { partsOf, portOver, stepRow, tablesOf } from "./tables.ts";
 
 let sql: NodeSql;
 let store: StepStore;
@@ -409,15 +409,7 @@ describe("rows that end together", () => {
       if (!statement.startsWith("INSERT INTO step")) return;
       inserts.push(statement.includes("json_each") ? "several" : "one");
     };
-    const port: Sql = {
-      cipher,
-      all: sql.all.bind(sql),
-      run,
-      later: sql.later.bind(sql),
-      settle: sql.settle.bind(sql),
-      transaction: sql.transaction.bind(sql),
-    };
-    return { inserts, steps: new StepStore(port) };
+    return { inserts, steps: new StepStore(portOver(sql, { cipher, run })) };
   }
 
   test("are what they would have been one by one, whatever is in them", () => {
@@ -455,10 +447,10 @@ describe("rows that end together", () => {
         for (const row of written) store.insertEnded(row);
         const expected = all();
         store.deleteAll();
-        store.gather(() => {
+        store.done.gather(() => {
           for (const row of written) store.insertEnded(row);
         });
-        store.settle();
+        store.done.settle();
         expect(all()).toEqual(expected);
       }),
       { numRuns: 300, seed: 20_261_126 },
@@ -468,24 +460,24 @@ describe("rows that end together", () => {
   test("are written in one statement, and one alone in its own", () => {
     const { inserts, steps } = watched();
     const end = (seq: number) =>
-      steps.gather(() => steps.insertEnded(done({ seq, result: "[1]" })));
+      steps.done.gather(() => steps.insertEnded(done({ seq, result: "[1]" })));
     for (let seq = 1; seq <= 5; seq++) end(seq);
-    expect([inserts.length, steps.puttingOff]).toEqual([0, true]);
-    steps.settle();
-    expect([inserts, steps.puttingOff]).toEqual([["several"], false]);
+    expect([inserts.length, steps.done.puttingOff]).toEqual([0, true]);
+    steps.done.settle();
+    expect([inserts, steps.done.puttingOff]).toEqual([["several"], false]);
     end(6);
-    steps.settle();
+    steps.done.settle();
     expect(inserts).toEqual(["several", "one"]);
     expect(all().map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
   test("are read as if they were written, and keep their order beside others", () => {
     const { steps } = watched();
-    steps.gather(() => steps.insertEnded(done({ seq: 1 })));
+    steps.done.gather(() => steps.insertEnded(done({ seq: 1 })));
     expect(steps.lastSeq()).toBe(1);
-    steps.gather(() => steps.insertEnded(done({ seq: 2 })));
+    steps.done.gather(() => steps.insertEnded(done({ seq: 2 })));
     steps.insert(stepRow({ step: "open" }));
-    steps.gather(() => steps.insertEnded(done({ seq: 3 })));
+    steps.done.gather(() => steps.insertEnded(done({ seq: 3 })));
     steps.insertEnded(done({ seq: 4, failure: "{}", state: "failed" }));
     expect(all().map(({ seq }) => seq)).toEqual([1, 2, null, 3, 4]);
   });
@@ -494,38 +486,33 @@ describe("rows that end together", () => {
     const { inserts, steps } = watched();
     const input = encode("x".repeat(10_000), "the input");
     for (let seq = 1; seq <= 40; seq++) {
-      steps.gather(() => steps.insertEnded(done({ seq, input })));
+      steps.done.gather(() => steps.insertEnded(done({ seq, input })));
     }
     expect(inserts.length).toBeGreaterThan(0);
     for (let seq = 41; seq <= 2_000; seq++) {
-      steps.gather(() => steps.insertEnded(done({ seq, result: "[1]" })));
+      steps.done.gather(() => steps.insertEnded(done({ seq, result: "[1]" })));
     }
     expect(inserts.length).toBeGreaterThan(3);
-    steps.settle();
+    steps.done.settle();
     expect(all()).toHaveLength(2_000);
   });
 
   test("bind no longer a text than storage takes, whatever JSON makes of it", () => {
     const longest = { bytes: 0 };
-    const port: Sql = {
-      cipher: sql.cipher,
-      all: sql.all.bind(sql),
-      run: (statement: string, ...bindings: SqlValue[]) => {
+    const port = portOver(sql, {
+      run: (statement, ...bindings) => {
         const bound = bindings.map((value) => Buffer.byteLength(String(value)));
         longest.bytes = Math.max(longest.bytes, ...bound);
         sql.run(statement, ...bindings);
       },
-      later: sql.later.bind(sql),
-      settle: sql.settle.bind(sql),
-      transaction: sql.transaction.bind(sql),
-    };
+    });
     const steps = new StepStore(port);
     const lengths = [130_000, 479_000, 32_000, 32_000, 32_000, 32_000, 32_000, 32_000];
     const inputs = lengths.map((length) => encode('"'.repeat(length), "the input"));
     inputs.forEach((input, index) => {
-      steps.gather(() => steps.insertEnded(done({ seq: index + 1, input })));
+      steps.done.gather(() => steps.insertEnded(done({ seq: index + 1, input })));
     });
-    steps.settle();
+    steps.done.settle();
     expect(all().map(({ input }) => input)).toEqual(inputs);
     expect(longest.bytes).toBeLessThan(2_000_000); // what a cell may hold
   });
@@ -534,30 +521,26 @@ describe("rows that end together", () => {
     const codec = { encode: (text: string) => `\ud83d${text}`, decode: (text: string) => text };
     const { inserts, steps } = watched(new Cipher(codec, {} as Cloudflare.Env, "object"));
     for (let seq = 1; seq <= 3; seq++) {
-      steps.gather(() => steps.insertEnded(done({ seq, result: "[1]" })));
+      steps.done.gather(() => steps.insertEnded(done({ seq, result: "[1]" })));
     }
     const split = encode("x".repeat(LIMITS.cellBytes), "the input");
-    steps.gather(() => steps.insertEnded(done({ seq: 4, input: split, result: "[1]" })));
+    steps.done.gather(() => steps.insertEnded(done({ seq: 4, input: split, result: "[1]" })));
     expect(inserts).toEqual(["one", "one", "one", "one"]);
   });
 });
 
 test("rows without a large text cost no statement more than they are", () => {
   const statements: string[] = [];
-  const watched = {
-    cipher: sql.cipher,
+  const watched = portOver(sql, {
     all: <Row>(statement: string, ...bindings: SqlValue[]): Row[] => {
       statements.push(statement);
       return sql.all<Row>(statement, ...bindings);
     },
-    run: (statement: string, ...bindings: SqlValue[]) => {
+    run: (statement, ...bindings) => {
       statements.push(statement);
       sql.run(statement, ...bindings);
     },
-    later: sql.later.bind(sql),
-    settle: sql.settle.bind(sql),
-    transaction: sql.transaction.bind(sql),
-  };
+  });
   const tables = new Tables(watched);
   const parts = new PartStore(watched, LIMITS.cellBytes, tables);
   const steps = new StepStore(watched, parts);

@@ -35,3 +35,14 @@ export function partsOf(sql: Sql): { readonly id: number; readonly text: string 
   if (!tablesOf(sql).includes("part")) return [];
   return sql.all("SELECT id, text FROM part ORDER BY id");
 }
+
+/** Storage over another one, in which some of its calls are others. */
+export const portOver = (sql: Sql, own: Partial<Sql>): Sql => ({
+  cipher: sql.cipher,
+  all: sql.all.bind(sql),
+  run: sql.run.bind(sql),
+  later: sql.later.bind(sql),
+  settle: sql.settle.bind(sql),
+  transaction: sql.transaction.bind(sql),
+  ...own,
+});
