@@ -99,3 +99,9 @@ export function nameOf(identity: StepIdentity): string {
   const end = identity.search(/[#:]/);
   return end === -1 ? identity : identity.slice(0, end);
 }
+
+/** Whether a step is known by its number among those of its name, and not by a key. */
+export function isCounted(identity: StepIdentity): boolean {
+  const name = nameOf(identity);
+  return identity === name || identity.startsWith(`${name}#`);
+}

@@ -3,7 +3,7 @@ import type { ParentReference } from "../core/child.ts";
 import type { Driver } from "../core/driver.ts";
 import { decodeFailure } from "../core/failure.ts";
 import type { Handled } from "../core/handlers.ts";
-import { nameOf, type StepIdentity } from "../core/names.ts";
+import { isCounted, nameOf, type StepIdentity } from "../core/names.ts";
 import { LOCKS_AWAITED } from "../core/step.ts";
 import { type StoredText, textOf } from "../core/stored-text.ts";
 import type { AnyWorkflow } from "../core/workflow.ts";
@@ -193,27 +193,20 @@ const mayFollow = ({ seq, kind, state }: StepRow, taken: number): boolean =>
 function placesOf(
   asked: ReadonlyMap<StepIdentity, ReplayedAsk>,
 ): ReadonlyMap<StepIdentity, string> {
-  const together = new Map<string, StepIdentity[]>();
-  for (const [step, { ask }] of asked) {
-    if (/[:/]/.test(step)) continue; // it has a key, or its name from another step
-    const place = `${ask.after} ${nameOf(step)}`;
-    const steps = together.get(place);
-    if (steps === undefined) together.set(place, [step]);
-    else steps.push(step);
-  }
-  const placed = [...together].flatMap(([place, steps]) => {
-    const all = `${place}: ${steps.join()}`;
-    return steps.map((step) => [step, all] as const);
+  const counted = [...asked].filter(([step]) => isCounted(step));
+  const together = Map.groupBy(counted, ([step, { ask }]) => `${ask.after} ${nameOf(step)}`);
+  const placed = [...together].flatMap(([place, those]) => {
+    const all = `${place}: ${those.map(([step]) => step).join()}`;
+    return those.map(([step]) => [step, all] as const);
   });
   return new Map(placed);
 }
 
 /** Whether a step without a key comes after another one of its name. */
 function isLaterNamesake(step: StepRow, other: StepRow): boolean {
-  const name = nameOf(other.step);
-  const counted = ({ step: identity }: StepRow) =>
-    identity === name || identity.startsWith(`${name}#`);
-  return counted(other) && counted(step) && (step.asked ?? 0) >= (other.asked ?? 0);
+  const namesakes = nameOf(step.step) === nameOf(other.step);
+  const counted = isCounted(step.step) && isCounted(other.step);
+  return namesakes && counted && (step.asked ?? 0) >= (other.asked ?? 0);
 }
 
 const differs = ({ input }: StepRow, asked: ReplayedAsk | undefined): boolean =>

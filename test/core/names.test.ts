@@ -5,6 +5,7 @@ import {
   checkInstanceId,
   checkName,
   countedIdentity,
+  isCounted,
   keyedIdentity,
   nameOf,
 } from "../../src/core/names.ts";
@@ -98,6 +99,7 @@ test("whatever the name, count and key, the name is found again in the identity"
   fc.assert(
     fc.property(step, (of) => {
       expect(nameOf(identityOf(of))).toBe(of.name);
+      expect(isCounted(identityOf(of))).toBe("count" in of);
     }),
   );
 });
