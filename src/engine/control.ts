@@ -109,17 +109,19 @@ export class Control {
   async previewRewind(id: string, to: StepIdentity | null): Promise<RewindPreview> {
     const engine = this.#engine;
     engine.requested();
-    const row = presentRow(engine, id);
-    checkRewindable(engine, row, to);
-    const workflow = engine.registry.find(row.workflow, row.version);
-    if (workflow === undefined) throw versionMissing(row);
-    const { status, error } = row;
-    const request = { to, reason: null, from: unwound(engine, row) ?? { status, error } };
-    const plan = await planRewind(engine, row, workflow, request).catch((problem: unknown) => {
-      checkRewindable(engine, presentRow(engine, id), to); // what was read may have gone meanwhile
-      throw problem;
-    });
-    return { steps: stepsOf(plan) };
+    for (;;) {
+      const row = presentRow(engine, id);
+      checkRewindable(engine, row, to);
+      const workflow = engine.registry.find(row.workflow, row.version);
+      if (workflow === undefined) throw versionMissing(row);
+      const { status, error } = row;
+      const request = { to, reason: null, from: unwound(engine, row) ?? { status, error } };
+      const [planned] = await Promise.allSettled([planRewind(engine, row, workflow, request)]);
+      // Rows are read as they are needed: those of another execution, or of one that has gone on, make no plan.
+      if (!endedAlike(row, presentRow(engine, id))) continue;
+      if (planned.status === "rejected") throw planned.reason;
+      return { steps: stepsOf(planned.value) };
+    }
   }
 
   restart(id: string, { reason, idempotency }: ControlCommand): InstanceDocument {
@@ -213,6 +215,13 @@ const unwound = (engine: Engine, { rewind }: InstanceRow): RewindRequest["from"]
   rewind === null
     ? undefined
     : (JSON.parse(engine.instance.openRewind(rewind)) as RewindRequest).from;
+
+/** Whether an instance that had ended has not gone on since. */
+const endedAlike = (before: InstanceRow, now: InstanceRow): boolean =>
+  before.executionId === now.executionId &&
+  before.status === now.status &&
+  before.rewinds === now.rewinds &&
+  before.rewind === now.rewind;
 
 /** Asks the code to end. One that has not begun has nothing to clean up, and ends at once. */
 export function cancelInstance(engine: Engine, row: InstanceRow, reason: string): void {

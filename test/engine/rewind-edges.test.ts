@@ -355,26 +355,48 @@ describe("a child that was started as the code failed", () => {
   });
 });
 
-test.each([
-  ["purged", "INSTANCE_NOT_FOUND"],
-  ["started anew", "INSTANCE_NOT_TERMINAL"],
-])("a preview of an instance that is %s meanwhile says so", async (how, code) => {
+describe("while a rewind is previewed", () => {
   const long = "x".repeat(5_000); // read as it is needed
-  const chain = workflow("Chain", async (ctx) => {
+  const chain = workflow("Chain", async (ctx, hours: number) => {
     for (const _ of [1, 2]) await ctx.call(note, long);
+    if (hours > 0) await ctx.sleep(`${hours} hours`);
     return ctx.call(work, "a");
   });
-  const { cluster, failing } = site([chain]);
-  failing.add("a");
-  const instance = await cluster.start(chain, undefined, { id: "chain" });
-  await cluster.run();
-  const object = cluster.object("chain");
-  const preview = object.commands.previewRewind("chain", null);
-  const refused = expect(preview).rejects.toMatchObject({ code });
-  if (how === "purged") instance.purge();
-  else instance.restart();
-  await cluster.run();
-  await refused;
+
+  /** A preview that has begun to read the rows of an instance that has failed. */
+  async function previewing(hours = 0) {
+    const { cluster, failing } = site([chain]);
+    failing.add("a");
+    const instance = await cluster.start(chain, hours, { id: "chain" });
+    await cluster.run();
+    const object = cluster.object("chain");
+    const preview = object.commands.previewRewind("chain", null).catch((error: unknown) => error);
+    return { cluster, instance, preview };
+  }
+
+  test("a purge leaves none to preview", async () => {
+    const { cluster, instance, preview } = await previewing();
+    instance.purge();
+    await cluster.run();
+    expect(await preview).toMatchObject({ code: "INSTANCE_NOT_FOUND" });
+  });
+
+  test("an execution that is begun anew and goes on leaves none to preview", async () => {
+    const { cluster, instance, preview } = await previewing(1);
+    instance.restart();
+    await cluster.advance("1 minute");
+    expect(instance.document().status).toBe("Running");
+    expect(await preview).toMatchObject({ code: "INSTANCE_NOT_TERMINAL" });
+  });
+
+  test("one that is begun anew and has ended again is previewed instead", async () => {
+    const { cluster, instance, preview } = await previewing();
+    instance.restart();
+    instance.terminate(); // before it has a step, and before the preview looks again
+    await cluster.run();
+    expect(instance.document().status).toBe("Terminated");
+    expect(await preview).toEqual({ steps: [] });
+  });
 });
 
 test.each([
