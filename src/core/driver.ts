@@ -76,6 +76,11 @@ export interface DriverOptions {
   readonly resumed: boolean;
   /** Called when the code goes on though nothing was delivered: it awaited what no step settles. */
   readonly strayed?: (() => void) | undefined;
+  /**
+   * Called a fixed number of promise jobs after the code has ended, unless with a next execution: where it had every result that
+   * it has asked for, and cancelled none, so that nothing of it goes on.
+   */
+  readonly ended?: (() => void) | undefined;
   /** How very short steps run; without it each of them is delivered after a drain. */
   readonly shortCut?: ShortCut | undefined;
 }
@@ -123,6 +128,8 @@ export class Driver {
   readonly #signals = new Signals((step) => this.#cancel(step));
   #asked: Ask[] = [];
   #cancelled: StepIdentity[] = [];
+  /** Whether any step was ever cancelled. */
+  #cancels = false;
   /** What an undo of one gets is sensitive as well. */
   readonly #sensitive = new Set<StepIdentity>();
   readonly #byRequest = new Set<StepIdentity>();
@@ -152,9 +159,9 @@ export class Driver {
   #broken: { readonly error: unknown } | undefined;
 
   constructor(options: DriverOptions) {
-    const { executionId, seeds, recorded, strayed, shortCut } = options;
+    const { executionId, seeds, recorded, strayed, ended, shortCut } = options;
     // Not the history: it goes as it is delivered.
-    this.#options = { executionId, seeds, recorded, strayed, shortCut };
+    this.#options = { executionId, seeds, recorded, strayed, ended, shortCut };
     this.#queue = [...options.history];
     this.#now = options.startedAt;
     this.#replaying = options.resumed;
@@ -191,8 +198,14 @@ export class Driver {
 
   #conclude(end: WorkflowEnd): void {
     if (this.#end !== undefined || this.#failed !== undefined) return;
-    if (end.ok || this.#compensations.empty) this.#end = end;
-    else this.#failed = { error: end.error };
+    if (!end.ok && !this.#compensations.empty) {
+      this.#failed = { error: end.error };
+      return;
+    }
+    this.#end = end;
+    const { ended } = this.#options;
+    if (ended === undefined || "next" in end || this.#waiting.size > 0 || this.#cancels) return;
+    inRounds(() => true, ended);
   }
 
   /** Ends the execution with an error that its code does not get; what is to be undone is undone first. */
@@ -230,7 +243,7 @@ export class Driver {
       if (signal !== undefined) this.#signals.forget(signal, identity);
       if (leaves) continue;
       this.#section.leave(identity);
-      this.#cancelled.push(identity);
+      this.#leaveOff(identity);
       // What becomes of a child that has no undo is for its `parentClose` to say.
       if (!this.#compensations.undoes(identity)) this.#byRequest.add(identity);
     }
@@ -450,8 +463,13 @@ export class Driver {
     this.#noteStraying();
     this.#section.leave(identity);
     this.#waiting.delete(identity);
-    this.#cancelled.push(identity);
+    this.#leaveOff(identity);
     waiting.reject(new CancelledError(identity));
+  }
+
+  #leaveOff(identity: StepIdentity): void {
+    this.#cancelled.push(identity);
+    this.#cancels = true;
   }
 
   *#openRequests(): Iterable<StepRequest> {
@@ -676,7 +694,7 @@ export class Driver {
       this.#waiting.delete(identity);
       this.#section.leave(identity);
       if (signal !== undefined) this.#signals.forget(signal, identity);
-      this.#cancelled.push(identity);
+      this.#leaveOff(identity);
       this.#byRequest.add(identity);
       reject(new CancelledError(identity, reason));
     }

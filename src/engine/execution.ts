@@ -104,6 +104,8 @@ export class Execution {
   /** It is told that what has begun is undone. */
   #undoing = false;
   #strayed = false;
+  /** Tells whoever waits for the promise jobs that the code has ended. */
+  #codeEnded: (() => void) | null = null;
   /** Marked attempts among the rows: where there are several, it is not known which is to blame. */
   #marked = 0;
 
@@ -142,6 +144,7 @@ export class Execution {
         this.#strayed = true;
         options.strayed(this);
       },
+      ended: () => this.#codeEnded?.(),
       shortCut: {
         begin: (ask) => this.#beginAtOnce(ask),
         record: ({ identity }, waits) => this.#recordAtOnce(identity, waits),
@@ -202,6 +205,22 @@ export class Execution {
   /** Whether there is nothing to replay. */
   get #isNew(): boolean {
     return this.#endedRows.size === 0 && this.#unasked.size === 0 && this.updates.total === 0;
+  }
+
+  /**
+   * Resolves when every promise job has run that can, and what was written is durable; or already as the code ends: then
+   * the end goes into the same commit. Code that had updates is given the rest of its jobs, which may answer one; a
+   * replay, in which it may come to contradict its history.
+   *
+   * @returns whether what was written is durable
+   */
+  drained(): Promise<boolean> {
+    const drained = this.#options.host.drain();
+    if (!this.#caughtUp || this.updates.total > 0) return drained.then(() => true);
+    return new Promise((resolve, reject) => {
+      this.#codeEnded = () => resolve(false);
+      drained.then(() => resolve(true), reject);
+    });
   }
 
   /** Takes a stored event that nobody waits for yet. */

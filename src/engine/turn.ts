@@ -57,9 +57,10 @@ export async function runTurn(turn: TurnOptions): Promise<TurnEnd> {
   const { host, execution, budget, courier, breather, alive } = turn;
   const { driver } = execution;
   for (;;) {
-    await host.drain();
-    // What a burst wrote is durable before it is told of; what the end of the code writes goes with it.
-    const unsaved = execution.burst.end();
+    const durable = await execution.drained();
+    const wrote = execution.burst.end();
+    // What was written is durable before it is told of; what the end of the code writes goes with it.
+    const unsaved = wrote || !durable;
     if (unsaved && driver.end === undefined) await host.drain();
     if (!alive()) return { kind: "gone" };
     execution.reporter.workflowLogs(driver.takeLogs());

@@ -3,6 +3,7 @@ import type { WorkflowContext } from "../../src/core/context.ts";
 import { ActivityFailedError } from "../../src/core/failure.ts";
 import { LIMITS } from "../../src/core/limits.ts";
 import { encode } from "../../src/core/payload.ts";
+import { SHORT_CUT_ROUNDS } from "../../src/core/short-cut.ts";
 import { completion, driving, named, STARTED } from "./driving.ts";
 
 const a = named("A");
@@ -326,6 +327,71 @@ describe("the end of the function", () => {
     );
     await deliverAll(); // an unhandled rejection would fail this file
     expect(driver.end).toEqual({ ok: true, output: 2 });
+  });
+});
+
+describe("that the code has ended is told", () => {
+  /** How often it was, when everything was delivered. */
+  async function told(
+    run: (ctx: WorkflowContext) => unknown,
+    history: readonly ReturnType<typeof done>[] = [],
+  ): Promise<number> {
+    let times = 0;
+    const { driver, deliverAll } = driving(run, { history, ended: () => times++ });
+    await deliverAll();
+    expect(driver.end).toBeDefined();
+    return times;
+  }
+
+  test("once, where it got every result that it has asked for", async () => {
+    expect(await told(() => null)).toBe(1);
+    expect(await told((ctx) => ctx.call(a, undefined), [done(1, "A")])).toBe(1);
+    const failing = () => Promise.reject(new Error("broken"));
+    expect(await told(failing)).toBe(1);
+  });
+
+  test("when its promise jobs have had the rounds of a very short step, and not before", async () => {
+    let jobs = 0;
+    let at: number | undefined;
+    const { settle } = driving(() => null, { ended: () => (at = jobs) });
+    const count = async () => {
+      for (; jobs < 100; jobs++) await null;
+    };
+    void count();
+    await settle();
+    expect(at).toBeGreaterThanOrEqual(SHORT_CUT_ROUNDS - 1);
+    expect(at).toBeLessThanOrEqual(SHORT_CUT_ROUNDS + 1);
+  });
+
+  test("not while a step is open, whose result or whose code may still say something", async () => {
+    expect(await told((ctx) => void ctx.call(a, undefined).catch(() => null))).toBe(0);
+    const race = (ctx: WorkflowContext) =>
+      Promise.race(
+        [ctx.call(a, undefined), ctx.call(b, undefined)].map((call) => call.catch(() => null)),
+      );
+    expect(await told(race, [done(1, "A")])).toBe(0);
+  });
+
+  test("not where a step was ever cancelled, for code beside it may take any number of promise jobs", async () => {
+    const cancelling = async (ctx: WorkflowContext) => {
+      const controller = new AbortController();
+      const call = ctx.call(a, undefined, { signal: controller.signal }).catch(() => null);
+      controller.abort();
+      await call;
+      return ctx.call(b, undefined);
+    };
+    expect(await told(cancelling, [done(1, "B")])).toBe(0);
+  });
+
+  test("not where it goes on as a next execution, nor where something is undone first", async () => {
+    expect(await told((ctx) => ctx.continueAsNew(null))).toBe(0);
+    let times = 0;
+    const undoing = (ctx: WorkflowContext) => {
+      ctx.onCompensate(() => undefined);
+      throw new Error("broken");
+    };
+    await driving(undoing, { ended: () => times++ }).deliverAll();
+    expect(times).toBe(0);
   });
 });
 

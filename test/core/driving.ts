@@ -50,13 +50,16 @@ export interface DrivingOptions {
   readonly executionId?: string;
   readonly stages?: readonly string[];
   readonly strayed?: () => void;
+  readonly ended?: () => void;
 }
 
 /** Code that runs on a driver with that history. Like a replay, where there is one. */
 export function driving(
   run: (ctx: WorkflowContext) => unknown,
-  { history = [], open = [], executionId = "execution", stages = [], strayed }: DrivingOptions = {},
+  options: DrivingOptions = {},
 ): Driving {
+  const { history = [], open = [], executionId = "execution", stages = [] } = options;
+  const { strayed, ended } = options;
   const rows = new Map([...history, ...open].map((done) => [done.step, recordedOf(done)]));
   const driver = new Driver({
     executionId,
@@ -65,6 +68,7 @@ export function driving(
     recorded: (identity) => rows.get(identity),
     resumed: history.length + open.length > 0,
     strayed,
+    ended,
   });
   const identity = { parent: null, instanceId: "i", executionId, version: "1", stages };
   const ctx = createContext(driver, identity, () =>

@@ -31,7 +31,7 @@ test("a short instance ends in the event that started it, and its alarm is struc
   expect(document).toMatchObject({ status: "Completed", output: "done" });
   expect(kinds(events)).not.toContain("alarm");
   expect(object.alarm).toBeNull();
-  expect(object.commits).toBe(3); // the start, its one step, and its end
+  expect(object.commits).toBe(2); // the start; and its one step with its end
 });
 
 test("an instance waits for its alarm where that is asked for", async () => {
