@@ -53,6 +53,11 @@ import { historyItem } from "./view.ts";
 export interface StartCommand extends NewExecution {
   readonly onConflict: OnConflict;
   readonly idempotency?: Idempotency | undefined;
+  /**
+   * Whether its code begins in the commit that stores the start. Code that kills its object then leaves nothing stored: whoever
+   * sends the start gets no answer, and must send it again without this, for the same execution.
+   */
+  readonly atOnce?: boolean | undefined;
 }
 
 export interface EventCommand {
@@ -92,6 +97,9 @@ export class Commands {
     return this.#answers.once(command.idempotency, shortStart, () => {
       const existing = this.#engine.instance.read();
       if (existing !== undefined) this.#engine.requested();
+      if (existing !== undefined && existing.executionId === command.executionId) {
+        return { created: true, document: this.#document(existing) }; // it was sent before
+      }
       if (existing !== undefined && command.onConflict === "existing") {
         return { created: false, document: this.#document(existing) };
       }
@@ -100,7 +108,7 @@ export class Commands {
       if (existing === undefined) this.#engine.tombstone.clear();
       else this.#engine.forsake(existing, replaced(existing));
       this.#engine.instance.write(row);
-      this.#engine.begin(row);
+      this.#engine.begin(row, command.atOnce);
       return { created: true, document: documentOfNew(this.#engine, row) };
     });
   }

@@ -306,8 +306,12 @@ export class Engine {
     return this.#turn;
   }
 
-  /** Makes the instance look at its rows: rings the running turn, or sets the alarm, and begins one if it is due. */
-  poke(at: number): void {
+  /**
+   * Makes the instance look at its rows: rings the running turn, or sets the alarm, and begins one if it is due.
+   *
+   * @param atOnce whether it begins before what was written is durable, in the same commit
+   */
+  poke(at: number, atOnce = false): void {
     if (this.#turning) {
       this.#doorbell.ring();
       // A handler covers its turn, unless it has set a later alarm; an early turn has none before its alarm has come.
@@ -316,7 +320,7 @@ export class Engine {
       return;
     }
     this.#setAlarm(at);
-    if (at <= this.host.now()) this.#prompt.begin(() => this.#beginEarly());
+    if (at <= this.host.now()) this.#prompt.begin(() => this.#beginEarly(), atOnce);
   }
 
   #beginEarly(): void {
@@ -325,11 +329,15 @@ export class Engine {
     void this.#beginTurn(0, false);
   }
 
-  /** A new execution has been written: drops the memory of the one before. */
-  begin(row: InstanceRow): void {
+  /**
+   * A new execution has been written: drops the memory of the one before.
+   *
+   * @param atOnce whether its code begins in the same commit
+   */
+  begin(row: InstanceRow, atOnce = false): void {
     this.drop(new WaymarkError("ATTEMPT_STOPPED", "the instance was started anew"));
     this.#begunHere = row.executionId;
-    this.poke(row.due ?? row.createdAt);
+    this.poke(row.due ?? row.createdAt, atOnce);
   }
 
   /** Writes the end of the instance. */

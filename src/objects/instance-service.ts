@@ -7,7 +7,7 @@ import { type Registry, startInput } from "../core/workflow.ts";
 import type { Service, WorkflowDescription } from "../http/service.ts";
 import type { EntityRpc } from "./entity-instance.ts";
 import { createEntityService } from "./entity-service.ts";
-import { read, write } from "./object-call.ts";
+import { read, start, write } from "./object-call.ts";
 import { pack } from "./packed-text.ts";
 import type { InstanceRpc } from "./workflow-instance.ts";
 
@@ -42,8 +42,9 @@ export function createInstanceService(
         onConflict,
         startAt,
         idempotency,
+        executionId: crypto.randomUUID(),
       };
-      return write(() => find(id).start(command));
+      return start((atOnce) => find(id).start({ ...command, atOnce }));
     },
     get: (id, waitMillis) => {
       const until = Date.now() + waitMillis;
@@ -87,8 +88,10 @@ export function createInstanceService(
         tags,
         sensitive,
         onConflict: "reject",
+        idempotency,
+        executionId: crypto.randomUUID(),
       } as const;
-      return (await write(() => find(as).start({ ...given, idempotency }))).document;
+      return (await start((atOnce) => find(as).start({ ...given, atOnce }))).document;
     },
     fork: async (id, { reason, as, to, version }, idempotency) => {
       const { input, ...point } = await read(() =>

@@ -14,6 +14,25 @@ export async function write<Value>(act: () => Promise<Reply<Value>>): Promise<Va
 }
 
 /**
+ * A start whose code may begin before it is stored: code that kills its object takes the start along. Where it is lost, it
+ * is sent again, to be stored before its code begins; from then on such code is found out, as any other.
+ *
+ * @param send sends the start, and says whether its code begins at once. Both times it must name the same execution: the
+ *   object may have stored the first one
+ */
+export async function start<Value>(
+  send: (atOnce: boolean) => Promise<Reply<Value>>,
+): Promise<Value> {
+  try {
+    return unwrap(await send(true));
+  } catch (error) {
+    if (error instanceof WaymarkError) throw error; // it is the answer
+    if (isOverloaded(error)) throw unreachable(error); // more requests make that worse
+    return write(() => send(false));
+  }
+}
+
+/**
  * A read has no effect, so whatever comes instead of an answer, it may be asked again. Not every lost
  * object tells that it was: one that is aborted breaks the call with a bare error, such as any bug throws.
  */
@@ -37,6 +56,9 @@ function isReset(error: unknown): boolean {
   const flags = ["retryable", "overloaded", "durableObjectReset"];
   return flags.some((flag) => Reflect.get(error, flag) === true);
 }
+
+const isOverloaded = (error: unknown): boolean =>
+  error instanceof Error && Reflect.get(error, "overloaded") === true;
 
 function unreachable(cause: unknown): WaymarkError {
   return new WaymarkError(

@@ -1,7 +1,7 @@
 /** What a request does where the object of its instance goes away under it. */
 import { describe, expect, test } from "vitest";
 import { WaymarkError } from "../../src/core/errors.ts";
-import { createRegistry } from "../../src/core/workflow.ts";
+import { createRegistry, workflow } from "../../src/core/workflow.ts";
 import { createInstanceService } from "../../src/objects/instance-service.ts";
 import type { InstanceRpc } from "../../src/objects/workflow-instance.ts";
 
@@ -77,4 +77,67 @@ test("an error that is the answer is not asked for again", async () => {
   const broken = breaking(9, new WaymarkError("INSTANCE_NOT_FOUND", "there is none"));
   expect(await thrownBy(broken.service.get("i", 0))).toMatchObject({ code: "INSTANCE_NOT_FOUND" });
   expect(broken.calls).toHaveLength(1);
+});
+
+describe("a start, of which the code begins at once", () => {
+  /** A service whose object breaks the first start with that error, and what it was sent. */
+  function starting(error?: unknown, times = 1) {
+    const sent: { readonly atOnce: boolean; readonly executionId: string }[] = [];
+    const object = {
+      given: async () => ({
+        ok: true,
+        value: { workflow: "W", input: "null", tags: {}, sensitive: false },
+      }),
+      start: async (command: (typeof sent)[number]) => {
+        sent.push(command);
+        if (error !== undefined && sent.length <= times) throw error;
+        return { ok: true, value: { created: true, document: "the document" } };
+      },
+    };
+    const find = () => object as unknown as InstanceRpc;
+    const registry = createRegistry([workflow("W", () => null)]);
+    const service = createInstanceService(registry, find);
+    const start = () =>
+      service.start({ workflow: "W", id: "i", input: null, tags: {}, onConflict: "reject" });
+    return { sent, service, start };
+  }
+
+  test("is sent once where it is answered", async () => {
+    const { sent, start } = starting();
+    expect(await start()).toMatchObject({ created: true });
+    expect(sent).toMatchObject([{ atOnce: true }]);
+  });
+
+  test.each([
+    ["a reset", RESET],
+    ["an abort", ABORTED],
+  ])(
+    "is sent again after %s, for the same execution, to be stored before its code begins",
+    async (_what, error) => {
+      for (const verb of ["start", "restart"]) {
+        const { sent, service, start } = starting(error);
+        if (verb === "start") await start();
+        else await service.restart("other", { reason: null, as: "i" }, undefined);
+        expect(sent).toMatchObject([{ atOnce: true }, { atOnce: false }]);
+        const [first, second] = sent;
+        expect(first?.executionId).toMatch(/^[0-9a-f-]{36}$/);
+        expect(second?.executionId).toBe(first?.executionId);
+      }
+    },
+  );
+
+  test("is answered INSTANCE_BUSY where that is lost as well, or the object has too much to do", async () => {
+    const twice = starting(RESET, 2);
+    expect(await thrownBy(twice.start())).toMatchObject({ code: "INSTANCE_BUSY" });
+    expect(twice.sent).toHaveLength(2);
+    const overloaded = starting(Object.assign(new Error("overloaded"), { overloaded: true }));
+    expect(await thrownBy(overloaded.start())).toMatchObject({ code: "INSTANCE_BUSY" });
+    expect(overloaded.sent).toHaveLength(1);
+  });
+
+  test("is not sent again where the object has refused it", async () => {
+    const { sent, start } = starting(new WaymarkError("INSTANCE_EXISTS", "there is one"));
+    expect(await thrownBy(start())).toMatchObject({ code: "INSTANCE_EXISTS" });
+    expect(sent).toHaveLength(1);
+  });
 });

@@ -76,16 +76,23 @@ export interface ShortCuts {
   readonly gate: "steps" | "effects";
   /** Whether turns begin before their alarm. */
   readonly prompt: boolean;
+  /** Whether that of a start begins in its commit. */
+  readonly atOnce: boolean;
 }
 
 /** As it was before there was a short cut, and as the seeds that found something then must run. */
-export const NO_SHORT_CUTS: ShortCuts = { stepsPerCommit: 0, gate: "steps", prompt: false };
+export const NO_SHORT_CUTS: ShortCuts = {
+  stepsPerCommit: 0,
+  gate: "steps",
+  prompt: false,
+  atOnce: false,
+};
 
 /** Not drawn, so that it changes nothing else. */
 function shortCutsOf(seed: number): ShortCuts {
   if (seed % 4 < 2) return NO_SHORT_CUTS;
   const gate = seed % 4 === 2 ? "effects" : "steps";
-  return { stepsPerCommit: 1 + (seed % 9), gate, prompt: seed % 8 > 3 };
+  return { stepsPerCommit: 1 + (seed % 9), gate, prompt: seed % 8 > 3, atOnce: seed % 16 > 7 };
 }
 
 export async function simulate(seed: number, cuts = shortCutsOf(seed)): Promise<SeedReport> {
@@ -163,6 +170,7 @@ class Simulation {
   /** Whether storage is encrypted. */
   readonly #coded: boolean;
   readonly #faults: FaultPlan;
+  readonly #cuts: ShortCuts;
   readonly #checkpoints = new invariants.Checkpoints();
   readonly #cancellations = new invariants.Cancellations();
   readonly #results: invariants.StoredResults;
@@ -181,6 +189,7 @@ class Simulation {
   /** Calls under way. */
   #looking = 0;
   #events = 0;
+  #starts = 0;
   #restarts = 0;
   #rewinds = 0;
   #forks = 0;
@@ -201,6 +210,7 @@ class Simulation {
     this.#scenario = scenario;
     this.#copies = new Copies(cellBytes === undefined && codec === undefined);
     this.#faults = faults;
+    this.#cuts = cuts;
     this.cluster = new Cluster({
       workflows: [racy, sub],
       entities: [ledger, tally],
@@ -261,8 +271,14 @@ class Simulation {
     const { name: workflow, version } = racy;
     const input = encode(program, "the input");
     const idempotency = { key: `${what} ${id}`, fingerprint: input };
-    const command = { id, workflow, version, input, tags: {}, onConflict, idempotency };
-    return this.#send(id, what, (commands) => commands.start(command));
+    const executionId = `${id}/start-${++this.#starts}`;
+    const command = { id, executionId, workflow, version, input, tags: {}, onConflict };
+    let { atOnce } = this.#cuts; // where it is lost, it is sent as any other
+    return this.#send(id, what, (commands) => {
+      const receipt = commands.start({ ...command, idempotency, atOnce });
+      atOnce = false;
+      return receipt;
+    });
   }
 
   /** Lets an instance that has ended go on; one that has not refuses. */
