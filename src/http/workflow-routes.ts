@@ -1,4 +1,5 @@
 /** Routes of workflows: which there are, and starting one. */
+import type { InstanceDocument } from "../core/documents.ts";
 import { WaymarkError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { checkInstanceId } from "../core/names.ts";
@@ -7,9 +8,10 @@ import { INSTANCE_EXAMPLE, WORKFLOWS_EXAMPLE } from "./examples.ts";
 import { derivedInstanceId } from "./idempotency.ts";
 import { instancePath } from "./links.ts";
 import { WORKFLOW_NAME } from "./parameter.ts";
-import { startBodySchema } from "./request-schemas.ts";
+import { instanceQuerySchema, startBodySchema } from "./request-schemas.ts";
 import { type Route, route } from "./route.ts";
-import { documentResponse } from "./shown.ts";
+import type { Service } from "./service.ts";
+import { documentResponse, type Shown } from "./shown.ts";
 
 const listWorkflows = route({
   method: "GET",
@@ -31,12 +33,13 @@ const startInstance = route({
   method: "POST",
   path: "/v1/workflows/{name}/instances",
   operation: "startInstance",
-  summary: "Starts an instance of a workflow",
+  summary: "Starts an instance of a workflow; with `wait`, is answered as soon as it has ended",
   parameters: { name: WORKFLOW_NAME },
+  query: instanceQuerySchema,
   body: startBodySchema,
   successes: {
     202: {
-      description: "It was started",
+      description: "It was started; with `wait` it may have ended, as its `status` says",
       schema: instanceSchema,
       example: INSTANCE_EXAMPLE,
       location: true,
@@ -59,12 +62,13 @@ const startInstance = route({
     "PAYLOAD_TOO_LARGE",
     "INSTANCE_BUSY",
   ],
-  handle: async ({ scope, parameters, body, idempotency }) => {
+  handle: async ({ scope, parameters, query, body, idempotency }) => {
     const { input, tags, onConflict, startAt } = body;
     const workflow = parameters.name;
     const id = body.id ?? (await instanceIdFor(workflow, idempotency?.key));
     checkInstanceId(id);
-    const { created, document } = await scope.service().start({
+    const service = scope.service();
+    const { created, document } = await service.start({
       workflow,
       id,
       input,
@@ -73,10 +77,32 @@ const startInstance = route({
       ...(startAt === undefined ? {} : { startAt: checkStartAt(startAt, scope.now()) }),
       ...(idempotency === undefined ? {} : { idempotency }),
     });
+    const waitMillis = Math.round(query.wait * 1_000);
+    const shown = waitMillis === 0 ? document : await ended(service, id, waitMillis, document);
     const headers = { Location: instancePath(id) };
-    return documentResponse(document, { status: created ? 202 : 200, headers });
+    return documentResponse(shown, { status: created ? 202 : 200, headers });
   },
 });
+
+/**
+ * The instance when it has ended, or as it is after that time. It is started, whatever becomes of the wait: where it was
+ * purged meanwhile, or cannot be reached, the answer is what its start was answered with.
+ */
+async function ended(
+  service: Service,
+  id: string,
+  waitMillis: number,
+  started: Shown<InstanceDocument>,
+): Promise<Shown<InstanceDocument>> {
+  try {
+    const shown = await service.get(id, waitMillis);
+    if ("json" in started) await started.json.cancel().catch(() => {}); // nobody reads it
+    return shown;
+  } catch (error) {
+    if (error instanceof WaymarkError) return started;
+    throw error;
+  }
+}
 
 /** A retry of a start must find the object of the first try, and only its key tells which it is. */
 async function instanceIdFor(workflow: string, key: string | undefined): Promise<string> {

@@ -1,5 +1,5 @@
 /** A service that keeps instances in memory, never runs them, and remembers what it was asked. */
-import type { HistoryPage, InstanceDocument, StartReceipt } from "../../src/core/documents.ts";
+import type { HistoryPage, InstanceDocument } from "../../src/core/documents.ts";
 import { WaymarkError } from "../../src/core/errors.ts";
 import type { StoredHistoryPage } from "../../src/core/history.ts";
 import { toJson } from "../../src/core/payload.ts";
@@ -8,7 +8,7 @@ import type {
   OperationRequest,
   OperationResult,
 } from "../../src/http/entity-service.ts";
-import type { Service, StartRequest } from "../../src/http/service.ts";
+import type { Service, ShownReceipt, StartRequest } from "../../src/http/service.ts";
 import type { Shown } from "../../src/http/shown.ts";
 
 export const NOW = Date.parse("2026-01-31T09:30:00.000Z");
@@ -47,11 +47,16 @@ export class RecordingService implements Service {
   readonly entities = new RecordingEntities();
   readonly calls: RecordedCall[] = [];
   readonly #instances = new Map<string, InstanceDocument>();
-  #failure: { readonly thrown: unknown } | null = null;
+  #failure: { readonly thrown: unknown; readonly method: keyof Service | undefined } | null = null;
 
-  /** From now on every call throws this. */
-  failWith(thrown: unknown): void {
-    this.#failure = { thrown };
+  /** From now on every call throws this, or every one of that method. */
+  failWith(thrown: unknown, method?: keyof Service): void {
+    this.#failure = { thrown, method };
+  }
+
+  /** Makes this of an instance, as its code would. */
+  become(id: string, change: Partial<InstanceDocument>): void {
+    this.#instances.set(id, { ...this.#find(id), ...change });
   }
 
   /** The arguments of the only call there was. */
@@ -73,7 +78,7 @@ export class RecordingService implements Service {
     ];
   }
 
-  async start(request: StartRequest): Promise<StartReceipt> {
+  async start(request: StartRequest): Promise<ShownReceipt> {
     this.#record("start", [request]);
     if (request.workflow !== "MigrateRecords") {
       throw new WaymarkError("WORKFLOW_NOT_FOUND", `no workflow "${request.workflow}"`);
@@ -184,7 +189,9 @@ export class RecordingService implements Service {
 
   #record(method: keyof Service, parameters: readonly unknown[]): void {
     this.calls.push({ method, arguments: parameters });
-    if (this.#failure !== null) throw this.#failure.thrown;
+    if (this.#failure === null) return;
+    const { thrown, method: only = method } = this.#failure;
+    if (only === method) throw thrown;
   }
 
   #find(id: string): InstanceDocument {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { WaymarkError } from "../../src/core/errors.ts";
 import { LIMITS } from "../../src/core/limits.ts";
 import type { StartRequest } from "../../src/http/service.ts";
 import { problemIn, START, surface } from "./harness.ts";
@@ -63,6 +64,66 @@ describe("a start", () => {
     const response = await surface().send("POST", "/v1/workflows/Other/instances");
     await problemIn(response, "WORKFLOW_NOT_FOUND");
   });
+
+  it("waits for the end as many seconds as it is asked to, and answers with what it is then", async () => {
+    const { send, service } = surface();
+    const response = await send("POST", `${START}?wait=0.25`, { body: { id: "a" } });
+    expect(service.calls.map(({ method }) => method)).toEqual(["start", "get"]);
+    expect(service.calls[1]?.arguments).toEqual(["a", 250]);
+    expect(response.status).toBe(202);
+    expect(response.headers.get("Location")).toBe("/v1/instances/a");
+    service.become("a", { status: "Completed", output: 42 });
+    const existing = { id: "a", onConflict: "existing" };
+    const again = await send("POST", `${START}?wait=60`, { body: existing });
+    expect(again.status).toBe(200);
+    expect(await again.json()).toMatchObject({
+      status: "Completed",
+      output: 42,
+      links: { self: "/v1/instances/a" },
+    });
+  });
+
+  it("lets go of a large document of an instance that was there, where another is answered", async () => {
+    const { send, service } = surface();
+    await send("POST", START, { body: { id: "a" } });
+    let cancelled = 0;
+    const json = new ReadableStream<Uint8Array>({ cancel: () => void cancelled++ });
+    service.start = async () => ({ created: false, document: { json } });
+    const response = await send("POST", `${START}?wait=1`, { body: { id: "a" } });
+    expect(await response.json()).toMatchObject({ id: "a" });
+    expect(cancelled).toBe(1);
+  });
+
+  it("does not wait where it was refused, nor where it is asked to wait 0 seconds", async () => {
+    const { send, service } = surface();
+    await send("POST", `${START}?wait=0`, { body: { id: "a" } });
+    await problemIn(
+      await send("POST", `${START}?wait=9`, { body: { id: "a" } }),
+      "INSTANCE_EXISTS",
+    );
+    expect(service.calls.map(({ method }) => method)).toEqual(["start", "start"]);
+  });
+
+  it("is answered as it was started where the wait for its end fails", async () => {
+    for (const code of ["INSTANCE_NOT_FOUND", "INSTANCE_BUSY"] as const) {
+      const { send, service } = surface();
+      service.failWith(new WaymarkError(code, "it is not there"), "get");
+      const response = await send("POST", `${START}?wait=9`, { body: { id: "a" } });
+      expect(response.status).toBe(202);
+      expect(await response.json()).toMatchObject({ id: "a", status: "Pending" });
+    }
+    const { send, service } = surface();
+    service.failWith(new TypeError("a bug"), "get");
+    await problemIn(await send("POST", `${START}?wait=9`, { body: { id: "a" } }), "INTERNAL");
+  });
+
+  for (const query of ["wait=61", "wait=-1", "wait=soon", "onConflict=existing"]) {
+    it(`may not be asked for with ?${query}`, async () => {
+      const { send, service } = surface();
+      await problemIn(await send("POST", `${START}?${query}`), "QUERY_INVALID");
+      expect(service.calls).toEqual([]);
+    });
+  }
 
   it("needs no body, and has its defaults then", async () => {
     for (const body of [undefined, "", {}]) {
