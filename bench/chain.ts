@@ -1,5 +1,5 @@
 /** A chain of steps that do nothing: the engine's own time and little else. */
-import { CONTENDERS, runJob } from "./contender.ts";
+import { CONTENDERS } from "./contender.ts";
 import { insideMillis } from "./inside.ts";
 import { millis, timed, type Workload } from "./workload.ts";
 
@@ -18,7 +18,7 @@ function chainOf(steps: number, instances: number): Workload {
       const send = sendTo(contender);
       const total = await timed(async () => {
         for (let instance = 0; instance < instances; instance++) {
-          await runJob(CONTENDERS[contender], send, `${tag}-${instance}`, { steps });
+          await CONTENDERS[contender].run(send, `${tag}-${instance}`, { steps });
         }
       });
       const driven = { job: { steps }, instances, prefix: `${tag}-inside` };

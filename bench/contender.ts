@@ -1,8 +1,9 @@
 /**
  * Who runs the same jobs side by side. Each is spoken to over HTTP, by the bench from outside and by
- * the driver inside the Worker, and is waited for in the same way: a request that creates, and one
- * that is answered at the end.
+ * the driver inside the Worker, and is waited for in the same way: by a request that creates and is
+ * answered at the end, or by one that creates and another that is answered at the end.
  */
+import type { InstanceDocument } from "../src/index.ts";
 import type { FloorCommits, FloorJob, Job, ServerName } from "./job.ts";
 
 /** Sends a request to the Worker: POST with a body, GET without. Rejects unless it succeeds. */
@@ -16,9 +17,12 @@ export interface Contender {
   start(send: Send, id: string, job: Job): Promise<void>;
   /** Resolves when it has ended, and rejects where it failed. */
   ended(send: Send, id: string): Promise<void>;
+  /** Both in one request. */
+  run(send: Send, id: string, job: Job): Promise<void>;
 }
 
-const WAIT_SECONDS = 60;
+/** As long as any is waited for. */
+const WAIT = "wait=60";
 
 /** Where the bench's Worker has the composition whose every step is a commit of its own. */
 export const EACH_COMMIT_PATH = "/each-commit";
@@ -33,12 +37,21 @@ function waymarkAt(path: string, title: string): Contender {
       await send(`${path}/v1/workflows/${workflow}/instances`, { id, input });
     },
     ended: async (send, id) => {
-      const document = await send(`${path}/v1/instances/${id}?wait=${WAIT_SECONDS}`);
-      const { status, error } = document as { status: string; error: unknown };
-      if (status === "Completed") return;
-      throw new Error(`instance "${id}" is ${status}: ${JSON.stringify(error)}`);
+      checkCompleted(await send(`${path}/v1/instances/${id}?${WAIT}`));
+    },
+    run: async (send, id, job) => {
+      const [workflow, input] = workflowOf(job);
+      checkCompleted(
+        await send(`${path}/v1/workflows/${workflow}/instances?${WAIT}`, { id, input }),
+      );
     },
   };
+}
+
+function checkCompleted(document: unknown): void {
+  const { id, status, error } = document as InstanceDocument;
+  if (status === "Completed") return;
+  throw new Error(`instance "${id}" is ${status}: ${JSON.stringify(error)}`);
 }
 
 /** Waymark as anyone composes it. */
@@ -48,7 +61,7 @@ const waymark = waymarkAt("", "Waymark");
 const waymarkInChain: Contender = {
   ...waymark,
   title: "Waymark, a chain",
-  start: (send, id, job) => waymark.start(send, id, { ...job, atOnce: false }),
+  run: (send, id, job) => waymark.run(send, id, { ...job, atOnce: false }),
 };
 
 function workflowOf(job: Job): readonly [workflow: string, input: unknown] {
@@ -69,7 +82,11 @@ function floor(title: string, commits: FloorCommits): Contender {
       await send(`/floor/${id}`, floorJob);
     },
     ended: async (send, id) => {
-      await send(`/floor/${id}?wait=${WAIT_SECONDS}`);
+      await send(`/floor/${id}?${WAIT}`);
+    },
+    run: async (send, id, job) => {
+      const floorJob: FloorJob = { ...job, commits };
+      await send(`/floor/${id}?${WAIT}`, floorJob);
     },
   };
 }
@@ -82,7 +99,10 @@ const cloudflare: Contender = {
     await send(`/jobs/${id}`, job);
   },
   ended: async (send, id) => {
-    await send(`/jobs/${id}?wait=${WAIT_SECONDS}`);
+    await send(`/jobs/${id}?${WAIT}`);
+  },
+  run: async (send, id, job) => {
+    await send(`/jobs/${id}?${WAIT}`, job);
   },
 };
 
@@ -90,8 +110,8 @@ const cloudflare: Contender = {
 const cloudflareByStatus: Contender = {
   ...cloudflare,
   title: "Cloudflare Workflows, by status",
-  ended: async (send, id) => {
-    await send(`/jobs/${id}?wait=${WAIT_SECONDS}&complete`);
+  run: async (send, id, job) => {
+    await send(`/jobs/${id}?${WAIT}&complete`, job);
   },
 };
 
@@ -114,12 +134,6 @@ export function contenderOf(name: string): Contender {
   throw new Error(`there is no contender "${name}"`);
 }
 
-/** Runs a job from its creation to its end. */
-export async function runJob(contender: Contender, send: Send, id: string, job: Job) {
-  await contender.start(send, id, job);
-  await contender.ended(send, id);
-}
-
 /** Runs many, so many at a time. */
 export async function runJobs(
   contender: Contender,
@@ -129,7 +143,7 @@ export async function runJobs(
   const { job, concurrency } = jobs;
   const left = jobs.ids.values(); // shared: each lane takes the next id
   const lane = async () => {
-    for (const id of left) await runJob(contender, send, id, job);
+    for (const id of left) await contender.run(send, id, job);
   };
   await Promise.all(Array.from({ length: concurrency }, lane));
 }

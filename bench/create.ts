@@ -1,5 +1,5 @@
 /** One step from the request that creates it to the answer that it is done, one after the other. */
-import { CONTENDERS, runJob } from "./contender.ts";
+import { CONTENDERS } from "./contender.ts";
 import { insideMillis } from "./inside.ts";
 import { mean, percentile } from "./statistics.ts";
 import { millis, timed, type Workload } from "./workload.ts";
@@ -22,7 +22,7 @@ export const create: Workload = {
     const latencies: number[] = [];
     for (let instance = 0; instance < INSTANCES; instance++) {
       const id = `${tag}-${instance}`;
-      latencies.push(await timed(() => runJob(CONTENDERS[contender], send, id, JOB)));
+      latencies.push(await timed(() => CONTENDERS[contender].run(send, id, JOB)));
     }
     const driven = { job: JOB, instances: INSTANCES, prefix: `${tag}-inside` };
     return {

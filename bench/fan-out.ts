@@ -1,5 +1,5 @@
 /** Steps that begin together: beside the same number in a chain, how dear is their order? */
-import { CONTENDERS, runJob } from "./contender.ts";
+import { CONTENDERS } from "./contender.ts";
 import { insideMillis } from "./inside.ts";
 import { millis, timed, type Workload } from "./workload.ts";
 
@@ -14,13 +14,13 @@ export const fanOut: Workload = {
     millis("total", "create to complete"),
     millis("inside", "the same, from within the Worker"),
   ],
-  contenders: ["waymark", "waymarkInChain", "cloudflare"],
+  contenders: ["waymark", "waymarkInChain", "cloudflare", "floorInOneCommit"],
   run: async ({ sendTo }, contender, tag) => {
     const send = sendTo(contender);
     const job = { steps: STEPS, atOnce: true };
     const total = await timed(async () => {
       for (let instance = 0; instance < INSTANCES; instance++) {
-        await runJob(CONTENDERS[contender], send, `${tag}-${instance}`, job);
+        await CONTENDERS[contender].run(send, `${tag}-${instance}`, job);
       }
     });
     const driven = { job, instances: INSTANCES, prefix: `${tag}-inside` };

@@ -1,5 +1,5 @@
 /** Steps that fetch: what the engine adds to work that takes time of its own. */
-import { CONTENDERS, type ContenderName, runJob } from "./contender.ts";
+import { CONTENDERS, type ContenderName } from "./contender.ts";
 import { mean } from "./statistics.ts";
 import { millis, type Round, type Sample, timed, type Workload } from "./workload.ts";
 
@@ -21,7 +21,7 @@ export const fetches: Workload = {
     const totals: number[] = [];
     for (let instance = 0; instance < INSTANCES; instance++) {
       const id = `${tag}-${instance}`;
-      totals.push(await timed(() => runJob(CONTENDERS[contender], send, id, job)));
+      totals.push(await timed(() => CONTENDERS[contender].run(send, id, job)));
     }
     return { total: mean(totals) };
   },

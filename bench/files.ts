@@ -7,7 +7,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, statSync } from "node
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as wait } from "node:timers/promises";
-import { CONTENDERS, type ContenderName, runJob, type Send } from "./contender.ts";
+import { CONTENDERS, type ContenderName, type Send } from "./contender.ts";
 import type { ServerName } from "./job.ts";
 import type { Bench } from "./workload.ts";
 
@@ -67,7 +67,7 @@ async function contentsOf(
 ): Promise<Contents> {
   const { send, objects, steps, folder } = from;
   const known = new Set(filesIn(objects));
-  await runJob(CONTENDERS[contender], send, `file-${steps}-${contender}`, { steps });
+  await CONTENDERS[contender].run(send, `file-${steps}-${contender}`, { steps });
   await wait(SETTLE_MILLIS);
   const [file, ...others] = filesIn(objects).filter((name) => !known.has(name));
   if (file === undefined || others.length > 0) throw new Error(`no one new file in ${objects}`);

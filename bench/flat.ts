@@ -1,5 +1,5 @@
 /** Whether a late step costs more than an early one: the same stretch of a chain, near its begin and near its end. */
-import { CONTENDERS, runJob } from "./contender.ts";
+import { CONTENDERS } from "./contender.ts";
 import { markUrl } from "./job.ts";
 import { mean } from "./statistics.ts";
 import { growth, millis, type Workload } from "./workload.ts";
@@ -31,7 +31,7 @@ export const flat: Workload = {
       const id = `${tag}-${instance}`;
       const visits = MARKS.map((step) => origin.visit(markUrl(`/${id}`, step)));
       const job = { steps: STEPS, url: origin.url(`/${id}`), marks: MARKS };
-      await runJob(CONTENDERS[contender], send, id, job);
+      await CONTENDERS[contender].run(send, id, job);
       const [a = NaN, b = NaN, c = NaN, d = NaN] = await Promise.all(visits);
       early.push((b - a) / STRETCH);
       late.push((d - c) / STRETCH);

@@ -112,14 +112,16 @@ const TARGET_COLUMNS: readonly Column[] = [
   { title: "measured", align: "right" },
   { title: "bound", align: "right" },
   { title: "", align: "left" },
+  { title: "a bare object", align: "right" },
 ];
 
 export function verdictsText(verdicts: readonly Verdict[]): string {
-  const rows = verdicts.map(({ target: { title, bound, unit }, measured, met }) => [
+  const rows = verdicts.map(({ target: { title, bound, unit }, measured, floor, met }) => [
     title,
     spread(measured),
     `${"most" in bound ? `<= ${bound.most}` : `>= ${bound.least}`} ${unit}`,
     met === undefined ? "not measured" : met ? "met" : "not met",
+    floor === undefined ? "" : spread(floor),
   ]);
   return `Targets\n\n${table(TARGET_COLUMNS, rows)}\n`;
 }

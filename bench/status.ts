@@ -1,5 +1,5 @@
 /** Status reads: they must not grow with the history. Made from within the Worker, for what they cost themselves. */
-import { CONTENDERS, type ContenderName, runJob } from "./contender.ts";
+import { CONTENDERS, type ContenderName } from "./contender.ts";
 import type { Repeat } from "./job.ts";
 import { growth, millis, timed, type Workload } from "./workload.ts";
 
@@ -29,7 +29,7 @@ export const status: Workload = {
     for (const contender of contenders) {
       for (const steps of [SHORT, LONG]) {
         const id = idOf(contender, steps);
-        await runJob(CONTENDERS[contender], sendTo(contender), id, { steps });
+        await CONTENDERS[contender].run(sendTo(contender), id, { steps });
       }
     }
   },

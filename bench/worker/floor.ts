@@ -1,7 +1,7 @@
 /**
  * The floor: what the platform itself takes. A bare object that does the necessary writes and nothing
  * else: no input stored, no status, no retry, no replay. It is driven as an instance is: the call that
- * creates it sets the alarm and answers, and the alarm does the work.
+ * brings a job sets the alarm, by which it would go on after a crash, begins to work, and answers.
  */
 import { DurableObject } from "cloudflare:workers";
 import {
@@ -20,15 +20,21 @@ const SELECT_LAST = "SELECT MAX(id) AS steps FROM step";
 
 export class Floor extends DurableObject {
   #job: FloorJob = { steps: 0, commits: "never" };
-  readonly #ended = Promise.withResolvers<void>();
+  #working: Promise<void> = Promise.resolve();
   #rowsWritten = 0;
-  #nap: NapJob | undefined;
+  /** What it does when it wakes up; undefined where it does not sleep. */
+  #woken: FloorJob | undefined;
 
   /** Takes a job, and answers before it is done. */
   start(job: FloorJob): FloorState {
-    this.#job = job;
-    void this.ctx.storage.setAlarm(Date.now());
+    this.#begin(() => this.#run(job));
     return { steps: 0, rowsWritten: 0 };
+  }
+
+  /** Takes a job, and answers when it is done. */
+  run(job: FloorJob): Promise<FloorState> {
+    this.#begin(() => this.#run(job));
+    return this.ended();
   }
 
   /** What must follow a restart: reads every step that is stored, then goes on with the job. */
@@ -40,13 +46,13 @@ export class Floor extends DurableObject {
 
   /** A step, an alarm, and another step, each step with a commit. */
   nap(nap: NapJob): FloorState {
-    this.#nap = nap;
-    return this.start({ steps: 0, commits: "never" });
+    this.#begin(() => this.#fallAsleep(nap));
+    return { steps: 0, rowsWritten: 0 };
   }
 
   /** The state once the job is done. */
   async ended(): Promise<FloorState> {
-    await this.#ended.promise;
+    await this.#working;
     return { steps: this.#job.steps, rowsWritten: this.#rowsWritten };
   }
 
@@ -62,24 +68,36 @@ export class Floor extends DurableObject {
   }
 
   override async alarm(): Promise<void> {
-    if (this.#nap !== undefined) return this.#fallAsleep(this.#nap);
-    const { steps, commits } = this.#job;
+    const woken = this.#woken;
+    this.#woken = undefined;
+    if (woken !== undefined) this.#working = this.#run(woken);
+    await this.#working; // or it only covers what was begun before it
+  }
+
+  /** The alarm covers the work. Of one that is struck off in the same commit nothing is written. */
+  #begin(work: () => Promise<void>): void {
+    void this.ctx.storage.setAlarm(Date.now());
+    this.#working = work();
+  }
+
+  async #run(job: FloorJob): Promise<void> {
+    this.#job = job;
+    const { steps, commits } = job;
     if (commits !== "never") this.#write(TABLE);
     for (let step = 0; step < steps; step++) {
-      const result = await work(this.#job, step);
+      const result = await work(job, step);
       if (commits !== "never") this.#write(INSERT, result);
       if (commits === "each step") await this.ctx.storage.sync();
     }
+    void this.ctx.storage.deleteAlarm();
     if (commits === "at the end") await this.ctx.storage.sync();
-    this.#ended.resolve();
   }
 
-  async #fallAsleep(nap: NapJob): Promise<void> {
-    this.#nap = undefined;
-    this.#job = { steps: 1, url: wokenUrl(nap.url), commits: "each step" };
+  async #fallAsleep({ url, millis }: NapJob): Promise<void> {
     this.#write(TABLE);
-    this.#write(INSERT, await work({ steps: 1, url: nap.url }, 0));
-    void this.ctx.storage.setAlarm(Date.now() + nap.millis);
+    this.#write(INSERT, await work({ steps: 1, url }, 0));
+    this.#woken = { steps: 1, url: wokenUrl(url), commits: "each step" };
+    void this.ctx.storage.setAlarm(Date.now() + millis);
   }
 
   #write(statement: string, ...bindings: string[]): void {

@@ -4,6 +4,7 @@ import { drive, repeat } from "./drive.ts";
 
 export interface FloorRpc {
   start(job: FloorJob): Promise<FloorState>;
+  run(job: FloorJob): Promise<FloorState>;
   resume(job: FloorJob): Promise<FloorState>;
   nap(job: NapJob): Promise<FloorState>;
   ended(): Promise<FloorState>;
@@ -40,8 +41,12 @@ export async function answerBench(
       return Response.json(await drive(await request.json(), backend.worker));
     case "POST /repeat":
       return Response.json(await repeat(await request.json(), backend.worker));
-    case "POST /floor":
-      return Response.json(await backend.floor(id).start(await request.json()), { status: 202 });
+    case "POST /floor": {
+      const floor = backend.floor(id);
+      const job: FloorJob = await request.json();
+      const state = await (searchParams.has("wait") ? floor.run(job) : floor.start(job));
+      return Response.json(state, { status: 202 });
+    }
     case "POST /floor-resume":
       return Response.json(await backend.floor(id).resume(await request.json()), { status: 202 });
     case "POST /floor-nap":

@@ -55,6 +55,24 @@ test("a value without another beside it is bound itself", async () => {
   });
 });
 
+test("beside it stands what the floor comes to in Waymark's place", async () => {
+  const samples = (...totals: number[]) => [0, ...totals].map((total) => ({ total }));
+  const workload = await measured("chain", [millis("total", "in all")], {
+    waymark: samples(8, 10),
+    cloudflare: samples(10, 40),
+    floor: samples(5, 10),
+  });
+  const report = { workloads: [workload], files: [] };
+  const time: Target = { ...TIME, to: "cloudflare", floor: "floor" };
+  const ofCloudflare = { workload: "chain", figure: "total", of: "cloudflare" } as const;
+  const rate: Target = { ...RATE, value: ofCloudflare, to: "waymark", floor: "floor" };
+  expect(judge([time, rate, TIME], report)).toMatchObject([
+    { measured: { samples: [0.8, 0.25] }, floor: { samples: [0.5, 0.25] } },
+    { measured: { samples: [1.25, 4] }, floor: { samples: [2, 4] } },
+    { floor: undefined },
+  ]);
+});
+
 test("what was not measured is neither met nor missed", () => {
   for (const verdict of judge(TARGETS, { workloads: [], files: [] })) {
     expect(verdict).toMatchObject({ measured: undefined, met: undefined });
@@ -71,9 +89,9 @@ test("rows are those of the file", () => {
 });
 
 test("each target names contenders that there are, and what it is measured by", () => {
-  for (const { title, value, to, rowsOf } of TARGETS) {
+  for (const { title, value, to, floor, rowsOf } of TARGETS) {
     expect([value === undefined, rowsOf === undefined], title).toContain(false);
-    for (const name of [value?.of, to, rowsOf]) {
+    for (const name of [value?.of, to, floor, rowsOf]) {
       if (name !== undefined) expect(CONTENDERS, title).toHaveProperty(name);
     }
   }

@@ -32,12 +32,13 @@ export default {
     const workflow = workflows[area ?? ""];
     if (workflow === undefined) return new Response("no such area", { status: 404 });
     if (request.method === "POST" && act === undefined) {
-      await workflow.create({ id, params: await request.json() });
+      const instance = await workflow.create({ id, params: await request.json() });
+      if (searchParams.has("wait")) await rung(id);
+      if (searchParams.has("complete")) await completed(instance);
       return Response.json({ id }, { status: 202 });
     }
     if (searchParams.has("wait")) {
       await rung(id);
-      if (searchParams.has("complete")) await completed(await workflow.get(id));
       return Response.json({ id });
     }
     const instance = await workflow.get(id);
