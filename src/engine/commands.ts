@@ -121,9 +121,8 @@ export class Commands {
 
   /** The instance once it has ended, or as it is at that moment. */
   async whenEnded(id: string, until: number): Promise<InstanceDocument> {
-    const document = this.get(id);
-    if (isTerminal(document.status)) return document;
-    await this.#engine.ends.wait(until);
+    this.#engine.requested();
+    if (!isTerminal(this.#row(id).status)) await this.#engine.ends.wait(until);
     return this.get(id);
   }
 
