@@ -1,4 +1,4 @@
-/** Creating an instance answers before it runs. */
+/** Creating an instance is answered before its activity has ended. */
 import { CONTENDERS } from "./contender.ts";
 import { percentile } from "./statistics.ts";
 import { millis, timed, type Workload } from "./workload.ts";

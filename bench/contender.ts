@@ -74,19 +74,18 @@ function workflowOf(job: Job): readonly [workflow: string, input: unknown] {
 }
 
 function floor(title: string, commits: FloorCommits): Contender {
+  const jobOf = (job: Job): FloorJob => ({ ...job, commits });
   return {
     title,
     server: "waymark",
     start: async (send, id, job) => {
-      const floorJob: FloorJob = { ...job, commits };
-      await send(`/floor/${id}`, floorJob);
+      await send(`/floor/${id}`, jobOf(job));
     },
     ended: async (send, id) => {
       await send(`/floor/${id}?${WAIT}`);
     },
     run: async (send, id, job) => {
-      const floorJob: FloorJob = { ...job, commits };
-      await send(`/floor/${id}?${WAIT}`, floorJob);
+      await send(`/floor/${id}?${WAIT}`, jobOf(job));
     },
   };
 }

@@ -27,7 +27,7 @@ export async function start<Value>(
     return unwrap(await send(true));
   } catch (error) {
     if (error instanceof WaymarkError) throw error; // it is the answer
-    if (isOverloaded(error)) throw unreachable(error); // more requests make that worse
+    if (isFlagged(error, "overloaded")) throw unreachable(error); // more requests make that worse
     return write(() => send(false));
   }
 }
@@ -53,12 +53,12 @@ export async function read<Value>(act: () => Promise<Reply<Value>>): Promise<Val
  */
 function isReset(error: unknown): boolean {
   if (!(error instanceof Error) || error instanceof WaymarkError) return false;
-  const flags = ["retryable", "overloaded", "durableObjectReset"];
-  return flags.some((flag) => Reflect.get(error, flag) === true);
+  return ["retryable", "overloaded", "durableObjectReset"].some((flag) => isFlagged(error, flag));
 }
 
-const isOverloaded = (error: unknown): boolean =>
-  error instanceof Error && Reflect.get(error, "overloaded") === true;
+/** Whether the platform has set that flag on an error. */
+const isFlagged = (error: unknown, flag: string): boolean =>
+  error instanceof Error && Reflect.get(error, flag) === true;
 
 function unreachable(cause: unknown): WaymarkError {
   return new WaymarkError(
