@@ -21,9 +21,12 @@ const KEEP_TIME = `UPDATE step SET at = mark.at FROM (SELECT seq, at FROM step W
 const INSERT_MARK = `INSERT INTO step (seq, step, kind, state, attempt, input, result, at)
   VALUES (?, '${REWIND}', 'rewind', 'done', ?, ?, ?, ?)`;
 const SELECT_MARK_CELLS = "SELECT input, result FROM step WHERE kind = 'rewind'";
-/** How far an attempt came stays: it is where the next one begins. */
+/**
+ * How far an attempt came stays: it is where the next one begins. The short cut of the time before counts no more:
+ * a step that has a row is delivered after a drain.
+ */
 const REOPEN = `UPDATE step SET seq = NULL, state = 'open', attempt = 0, due = ?, result = NULL,
-  failure = NULL, child = ?, started_at = NULL, at = ? WHERE id = ?`;
+  failure = NULL, child = ?, started_at = NULL, at = ?, inline = 0 WHERE id = ?`;
 const SELECT_SPLIT_RESULT = `SELECT result FROM step WHERE id = ? AND ${isSplit("result")}`;
 const SET_DUE = "UPDATE step SET due = ?, at = ? WHERE id = ?";
 /** Its due was its child's timeout, which begins with its next try. */

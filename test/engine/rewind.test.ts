@@ -796,3 +796,32 @@ test("a failed step is known by its error however long its message is", async ()
   expect(instance.document().error?.properties).toEqual({ step: "charge", attempts: 1 });
   expect((await instance.previewRewind()).map(({ step }) => step)).toEqual(["charge", "notify#2"]);
 });
+
+test("a short step that was done again reaches the code after a second rewind as late as it had", async () => {
+  const rounds = async () => {
+    for (let round = 0; round < 40; round++) await null;
+    return "the rounds";
+  };
+  const racing = workflow("Racing", async (ctx, order: string) => {
+    const first = await Promise.race([ctx.call(charge, order), rounds()]);
+    return [first, await ctx.call(ship, order)];
+  });
+  const payments = service("paid");
+  const parcels = service("shipped");
+  const activities = [
+    mock(charge, (order, ctx) => payments.run(order, ctx.idempotencyKey)),
+    mock(ship, (order, ctx) => parcels.run(order, ctx.idempotencyKey)),
+  ];
+  const cluster = clustered([racing], activities, { gate: "effects" });
+  const instance = await cluster.start(racing, "o-1", { id: "race" });
+  await cluster.run();
+  expect(instance.document().error?.message).toContain("paid is down");
+  payments.state.down = false;
+  instance.rewind();
+  await cluster.run();
+  expect(instance.document().error?.message).toContain("shipped is down");
+  parcels.state.down = false;
+  instance.rewind();
+  await cluster.run();
+  expect(instance.output()).toEqual(["the rounds", "o-1 shipped"]);
+});
