@@ -19,15 +19,9 @@
 import type { AnyActivity } from "./activity.ts";
 import { type Compensation, Compensations } from "./compensation.ts";
 import { CriticalSection } from "./critical-section.ts";
-import { isUnreadable, WaymarkError } from "./errors.ts";
-import {
-  ActivityFailedError,
-  CancelledError,
-  ChildFailedError,
-  EntityFailedError,
-  fromFailure,
-  TerminatedError,
-} from "./failure.ts";
+import { divergenceOf, unhandled } from "./divergence.ts";
+import { WaymarkError } from "./errors.ts";
+import { CancelledError, TerminatedError } from "./failure.ts";
 import { type Handler, Handlers, handlerOf } from "./handlers.ts";
 import { recorderOf, type Seed } from "./history.ts";
 import { LIMITS } from "./limits.ts";
@@ -35,6 +29,7 @@ import type { LogFields } from "./log.ts";
 import { countedIdentity, keyedIdentity, type StepIdentity, unlockIdentity } from "./names.ts";
 import { decode, type Encoded, encode } from "./payload.ts";
 import { randomFrom, uuidFrom } from "./random.ts";
+import { ReadOnly } from "./read-only.ts";
 import { inRounds, type ShortCut } from "./short-cut.ts";
 import { Signals } from "./signals.ts";
 import {
@@ -47,6 +42,7 @@ import {
   TERMINATE_REQUEST,
   type UndoneInput,
 } from "./step.ts";
+import { stepFailure } from "./step-failure.ts";
 import { type StoredText, textOf } from "./stored-text.ts";
 
 /** How the function ended. */
@@ -151,10 +147,7 @@ export class Driver {
   #customStatus: Encoded | undefined;
   readonly #requested = new AbortController();
   readonly #handlers = new Handlers();
-  /** Code runs that may look and change nothing. */
-  #frozen = false;
-  /** The first thing that such code has tried to do. */
-  #violation: WaymarkError | undefined;
+  readonly #readOnly = new ReadOnly();
   /** What went wrong in a short cut, until somebody can be told. */
   #broken: { readonly error: unknown } | undefined;
 
@@ -273,7 +266,7 @@ export class Driver {
    * and no `finally` of the code can undo it.
    */
   finish(end: WorkflowEnd): Promise<never> {
-    this.#mayAct("end the execution");
+    this.#readOnly.mayAct("end the execution");
     if (this.#divergence === undefined && this.#end === undefined) {
       this.#conclude(end);
       this.#noteStraying();
@@ -320,7 +313,7 @@ export class Driver {
   }
 
   #draw(): string {
-    this.#mayAct("draw a random value");
+    this.#readOnly.mayAct("draw a random value");
     const { executionId, seeds = [] } = this.#options;
     return `${recorderOf(seeds, this.#seq, executionId)}/${this.#seq}/${++this.#draws}`;
   }
@@ -331,7 +324,7 @@ export class Driver {
   }
 
   setCustomStatus(status: Encoded): void {
-    this.#mayAct("set the status");
+    this.#readOnly.mayAct("set the status");
     if (this.#divergence !== undefined) return;
     this.#noteStraying();
     this.#customStatus = status;
@@ -339,7 +332,7 @@ export class Driver {
 
   /** Keeps a line of the workflow's log; what a replay says again is dropped. */
   log(message: string, fields: LogFields): void {
-    if (!this.#replaying && !this.#frozen) this.#logs.push({ message, fields });
+    if (!this.#replaying && !this.#readOnly.looks) this.#logs.push({ message, fields });
   }
 
   /** The lines logged since the last call. */
@@ -357,7 +350,7 @@ export class Driver {
    * @throws WaymarkError `STEP_KEY_REUSED`, `STEPS_EXCEEDED`
    */
   ask(options: AskOptions): Promise<unknown> {
-    this.#mayAct(`ask for the step "${options.name}"`);
+    this.#readOnly.mayAct(`ask for the step "${options.name}"`);
     if (this.#end !== undefined || this.#divergence !== undefined) return new Promise(() => {});
     if (this.#failed !== undefined && !this.#compensating) return new Promise(() => {});
     const releases = options.request.kind === "unlock"; // of which there is one for each lock at most
@@ -371,7 +364,7 @@ export class Driver {
     this.#section.check(options.request, () => this.#openRequests());
     this.#noteStraying();
     const identity = options.identity ?? this.#identify(options.name, options.key);
-    const divergence = this.#compared(identity, options);
+    const divergence = divergenceOf(identity, this.#options.recorded, options);
     if (divergence !== undefined) {
       this.#divergence = divergence;
       return new Promise(() => {});
@@ -483,7 +476,7 @@ export class Driver {
 
   /** The code leaves its critical section. Where it has left that one before, it does nothing. */
   release(lock: StepIdentity): Promise<unknown> {
-    this.#mayAct("release a lock");
+    this.#readOnly.mayAct("release a lock");
     const over = this.#end !== undefined || (this.#failed !== undefined && !this.#compensating);
     if (over || !this.#section.isOf(lock)) return Promise.resolve();
     const request = { kind: "unlock", lock } as const;
@@ -521,36 +514,6 @@ export class Driver {
     }
     this.#keyed.add(identity);
     return identity;
-  }
-
-  /** What is recorded and cannot be read stops the execution, and is none of its code's failures. */
-  #compared(identity: StepIdentity, asked: AskOptions): WaymarkError | undefined {
-    try {
-      return this.#compare(identity, asked);
-    } catch (error) {
-      if (isUnreadable(error)) return error;
-      throw error;
-    }
-  }
-
-  #compare(identity: StepIdentity, asked: AskOptions): WaymarkError | undefined {
-    const recorded = this.#options.recorded(identity);
-    if (recorded === undefined) return undefined;
-    const { kind } = asked.request;
-    const differs =
-      recorded.kind !== kind
-        ? `is recorded as ${recorded.kind}, and the code asks for ${kind}`
-        : (asked.key === undefined || kind === "lock") &&
-            !recorded.withheld &&
-            !isSame(recorded.input, asked.input)
-          ? inputsDiffer(recorded, asked)
-          : undefined;
-    if (differs === undefined) return undefined;
-    return new WaymarkError(
-      "NONDETERMINISM",
-      `step "${identity}" ${differs}. Deploy code that fits the history, ` +
-        "or give the changed step another name; the instance then goes on",
-    );
   }
 
   /** Adds a completion that was just recorded. */
@@ -612,7 +575,7 @@ export class Driver {
     this.#compensations.learn(completion);
     if (!outcome.ok) {
       this.#section.leave(completion.step);
-      waiting.reject(failureError(completion, outcome));
+      waiting.reject(stepFailure(completion, outcome));
       return true;
     }
     this.#section.grant(completion.step);
@@ -641,7 +604,7 @@ export class Driver {
 
   /** @throws WaymarkError `NAME_INVALID`, `DEFINITION_INVALID` */
   handle(...[name, options, fn]: Parameters<Handlers["register"]>): void {
-    this.#mayAct(`register the handler "${name}"`);
+    this.#readOnly.mayAct(`register the handler "${name}"`);
     this.#handlers.register(name, options, fn);
   }
 
@@ -656,27 +619,7 @@ export class Driver {
    * @throws WaymarkError `HANDLER_READ_ONLY`, and whatever it throws
    */
   look<Value>(what: Pick<Handler, "name">, run: () => Value): Value {
-    this.#frozen = true;
-    this.#violation = undefined;
-    try {
-      const value = run();
-      if (isPromise(value)) {
-        value.then(undefined, () => {}); // nobody will hear it
-        this.#violation ??= readOnlyError("wait for a promise");
-      }
-      return value;
-    } finally {
-      this.#frozen = false;
-      const violation = this.#violation as WaymarkError | undefined;
-      // biome-ignore lint/correctness/noUnsafeFinally: a handler must not get away with catching it
-      if (violation !== undefined) throw named(what.name, violation);
-    }
-  }
-
-  #mayAct(act: string): void {
-    if (!this.#frozen) return;
-    this.#violation ??= readOnlyError(act);
-    throw this.#violation;
+    return this.#readOnly.look(what, run);
   }
 
   /** The code's world moves on to a completion. */
@@ -740,61 +683,3 @@ const isOneWay = (request: StepRequest): boolean =>
 /** Why somebody wants the instance to end. */
 const reasonOf = ({ outcome }: Completion): string =>
   outcome.ok ? String(decode(textOf(outcome.result))) : outcome.failure.message;
-
-function unhandled(update: StepIdentity): WaymarkError {
-  return new WaymarkError(
-    "NONDETERMINISM",
-    `the update "${update}" is recorded, and the code has no handler "${handlerOf(update)}" at that point ` +
-      "any more. Deploy code that registers it before, not as read-only; the instance then goes on",
-  );
-}
-
-const readOnlyError = (act: string): WaymarkError =>
-  new WaymarkError("HANDLER_READ_ONLY", `may not ${act}: it is read-only, or a validator`);
-
-const named = (handler: string, { code, message }: WaymarkError): WaymarkError =>
-  new WaymarkError(code, `the handler "${handler}" ${message}`);
-
-const isPromise = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === "object" &&
-  value !== null &&
-  "then" in value &&
-  typeof value.then === "function";
-
-function failureError(
-  completion: Completion,
-  outcome: Extract<Completion["outcome"], { ok: false }>,
-): Error {
-  const { step, kind } = completion;
-  const { attempts, failure } = outcome;
-  switch (kind) {
-    case "activity":
-    case "run":
-      return new ActivityFailedError(step, attempts, failure);
-    case "child":
-      return new ChildFailedError(step, attempts, failure);
-    case "entity":
-      return new EntityFailedError(step, failure);
-    default:
-      return fromFailure(failure);
-  }
-}
-
-const isSame = (recorded: StoredText | null, asked: Encoded | null): boolean =>
-  recorded === asked || (recorded !== null && textOf(recorded) === asked);
-
-function inputsDiffer(recorded: RecordedStep, asked: AskOptions): string {
-  if (recorded.sensitive || asked.sensitive) {
-    return "is recorded with another input than the code asks for it with (both are sensitive)";
-  }
-  return (
-    `is recorded with the input ${excerpt(recorded.input)}, ` +
-    `and the code asks for it with ${excerpt(asked.input)}`
-  );
-}
-
-function excerpt(input: StoredText | null): string {
-  if (input === null) return "nothing";
-  const text = textOf(input);
-  return text.length <= 200 ? text : `${text.slice(0, 199)}…`;
-}
