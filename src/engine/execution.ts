@@ -29,6 +29,7 @@ import { attemptName, Correspondence, cancelOf, isCorrespondence } from "./corre
 import type { Outgoing } from "./courier.ts";
 import type { Doorbell } from "./doorbell.ts";
 import { EventCheck } from "./event-check.ts";
+import { EventDesk } from "./event-desk.ts";
 import { rowCompletion } from "./export-history.ts";
 import { copiedSteps, originOf } from "./fork.ts";
 import { Growth } from "./growth.ts";
@@ -37,7 +38,7 @@ import { requestPerformer } from "./http-attempt.ts";
 import type { Leaving } from "./leaving.ts";
 import type { Answered } from "./message.ts";
 import { type OpenStep, openStep, runsOutside } from "./open-step.ts";
-import { type BufferedEvent, type CancelRequest, Recorder, TIMER_OVER } from "./recorder.ts";
+import { type CancelRequest, Recorder, TIMER_OVER } from "./recorder.ts";
 import { Reporter } from "./reporter.ts";
 import { redoneOf } from "./rewind.ts";
 import { Runner } from "./runner.ts";
@@ -93,13 +94,9 @@ export class Execution {
   readonly #open = new Map<StepIdentity, OpenStep>();
   #ready: OpenStep[] = [];
   readonly #timed = new Agenda();
-  /** Event waits, newest last. */
-  #waits: OpenStep[] = [];
-  #events: BufferedEvent[] = [];
-  readonly #sensitiveEvents = new Set<string>();
+  readonly #events: EventDesk;
   /** Requests to end that have not reached the code: one to cancel, and one to terminate, at most. */
   readonly #cancelRequests: CancelRequest[] = [];
-  readonly #check: EventCheck;
   #caughtUp = false;
   /** It is told that what has begun is undone. */
   #undoing = false;
@@ -119,6 +116,7 @@ export class Execution {
       rows: steps.done,
       failed: (error) => host.abort(error),
     });
+    this.#events = new EventDesk(new EventCheck(host, doorbell), (name) => steps.hideEvents(name));
     const ended = options.blank ? [] : steps.ended();
     const updates: StepRow[] = [];
     for (const step of ended) {
@@ -165,7 +163,6 @@ export class Execution {
       post: options.post,
       redo,
     });
-    this.#check = new EventCheck(host, doorbell);
     this.runner = new Runner({
       host,
       recorder: this.#recorder,
@@ -225,7 +222,7 @@ export class Execution {
 
   /** Takes a stored event that nobody waits for yet. */
   buffer(id: number, name: string, payload: StoredText): void {
-    this.#events.push({ id, name, payload });
+    this.#events.put({ id, name, payload });
   }
 
   /** Takes a stored request to cancel. */
@@ -348,9 +345,7 @@ export class Execution {
   #forget(step: OpenStep): void {
     this.#open.delete(step.ask.identity);
     this.#timed.delete(step);
-    if (step.ask.request.kind === "event") {
-      this.#waits = this.#waits.filter((other) => other !== step);
-    }
+    this.#events.forget(step);
   }
 
   /**
@@ -373,7 +368,7 @@ export class Execution {
       this.#unasked.delete(ask.identity);
       const lost = row !== undefined && this.#resume(step, row);
       const { kind } = ask.request;
-      if (kind === "event") this.#wait(step, ask.request.event);
+      if (kind === "event") this.#events.wait(step, ask.request.event);
       if (kind === "timer" || kind === "event") {
         this.#timed.add(step);
         continue;
@@ -396,17 +391,9 @@ export class Execution {
     return ended;
   }
 
-  /** The events of a sensitive wait are hidden from here on, those that have come as well. */
-  #wait(step: OpenStep, event: string): void {
-    this.#waits.push(step);
-    if (!step.sensitive) return;
-    this.#sensitiveEvents.add(event);
-    if (this.#events.some(({ name }) => name === event)) this.#options.steps.hideEvents(event);
-  }
-
   /** Whether events of this name were waited for as sensitive ones. */
   hidesEvent(event: string): boolean {
-    return this.#sensitiveEvents.has(event);
+    return this.#events.hides(event);
   }
 
   /** What is undone may have an attempt that was just stopped, and is not over. */
@@ -544,12 +531,10 @@ export class Execution {
         this.#correspondence.cancel(step);
       }
       if (kind === "lock") this.#correspondence.giveUp(step);
-      this.#open.delete(identity);
-      this.#timed.delete(step);
+      this.#forget(step);
       this.reporter.stepCancelled(identity);
     }
     this.#ready = this.#ready.filter((step) => !cancelled.has(step));
-    this.#waits = this.#waits.filter((step) => !cancelled.has(step));
   }
 
   /** Changed code asks for it after all, or no longer cancels it: it goes on from where it was. */
@@ -619,18 +604,13 @@ export class Execution {
     return this.#settle(again, ended);
   }
 
-  /** Whether a schema has been asked about an event, and has not answered. */
-  get #checking(): boolean {
-    return this.#check.until < Number.POSITIVE_INFINITY;
-  }
-
   /**
    * Ends the waits that are over, and the attempts. Returns whether anything was written. While an event is
    * checked no wait is over: it may have come in time.
    */
   fire(now: number): boolean {
     const expired = this.expire(now);
-    if (this.#checking) return expired;
+    if (this.#events.checking) return expired;
     let fired = false;
     for (const step of this.#timed.takeDue(now)) fired = this.#fireOne(step, now) || fired;
     return expired || fired;
@@ -673,19 +653,14 @@ export class Execution {
   }
 
   /**
-   * Hands the first stored event that is waited for to the newest wait of its name, as on Azure. One at a
-   * time, and only where nothing else is left to deliver: a result before it could lead to code that
-   * cancels the wait, which would have swallowed the event. One that does not fit that wait's schema is
-   * refused: no other wait gets it. Null where there is none, or its schema has not answered yet.
+   * Hands an event to the wait that is to have it. Only where nothing else is left to deliver: a result before it could
+   * lead to code that cancels the wait, which would have swallowed the event. One that does not fit that wait's schema
+   * is refused: no other wait gets it. Null where there is none, or its schema has not answered yet.
    */
   meetEvent(now: number): "taken" | "refused" | null {
-    const waited = ({ name }: BufferedEvent) => this.waitsFor(name);
-    const index = this.#waits.length === 0 ? -1 : this.#events.findIndex(waited);
-    const event = this.#events[index];
-    const wait = event && this.#waits.findLast(isWaitFor(event.name));
-    const verdict = this.#check.verdict(wait, event, now);
-    if (wait === undefined || event === undefined || verdict === null) return null;
-    this.#events.splice(index, 1);
+    const meeting = this.#events.meet(now);
+    if (meeting === null) return null;
+    const { event, wait, verdict } = meeting;
     if (verdict.fits) {
       this.#recorder.take(wait, event, verdict.payload, now);
       this.#forget(wait);
@@ -792,7 +767,7 @@ export class Execution {
 
   /** Whether an attempt runs, or waits only for another to leave, or an event is checked. */
   get busy(): boolean {
-    return this.runner.running > 0 || this.#ready.length > 0 || this.#checking;
+    return this.runner.running > 0 || this.#ready.length > 0 || this.#events.checking;
   }
 
   /** When the next wait ends, in milliseconds since 1970; infinity where there is none. */
@@ -803,7 +778,7 @@ export class Execution {
   /** When the turn must look again though nothing rings. */
   nextLook(): number {
     if (this.held) return this.runner.nextDeadline();
-    const due = this.#checking ? this.#check.until : this.nextDue();
+    const due = this.#events.checking ? this.#events.checkedBy : this.nextDue();
     let next = Math.min(due, this.runner.nextDeadline());
     for (const step of this.#ready) next = Math.min(next, step.leaving?.until ?? next);
     return next;
@@ -816,7 +791,7 @@ export class Execution {
 
   /** Whether some step waits for an event of this name. */
   waitsFor(event: string): boolean {
-    return this.#waits.some(isWaitFor(event));
+    return this.#events.awaits(event);
   }
 
   /**
@@ -826,7 +801,7 @@ export class Execution {
   keepOpen(now: number): void {
     const waits = this.#caughtUp && !this.held && this.#idle; // else the code may have asked for more
     if (waits && this.driver.handlers.takesUpdates) this.updates.wait(now);
-    const here = new Set(this.#events.map(({ name }) => name));
+    const here = this.#events.names();
     for (const step of this.#open.values()) {
       const { request } = step.ask;
       const { kind } = request;
@@ -846,11 +821,6 @@ const isShort = ({ request, undoable }: Ask): boolean =>
   "activity" in request && undoable !== true && request.activity.options.where !== "worker";
 
 const isRelease = ({ ask: { request } }: OpenStep): boolean => request.kind === "unlock";
-
-const isWaitFor =
-  (event: string) =>
-  ({ ask: { request } }: OpenStep) =>
-    request.kind === "event" && request.event === event;
 
 /** What runs elsewhere, or is to be undone, is known before it begins: a child has its row with its message. */
 const hasRowFirst = (step: OpenStep): boolean =>

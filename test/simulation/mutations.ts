@@ -117,8 +117,9 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     fault: "let a cancelled wait take an event",
     file: "engine/execution.ts",
-    find: "this.#waits = this.#waits.filter((step) => !cancelled.has(step));",
-    replace: "",
+    find: "this.#forget(step);\n      this.reporter.stepCancelled(identity);",
+    replace:
+      "this.#open.delete(identity);\n      this.#timed.delete(step);\n      this.reporter.stepCancelled(identity);",
   },
   {
     fault: "take an event while another one is to be delivered",
