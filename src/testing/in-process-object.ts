@@ -399,7 +399,10 @@ export class InProcessObject {
     life.settling++;
     await this.scheduler.turn();
     if (life.dead) return never();
-    if (this.sql.putsOff) throw new Error("a write was put off beyond its burst: see Sql.later");
+    if (this.sql.putsOff) {
+      this.scheduler.break(new Error("a write was put off beyond its burst: see Sql.later"));
+      return never();
+    }
     if (this.#strikes({ kind: "await" }) || !this.commit()) return never();
     life.settling--;
   }

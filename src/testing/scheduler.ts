@@ -38,6 +38,7 @@ export class Scheduler {
   readonly #works = new Set<Work>();
   #running = false;
   #movesWithoutHope = 0;
+  #broken: Error | undefined;
 
   constructor(options: SchedulerOptions = {}) {
     this.clock = options.clock ?? new VirtualClock();
@@ -65,11 +66,16 @@ export class Scheduler {
     };
   }
 
+  /** Ends the run with an error of the simulation itself: what runs in it could mend one that it is thrown. */
+  break(error: Error): void {
+    this.#broken ??= error;
+  }
+
   /**
    * Runs until nothing is left to do, or nothing before that moment, or `done` says so.
    *
    * @param until milliseconds since 1970
-   * @throws Error where a run is under way, or never comes to rest; RangeError where `until` is NaN
+   * @throws Error where a run is under way, never comes to rest, or is broken; RangeError where `until` is NaN
    */
   async run(until = Number.POSITIVE_INFINITY, done: () => boolean = () => false): Promise<void> {
     if (Number.isNaN(until)) throw new RangeError("NaN is no moment to run until");
@@ -85,6 +91,7 @@ export class Scheduler {
   async #run(until: number, done: () => boolean): Promise<void> {
     for (let turns = 0; turns < MOST_TURNS; turns++) {
       await macrotask();
+      if (this.#broken !== undefined) throw this.#broken;
       if (done()) return;
       if (this.#waiting.length > 0 && this.clock.next() <= Math.min(this.clock.now(), until)) {
         // What is due already may go on as well. One at a time: none holds up those who wait.

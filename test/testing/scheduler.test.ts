@@ -3,8 +3,11 @@ import { activity } from "../../src/core/activity.ts";
 import type { Duration } from "../../src/core/duration.ts";
 import { workflow } from "../../src/core/workflow.ts";
 import { Cluster } from "../../src/testing/cluster.ts";
+import { mock } from "../../src/testing/mock.ts";
 import { Scheduler } from "../../src/testing/scheduler.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
+
+import { started } from "../engine/harness.ts";
 
 const starting = () => new Scheduler({ clock: new VirtualClock(0) });
 
@@ -175,4 +178,15 @@ test("a run that nothing but such work could end says so", async () => {
   await expect(took(never, "30 days")).rejects.toThrow(
     "an activity waits for what neither this clock",
   );
+});
+
+test("a row that waits beyond the burst it was written in ends the run: the engine cannot recover from it", async () => {
+  const slow = activity("Slow", () => {});
+  const putting = mock(slow, async (_, ctx) => {
+    object.sql.later(() => {});
+    await ctx.sleep("1 second");
+  });
+  const single = workflow("Single", (ctx) => ctx.call(slow));
+  const object = started(single, undefined, { activities: [putting] });
+  await expect(object.run()).rejects.toThrow("put off beyond its burst");
 });
