@@ -2,7 +2,7 @@
 import { callReplySchema, pendingUpdateSchema } from "./document-schemas.ts";
 import { PENDING_UPDATE_EXAMPLE } from "./examples.ts";
 import { HANDLER_NAME, INSTANCE_ID } from "./parameter.ts";
-import { callBodySchema, callQuerySchema } from "./request-schemas.ts";
+import { callBodySchema, callQuerySchema, waitMillisOf } from "./request-schemas.ts";
 import { type Route, route } from "./route.ts";
 
 const callHandler = route({
@@ -44,7 +44,7 @@ const callHandler = route({
     "HANDLER_READ_ONLY",
   ],
   handle: async ({ scope, parameters: { id, name }, query, body, idempotency }) => {
-    const waitMillis = Math.round(query.wait * 1_000);
+    const waitMillis = waitMillisOf(query);
     const answer = await scope.service().call(id, name, body, waitMillis, idempotency);
     if (!answer.done) return Response.json(answer.pending, { status: 202 });
     const { reply } = answer;

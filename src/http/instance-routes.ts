@@ -13,6 +13,7 @@ import {
   exportQuerySchema,
   historyQuerySchema,
   instanceQuerySchema,
+  waitMillisOf,
 } from "./request-schemas.ts";
 import { type Route, route } from "./route.ts";
 import { documentResponse, jsonResponse } from "./shown.ts";
@@ -36,7 +37,7 @@ const getInstance = route({
   },
   errors: READ_ERRORS,
   handle: async ({ scope, parameters, query }) => {
-    const waitMillis = Math.round(query.wait * 1_000);
+    const waitMillis = waitMillisOf(query);
     return documentResponse(await scope.service().get(parameters.id, waitMillis));
   },
 });

@@ -152,6 +152,10 @@ export const callQuerySchema = z.strictObject({
     .describe("Seconds to wait for an update to be done before it is answered 202"),
 });
 
+/** How long the request of such a query waits, in milliseconds. */
+export const waitMillisOf = ({ wait }: { readonly wait: number }): number =>
+  Math.round(wait * 1_000);
+
 export const purgeQuerySchema = z.strictObject({
   force: z
     .enum(["true", "false"])

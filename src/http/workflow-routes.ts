@@ -8,7 +8,7 @@ import { INSTANCE_EXAMPLE, WORKFLOWS_EXAMPLE } from "./examples.ts";
 import { derivedInstanceId } from "./idempotency.ts";
 import { instancePath } from "./links.ts";
 import { WORKFLOW_NAME } from "./parameter.ts";
-import { instanceQuerySchema, startBodySchema } from "./request-schemas.ts";
+import { instanceQuerySchema, startBodySchema, waitMillisOf } from "./request-schemas.ts";
 import { type Route, route } from "./route.ts";
 import type { Service } from "./service.ts";
 import { documentResponse, type Shown } from "./shown.ts";
@@ -77,7 +77,7 @@ const startInstance = route({
       ...(startAt === undefined ? {} : { startAt: checkStartAt(startAt, scope.now()) }),
       ...(idempotency === undefined ? {} : { idempotency }),
     });
-    const waitMillis = Math.round(query.wait * 1_000);
+    const waitMillis = waitMillisOf(query);
     const shown = waitMillis === 0 ? document : await ended(service, id, waitMillis, document);
     const headers = { Location: instancePath(id) };
     return documentResponse(shown, { status: created ? 202 : 200, headers });
