@@ -3,8 +3,9 @@
  * group of its own that can be killed as a whole, with its output in a file.
  */
 import { once } from "node:events";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { rememberLeftovers } from "./leftovers.ts";
@@ -49,10 +50,12 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
   const port = options.port ?? (await freePort());
   const url = `http://127.0.0.1:${port}`;
   const removeLeftovers = rememberLeftovers(options.config ?? join(ROOT, "wrangler.toml"));
-  const group = startServer(options, port);
+  const scratch = mkdtempSync(join(tmpdir(), "waymark-dev-")); // what is killed does not tidy up
+  const group = startServer(options, port, scratch);
   const kill = async () => {
     await group.kill();
     removeLeftovers();
+    rmSync(scratch, { recursive: true, force: true });
   };
   try {
     await untilHealthy(url, group);
@@ -80,7 +83,7 @@ export function logTail(logFile: string): string {
   return telling.slice(-TAIL_LINES).join("\n");
 }
 
-function startServer(options: DevServerOptions, port: number): ProcessGroup {
+function startServer(options: DevServerOptions, port: number, scratch: string): ProcessGroup {
   const { persistTo, config, vars = {}, logFile } = options;
   const args = [
     ...[WRANGLER, "dev", "--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"],
@@ -88,9 +91,10 @@ function startServer(options: DevServerOptions, port: number): ProcessGroup {
     ...(config === undefined ? [] : ["--config", config]),
     ...Object.entries(vars).flatMap(([name, value]) => ["--var", `${name}:${value}`]),
   ];
+  const env = { ...wranglerEnvironment(), TMPDIR: scratch };
   const log = openSync(logFile, "a");
   try {
-    return startGroup(args, { cwd: ROOT, env: wranglerEnvironment(), stdio: ["ignore", log, log] });
+    return startGroup(args, { cwd: ROOT, env, stdio: ["ignore", log, log] });
   } finally {
     closeSync(log);
   }

@@ -1,5 +1,5 @@
 /** `wrangler dev` killed with SIGKILL and started again. After a start nothing is sent but /health. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -12,6 +12,9 @@ let folder: string;
 let ledger: Ledger;
 let server: DevServer;
 
+/** The temporary folder of what is started here. */
+const scratch = () => join(folder, "scratch");
+
 const boot = () =>
   startDevServer({
     persistTo: join(folder, "state"),
@@ -22,6 +25,8 @@ const boot = () =>
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "waymark-kill-"));
+  mkdirSync(scratch());
+  vi.stubEnv("TMPDIR", scratch());
   ledger = await openLedger();
   server = await boot();
 }, 90_000);
@@ -30,6 +35,7 @@ afterAll(async () => {
   await server.kill();
   ledger.close();
   rmSync(folder, { recursive: true, force: true });
+  vi.unstubAllEnvs();
 });
 
 async function post(path: string, body: unknown): Promise<void> {
@@ -130,3 +136,9 @@ async function ask(name: string, body: unknown = null, key = "none"): Promise<un
     await new Promise((resolve) => setTimeout(resolve, 50)); // 202, or nobody is there
   }
 }
+
+test("a server that was killed leaves nothing in the temporary folder", async () => {
+  expect(readdirSync(scratch())).not.toEqual([]);
+  await server.kill();
+  expect(readdirSync(scratch())).toEqual([]);
+});
