@@ -143,7 +143,9 @@ function passOn(execution: Execution, budget: Budget): void {
 }
 
 /** Waits until there may be something to do. */
-function look({ host, execution, budget, courier, doorbell }: TurnOptions, now: number) {
+function look(turn: TurnOptions, now: number): Promise<void> {
+  const { host, execution, budget, courier, doorbell, breather } = turn;
+  breather.breatheMeanwhile();
   const next = Math.min(execution.nextLook(), courier.nextLook(now), budget.endsAt);
   return doorbell.waitUntil(host, next);
 }
